@@ -1,0 +1,140 @@
+"""Balls: the sets that images may move in.
+
+A ball knows three things, each for a batch at once: the projection onto it, the steepest step inside it and a
+uniformly random point of it. Every ball is intersected with the valid images, [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+
+
+def per_image(values: Tensor | float, images: Tensor) -> Tensor | float:
+    """Shape one value per image, `(N,)`, so that it broadcasts over `images`, `(N, ...)`."""
+    if isinstance(values, Tensor) and values.ndim == 1:
+        return values.to(images.device).reshape(-1, *[1] * (images.ndim - 1))
+    return values
+
+
+def norms(images: Tensor) -> Tensor:
+    """The Euclidean norm of each image, `(N, ...) -> (N,)`."""
+    return torch.linalg.vector_norm(images.flatten(1), dim=1)
+
+
+@dataclass(frozen=True)
+class Ball:
+    """The images at distance at most `eps` from a center, within [0, 1].
+
+    `eps` is one radius for all images or one for each, `(N,)`. Raises `InputError` unless every radius is positive.
+    """
+
+    eps: float | Tensor = math.inf
+
+    def __post_init__(self) -> None:
+        eps = torch.as_tensor(self.eps)
+        if not bool((eps > 0).all()):  # also refuses NaN
+            raise InputError(f"eps must be positive, not {self.eps}")
+
+    def select(self, index: Tensor) -> Ball:
+        """The ball for the images at `index`."""
+        if isinstance(self.eps, Tensor) and self.eps.ndim:
+            return replace(self, eps=self.eps.to(index.device)[index])
+        return self
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        """The images moved into the ball around `center`; both `(N, C, H, W)`."""
+        raise NotImplementedError
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        """The change of norm `step_size` that lowers a loss of this `gradient` fastest."""
+        raise NotImplementedError
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """A uniformly random point of the ball around each image of `center`, then clipped to [0, 1].
+
+        Each image has its own generator, so that its point does not depend on the rest of the batch.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class L2(Ball):
+    """The Euclidean ball, ‖x - center‖₂ <= eps, summed over all pixels of all channels in [0, 1] units.
+
+    >>> L2(1.0).project(torch.tensor([[0.0, 3.0]]), torch.zeros(1, 2))
+    tensor([[0., 1.]])
+    """
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        offset = images - center
+        # Clipping after scaling stays in the ball, because the center is itself in [0, 1].
+        scale = (torch.as_tensor(self.eps, device=images.device) / norms(offset).clamp_min(1e-12)).clamp_max(1)
+        return (center + offset * per_image(scale, images)).clamp(0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        # An image whose gradient vanishes stays where it is, instead of 0 / 0.
+        return gradient * per_image(-1 / norms(gradient).clamp_min(1e-30), gradient) * per_image(step_size, gradient)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        directions = draw(torch.randn, center, generators)
+        dimensions = center[0].numel()
+        radii = torch.stack([torch.rand((), generator=g) for g in generators]).pow(1 / dimensions).to(center)
+        radii = radii * torch.as_tensor(self.eps, device=center.device) / norms(directions)
+        return (center + directions * per_image(radii, center)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Linf(Ball):
+    """The cube, |x - center| <= eps for every pixel and channel, in [0, 1] units: 8/255, not 8.
+
+    >>> Linf(0.25).step(torch.tensor([[2.0, -0.5]]), 0.1)
+    tensor([[-0.1000,  0.1000]])
+    """
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        eps = per_image(self.eps, images)
+        return images.clamp(center - eps, center + eps).clamp(0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        return -gradient.sign() * per_image(step_size, gradient)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        offset = draw(torch.rand, center, generators) * 2 - 1
+        return (center + offset * per_image(self.eps, center)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Unbounded(Ball):
+    """All images in [0, 1]. Steps have the Euclidean norm `step_size`, and a random point is uniform noise.
+
+    The reference code steps by the raw gradient here, whose size depends on the network and on the loss; a step of
+    known length means the same on every network.
+    """
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        return images.clamp(0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        return L2().step(gradient, step_size)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        return draw(torch.rand, center, generators)
+
+
+def draw(sample, like: Tensor, generators: list[torch.Generator]) -> Tensor:
+    """One sample of the shape of each image of `like`, each from its own CPU generator, on `like`'s device.
+
+    Drawn on the CPU so that a seed means the same image on every device.
+    """
+    return torch.stack([sample(like.shape[1:], generator=g) for g in generators]).to(like)
+
+
+def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:
+    """One generator for each of `count` images, the first of which is image number `first` of the run."""
+    return [torch.Generator().manual_seed(seed * 1_000_003 + first + i) for i in range(count)]

@@ -1,0 +1,130 @@
+"""Image files to RGB tensors in [0, 1], whatever their size, mode and depth; and back."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ..errors import InputError
+from ..files import replacing
+
+MAX_PIXELS = 100_000_000  # refused before decoding: 10,000 x 10,000 is the largest square
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def read_image(path: str | Path, size: int | tuple[int, int] | None = None) -> Tensor:
+    """Read an image file as `(3, H, W)` float32 in [0, 1].
+
+    Grayscale, palette and CMYK become RGB, 16 bits keep their precision where the file has one channel, transparency
+    is laid over white, and the EXIF orientation is applied. With `size` the image is resized so that it covers the
+    square (or height x width) and its center is cut out.
+
+    Raises:
+        InputError: not an image, truncated, missing, or over 100 million pixels.
+    """
+    with opened(path) as image:
+        pixels = to_tensor(image)
+    return cover(pixels[None], size)[0] if size is not None else pixels
+
+
+def read_alpha(path: str | Path) -> Tensor | None:
+    """The transparency of an image file, `(1, H, W)` in [0, 1] with 1 opaque, or None if it has none."""
+    with opened(path) as image:
+        if not has_alpha(image):
+            return None
+        return _array(image.convert("RGBA").getchannel("A"), 255)
+
+
+class opened:  # noqa: N801 - used like `open`
+    """A context with the decoded PIL image of a file, upright; raises `InputError` for what is not one."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    def __enter__(self) -> Image.Image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                image = Image.open(self.path, formats=FORMATS)
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+            self.image = ImageOps.exif_transpose(image)
+        except FileNotFoundError:
+            raise InputError(f"{self.path} does not exist") from None
+        except IsADirectoryError:
+            raise InputError(f"{self.path} is a folder, not an image file") from None
+        except Image.DecompressionBombError:
+            raise InputError(f"{self.path} has over {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
+        except UnidentifiedImageError:
+            raise InputError(f"{self.path} is not an image ({', '.join(FORMATS)} can be read)") from None
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+            raise InputError(f"{self.path} is damaged: {error}") from None
+        return self.image
+
+    def __exit__(self, *exception: object) -> None:
+        self.image.close()
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Whether a PIL image has transparency, as a channel or as a palette entry."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """A PIL image as `(3, H, W)` float32 in [0, 1], over white where it is transparent."""
+    if image.mode.startswith("I"):  # 16-bit grayscale; PIL's own conversion to 8 bits clips it
+        return _array(image, 65535).clamp(0, 1).expand(3, -1, -1).clone()
+    if image.mode == "F":
+        return _array(image, 1).clamp(0, 1).expand(3, -1, -1).clone()
+    if has_alpha(image):
+        rgba = _array(image.convert("RGBA"), 255)
+        return rgba[:3] * rgba[3:] + (1 - rgba[3:])
+    return _array(image.convert("RGB"), 255)
+
+
+def _array(image: Image.Image, largest: int) -> Tensor:
+    pixels = torch.from_numpy(np.array(image).astype(np.float32) / largest)
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+
+
+def cover(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """`(N, C, H, W)` resized (antialiased) to cover `size` with their aspect kept, and cut to it at the center."""
+    height, width = (size, size) if isinstance(size, int) else size
+    scale = max(height / images.shape[2], width / images.shape[3])
+    inner = (max(height, round(images.shape[2] * scale)), max(width, round(images.shape[3] * scale)))
+    if inner != tuple(images.shape[2:]):
+        images = F.interpolate(images, inner, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    top, left = (inner[0] - height) // 2, (inner[1] - width) // 2
+    return images[:, :, top : top + height, left : left + width]
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """`(C, H, W)` in [0, 1] to an 8-bit PIL image."""
+    array = (image.detach().clamp(0, 1) * 255).round().byte().cpu().permute(1, 2, 0).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+def write_image(path: str | Path, image: Tensor) -> None:
+    """Write `(C, H, W)` in [0, 1] as an image file of 8 bits, in the format that the suffix names."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"cannot write {path}: the name must end in one of {', '.join(SUFFIXES)}")
+    with replacing(path) as temporary:
+        to_pil(image).save(temporary)
+
+
+def image_files(folder: str | Path) -> list[Path]:
+    """The image files directly in a folder, sorted; raises `InputError` if there is none."""
+    folder = Path(folder)
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    if not files:
+        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
+    return files

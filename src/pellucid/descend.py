@@ -1,0 +1,397 @@
+"""The loop: move images downhill on one objective, inside one ball."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .ball import Ball, Linf, Unbounded, generators, per_image
+from .classifier import Activations, Classifier
+from .errors import InputError
+from .frozen import fast, frozen
+from .objective import Objective
+from .parametrize import Adam, Fourier, Pixels
+
+Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
+Stop = Callable[[Tensor, Activations], Tensor]
+Precision = Literal["float32", "bfloat16"]
+
+# A split holds at most this many pixel values (28 images of 224 px, 1365 of 32 px): a bound on memory that does not
+# depend on how many images are asked for, at which throughput has long been flat.
+SPLIT_VALUES = 2**22
+
+
+@dataclass
+class Descent:
+    """The result of a descent.
+
+    Attributes:
+        images: `(N, C, H, W)` float32 in [0, 1], detached.
+        loss: `(N,)`, the last loss evaluated on each image's way, or with `keep_best` that of the returned image.
+        history: `(steps, N)`, the loss before each step; NaN after an image stopped.
+        start: the images that the descent began with (before any random start).
+        forwards, backwards: passes through the network, batches counted once.
+        stopped_at: `(N,)`, the number of steps taken.
+        label: `(N,)`, the class intended for each image, where there is one.
+        info: what made it (recipe, seed, classifier), for the sidecar.
+    """
+
+    images: Tensor
+    loss: Tensor
+    history: Tensor
+    start: Tensor
+    forwards: int
+    backwards: int
+    stopped_at: Tensor
+    label: Tensor | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> list[str]:
+        """Why each image stopped: "steps" (all were done) or "stop" (the stop rule said so)."""
+        return ["steps" if at == len(self.history) else "stop" for at in self.stopped_at.tolist()]
+
+    def save(self, path: str, **options) -> None:
+        """Write the images as one PNG grid, or one file each into a folder, with a JSON sidecar."""
+        from .gallery.output import save
+
+        save(self, path, **options)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is given after each step. Looking at `loss` waits for the device; not looking does not.
+
+    Attributes:
+        step, steps: how many steps of how many are done, over all restarts and splits.
+        index: `(M,)`, which images of the batch these are.
+        images: `(M, C, H, W)`.
+        loss: `(M,)`, before the step.
+    """
+
+    step: int
+    steps: int
+    index: Tensor
+    images: Tensor
+    loss: Tensor
+
+
+def descend(
+    classifier: Classifier,
+    objective: Objective,
+    start: Tensor,
+    *,
+    ball: Ball,
+    steps: int,
+    step_size: float | None = None,
+    center: Tensor | None = None,
+    random_start: bool = False,
+    restarts: int = 1,
+    keep_best: bool = False,
+    stop: Stop | None = None,
+    parametrization: Pixels | Fourier | None = None,
+    transforms: Sequence[Transform] = (),
+    seed: int = 0,
+    precision: Precision = "float32",
+    compiled: bool = False,
+    batch_size: int | None = None,
+    callback: Callable[[Progress], None] | None = None,
+) -> Descent:
+    """Projected gradient descent on images: x <- project(x + ball.step(∇ objective(x))), `steps` times.
+
+    One forward and one backward to the input a step. The parameters are frozen and the network is in eval mode for
+    the length of the loop, and everything is put back afterwards. No result depends on the rest of the batch.
+
+    Args:
+        classifier: what the objective reads.
+        objective: one loss per image, lower is better.
+        start: `(N, C, H, W)` in [0, 1]; moved to the classifier's device.
+        ball: where the images may go.
+        steps: how many steps.
+        step_size: the length of a step in the ball's norm; `2.5 * eps / steps` if not given. For a parametrization
+            other than pixels, Adam's learning rate (0.05 if not given).
+        center: the ball's center, `start` if not given.
+        random_start: begin at a random point of the ball.
+        restarts: how often to begin anew (from random points); the best per image by loss is returned.
+        keep_best: return each image's best evaluated point instead of its last. Exactly `steps` points are evaluated,
+            before each step, so the last point is then not among them.
+        stop: maps (images, activations) to `(N,)` bools; an image for which it holds is finished as it is, and leaves
+            the batch.
+        parametrization: `Pixels()` (default) or `Fourier()`.
+        transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
+        seed: of random starts and transforms; each image of the batch has its own stream of it.
+        precision: "bfloat16" runs the network in autocast; the ball's arithmetic stays in float32.
+        compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
+        batch_size: at most so many images at once; chosen by image size if not given. On a GPU a batch that does not
+            fit is halved and tried again.
+        callback: called after every step with a `Progress`.
+
+    Raises:
+        InputError: steps below 1, a step size that is not positive, images outside [0, 1] or not finite.
+
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2))
+    >>> from pellucid import Classifier, CrossEntropy, L2
+    >>> descent = descend(Classifier(network), CrossEntropy(1), torch.full((4, 3, 1, 1), 0.5), ball=L2(0.1), steps=5)
+    >>> descent.images.shape, descent.forwards
+    (torch.Size([4, 3, 1, 1]), 5)
+    """
+    start = check_images(start).to(classifier.device)
+    center = start if center is None else check_images(center, "center").to(classifier.device)
+    if center.shape != start.shape:
+        raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
+    steps, restarts = positive_int("steps", steps), positive_int("restarts", restarts)
+    loop = _Loop(
+        classifier=classifier,
+        objective=objective.to(classifier.device),
+        ball=ball,
+        steps=steps,
+        step_size=_step_size(step_size, ball, steps, parametrization),
+        random_start=random_start or restarts > 1,
+        keep_best=keep_best,
+        stop=stop,
+        parametrization=parametrization or Pixels(),
+        transforms=tuple(transforms),
+        seed=seed,
+        precision=precision,
+        compiled=compiled,
+        callback=callback,
+    )
+    size = min(batch_size or max(1, SPLIT_VALUES // start[0].numel()), len(start))
+    results: list[Descent] = []
+    first = 0
+    with torch.enable_grad(), frozen(classifier):
+        while first < len(start):
+            index = torch.arange(first, min(first + size, len(start)), device=start.device)
+            loop.total = loop.done + steps * restarts * math.ceil((len(start) - first) / size)
+            try:
+                results.append(loop.best_of(restarts, start[index], center[index], index))
+            except torch.cuda.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = (size + 1) // 2
+                continue
+            first += len(index)
+    return _joined(results)
+
+
+@dataclass
+class _Loop:
+    """The settings of one descent, and its loops: over restarts, and over steps."""
+
+    classifier: Classifier
+    objective: Objective
+    ball: Ball
+    steps: int
+    step_size: float | Tensor
+    random_start: bool
+    keep_best: bool
+    stop: Stop | None
+    parametrization: Pixels | Fourier
+    transforms: tuple[Transform, ...]
+    seed: int
+    precision: Precision
+    compiled: bool
+    callback: Callable[[Progress], None] | None
+    done: int = 0
+    total: int = 0
+
+    def best_of(self, restarts: int, start: Tensor, center: Tensor, index: Tensor) -> Descent:
+        """For each image the restart whose loss is lowest."""
+        best = self.run(start, center, index, 0)
+        for restart in range(1, restarts):
+            other = self.run(start, center, index, restart)
+            better = other.loss < best.loss
+            best = Descent(
+                images=torch.where(per_image(better, start), other.images, best.images),
+                loss=torch.where(better, other.loss, best.loss),
+                history=torch.where(better, other.history, best.history),
+                start=start,
+                forwards=best.forwards + other.forwards,
+                backwards=best.backwards + other.backwards,
+                stopped_at=torch.where(better, other.stopped_at, best.stopped_at),
+            )
+        return best
+
+    def run(self, start: Tensor, center: Tensor, index: Tensor, restart: int) -> Descent:
+        """All steps from one starting point of each image of one split.
+
+        `alive` are the rows still in the batch. What a finished image looked like is kept in `final`; where the
+        device computes asynchronously, finished images leave only now and then, because that means waiting for it.
+        """
+        rng = generators(self.seed * 7919 + restart, len(index), first=int(index[0]))
+        images = self.ball.select(index).project(start, center)
+        if self.random_start:
+            images = self.ball.select(index).random(center, rng)
+        moving = _Moving(
+            alive=torch.arange(len(start), device=start.device),
+            finished=torch.zeros(len(start), dtype=torch.bool, device=start.device),
+            center=center,
+            parameter=self.parametrization.encode(images.contiguous(memory_format=torch.channels_last)),
+            adam=None if isinstance(self.parametrization, Pixels) else Adam(),
+            ball=self.ball.select(index),
+            step_size=_rows(self.step_size, index),
+            objective=self.objective.select(index),
+            rng=rng,
+        )
+        final, loss = images.clone(), torch.full((len(start),), math.inf, device=start.device)
+        history = torch.full((self.steps, len(start)), math.nan, device=start.device)
+        stopped_at = torch.full((len(start),), self.steps, device=start.device)
+        compact_every = 1 if start.device.type == "cpu" else 10
+        forwards = 0
+        with ExitStack() as context:
+            read = self._read(context)
+            for number in range(self.steps):
+                images, losses, gradient, stopping = self._evaluate(read, moving, start.shape)
+                forwards += 1
+                alive, open_ = moving.alive, ~moving.finished
+                history[number, alive] = torch.where(open_, losses, math.nan)
+                chosen = open_ & (losses < loss[alive]) if self.keep_best else open_
+                if stopping is not None:
+                    chosen |= open_ & stopping
+                    stopped_at[alive] = torch.where(open_ & stopping, number, stopped_at[alive])
+                    moving.finished = moving.finished | stopping
+                loss[alive] = torch.where(chosen, losses, loss[alive])
+                if self.keep_best or stopping is not None:
+                    final[alive] = torch.where(per_image(chosen, images), images, final[alive])
+                images = self._step(moving, gradient, start.shape)
+                self.done += 1
+                if self.callback is not None:
+                    self.callback(Progress(self.done, self.total, index[alive], images, losses))
+                if stopping is not None and number % compact_every == 0:
+                    moving.leave()
+                    if not len(moving.alive):
+                        break
+        if not self.keep_best and len(moving.alive):
+            last = self.parametrization.decode(moving.parameter, _sized(start.shape, moving.alive))
+            final[moving.alive] = torch.where(per_image(moving.finished, last), final[moving.alive], last)
+        return Descent(final, loss, history, start, forwards, forwards, stopped_at)
+
+    def _read(self, context: ExitStack) -> Callable[[Tensor], Activations]:
+        """The classifier as a function, with the hooks set and, once it is known where, batch norms folded."""
+        layers, straight_through = self.objective.layers, self.objective.uses_straight_through
+        read = context.enter_context(self.classifier.reading(layers, straight_through))
+        return context.enter_context(fast(self.classifier, read, layers, compiled=self.compiled))
+
+    def _evaluate(self, read, moving: _Moving, shape: torch.Size):
+        """The one forward and the one backward of a step."""
+        parameter = moving.parameter.detach().requires_grad_()
+        images = self.parametrization.decode(parameter, _sized(shape, moving.alive))
+        seen = images
+        for transform in self.transforms:
+            seen = transform(seen, moving.rng)
+        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"):
+            activations = read(seen)
+        losses = moving.objective(images, activations)
+        (gradient,) = torch.autograd.grad(losses.sum(), parameter)
+        stopping = None if self.stop is None else self.stop(images.detach(), _detached(activations))
+        return images.detach(), losses.detach(), gradient, stopping
+
+    def _step(self, moving: _Moving, gradient: Tensor, shape: torch.Size) -> Tensor:
+        """Move the parameter, and return the images that it now stands for."""
+        if moving.adam is None:
+            change = moving.ball.step(gradient, moving.step_size)
+            moving.parameter = moving.ball.project(moving.parameter + change, moving.center)
+            return moving.parameter
+        parameter = moving.parameter + moving.adam.step(gradient, float(self.step_size))
+        images = self.parametrization.decode(parameter, _sized(shape, moving.alive))
+        if not isinstance(moving.ball, Unbounded):
+            images = moving.ball.project(images, moving.center)
+            parameter = self.parametrization.encode(images)
+        moving.parameter = parameter
+        return images
+
+
+@dataclass
+class _Moving:
+    """What belongs to the images still in the batch, row by row."""
+
+    alive: Tensor
+    finished: Tensor
+    center: Tensor
+    parameter: Tensor
+    adam: Adam | None
+    ball: Ball
+    step_size: float | Tensor
+    objective: Objective
+    rng: list[torch.Generator]
+
+    def leave(self) -> None:
+        """The finished images leave the batch."""
+        keep = (~self.finished).nonzero()[:, 0]
+        if len(keep) == len(self.alive):
+            return
+        self.alive, self.finished, self.center = self.alive[keep], self.finished[keep], self.center[keep]
+        self.parameter, self.step_size = self.parameter[keep], _rows(self.step_size, keep)
+        self.ball, self.objective = self.ball.select(keep), self.objective.select(keep)
+        self.rng = [self.rng[i] for i in keep.tolist()]
+        if self.adam is not None:
+            self.adam.select(keep)
+
+
+def check_images(images: Tensor, name: str = "images") -> Tensor:
+    """The images as detached float32, or `InputError` unless they are `(N, C, H, W)`, finite and in [0, 1]."""
+    if images.ndim != 4 or not len(images):
+        raise InputError(f"{name} must be (N, C, H, W) with N of at least 1, not {tuple(images.shape)}")
+    images = images.detach().float()
+    low, high = (float(v) for v in torch.aminmax(images))
+    if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
+        raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; divide 8-bit values by 255")
+    return images.clamp(0, 1)
+
+
+def positive_int(name: str, value: int) -> int:
+    """`value`, or `InputError` unless it is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, not {value}")
+    return value
+
+
+def _step_size(given: float | None, ball: Ball, steps: int, parametrization) -> float | Tensor:
+    if isinstance(ball, Linf) and bool((torch.as_tensor(ball.eps) > 1).any()):
+        warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=3)
+    if given is not None and not (0 < given < math.inf):
+        raise InputError(f"step_size must be positive, not {given}")
+    if parametrization is not None and not isinstance(parametrization, Pixels):
+        return 0.05 if given is None else given
+    if given is None:
+        if isinstance(ball, Unbounded):
+            raise InputError("an Unbounded descent needs a step_size")
+        return 2.5 * ball.eps / steps
+    if not isinstance(ball, Unbounded) and bool((torch.as_tensor(ball.eps) > steps * given * (1 + 1e-6)).any()):
+        warnings.warn(
+            f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=3
+        )
+    return given
+
+
+def _rows(values: float | Tensor, index: Tensor) -> float | Tensor:
+    return values.to(index.device)[index] if isinstance(values, Tensor) and values.ndim else values
+
+
+def _sized(shape: torch.Size, alive: Tensor) -> torch.Size:
+    return torch.Size((len(alive), *shape[1:]))
+
+
+def _detached(activations: Activations) -> Activations:
+    layers = {name: values.detach() for name, values in activations.layers.items()}
+    return Activations(activations.logits.detach(), activations.representation.detach(), layers)
+
+
+def _joined(parts: list[Descent]) -> Descent:
+    """The splits of one batch as one result."""
+    return Descent(
+        images=torch.cat([p.images for p in parts]),
+        loss=torch.cat([p.loss for p in parts]),
+        history=torch.cat([p.history for p in parts], dim=1),
+        start=torch.cat([p.start for p in parts]),
+        forwards=sum(p.forwards for p in parts),
+        backwards=sum(p.backwards for p in parts),
+        stopped_at=torch.cat([p.stopped_at for p in parts]),
+    )

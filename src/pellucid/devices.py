@@ -1,0 +1,35 @@
+"""Devices and precisions by name."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import InputError, unknown
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of this name; "auto" takes CUDA, then MPS, then the CPU. Raises `InputError` if it is not there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise InputError(f"device {name!r} is not available here; try cpu") from None
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> str:
+    """"auto" becomes bfloat16 where the device multiplies it faster than float32 (more than twice on such CPUs)."""
+    if name not in PRECISIONS:
+        raise unknown("precision", name, PRECISIONS)
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if fast else "float32"

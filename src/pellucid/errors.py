@@ -1,0 +1,23 @@
+"""The one exception that is the user's to mend, and the nearest names to what they wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """Something given to pellucid is wrong; the message says in one line what would be right."""
+
+
+def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
+    """An `InputError` for a name that is not among `names`, with the nearest of them.
+
+    >>> str(unknown("class", "catt", ["cat", "dog"]))
+    "unknown class 'catt'; did you mean 'cat'? (there are: cat, dog)"
+    """
+    known = list(names)
+    close = get_close_matches(str(name), known, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    shown = ", ".join(known[:12]) + (f", ... {len(known)} in all" if len(known) > 12 else "")
+    return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shown})")

@@ -1,0 +1,49 @@
+"""Learning rates as plain functions of how far training has come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from ..errors import unknown
+
+Schedule = Callable[[float], float]
+
+
+def one_cycle(warmup: float = 0.25) -> Schedule:
+    """Linear from near zero to the peak, then a half cosine to zero (Smith 2018, with a cosine's end)."""
+
+    def at(progress: float) -> float:
+        if progress < warmup:
+            return max(progress / warmup, 1e-3)
+        return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+    return at
+
+
+def steps(drops: Sequence[float], factor: float = 0.1) -> Schedule:
+    """The peak, multiplied by `factor` at each of `drops` (shares of the whole training)."""
+    return lambda progress: factor ** sum(progress >= drop for drop in drops)
+
+
+def constant() -> Schedule:
+    """The peak throughout."""
+    return lambda progress: 1.0
+
+
+def cosine() -> Schedule:
+    """A half cosine from the peak to zero."""
+    return lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def schedule(name: str, drops: Sequence[float] = ()) -> Schedule:
+    """A schedule by name: "one-cycle", "steps" (at `drops`), "cosine" or "constant"."""
+    known: dict[str, Callable[[], Schedule]] = {
+        "one-cycle": one_cycle,
+        "steps": lambda: steps(drops),
+        "cosine": cosine,
+        "constant": constant,
+    }
+    if name not in known:
+        raise unknown("schedule", name, known)
+    return known[name]()
