@@ -1,10 +1,74 @@
-"""pellucid: a robust classifier is a prior on images."""
+"""pellucid: a robust classifier is a prior on images.
 
-from .ball import L2, Ball, Linf, Unbounded
-from .classifier import Activations, Classifier
-from .descend import Descent, Progress, descend
-from .errors import InputError
-from .objective import Activation, CrossEntropy, Distance, Objective, Outside
-from .parametrize import Fourier, Pixels
+>>> import pellucid as pl
+>>> classifier = pl.load("cifar10-l2-0.5", "cpu")
+>>> cats = pl.generate(classifier, ["cat"] * 4, pl.GenerateRecipe(steps=2), seed=0)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+# Where each public name lives. Names are imported when they are first used, so that `import pellucid` costs nothing.
+_HOMES = {
+    "ball": ["Ball", "L2", "Linf", "Unbounded"],
+    "classifier": ["Activations", "Classifier"],
+    "data.dataset": ["Dataset", "Split", "load_data"],
+    "data.gaussians": ["ClassGaussians", "fit_gaussians"],
+    "data.image": ["read_image", "write_image"],
+    "descend": ["Descent", "Progress", "descend"],
+    "errors": ["InputError"],
+    "evaluation.accuracy": ["Accuracies", "EvaluateRecipe", "evaluate"],
+    "objective": ["Activation", "CrossEntropy", "Distance", "Misclassified", "Objective", "Outside"],
+    "parametrize": ["Fourier", "Pixels"],
+    "synthesis.generate": ["GenerateRecipe", "generate"],
+    "synthesis.inpaint": ["InpaintRecipe", "box_mask", "inpaint", "patch_mask"],
+    "synthesis.paint": ["PaintRecipe", "Stroke", "paint"],
+    "synthesis.sketch": ["SketchRecipe", "sketch"],
+    "synthesis.superres": ["SuperresRecipe", "superres"],
+    "synthesis.translate": ["TranslateRecipe", "translate"],
+    "training.recipe": ["Attack", "TrainRecipe"],
+    "training.train": ["train"],
+    "zoo.bundle": ["load_bundle", "save_bundle"],
+    "zoo.models": ["bundled", "load"],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"pellucid has no {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+if TYPE_CHECKING:
+    from .ball import L2, Ball, Linf, Unbounded
+    from .classifier import Activations, Classifier
+    from .data.dataset import Dataset, Split, load_data
+    from .data.gaussians import ClassGaussians, fit_gaussians
+    from .data.image import read_image, write_image
+    from .descend import Descent, Progress, descend
+    from .errors import InputError
+    from .evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
+    from .objective import Activation, CrossEntropy, Distance, Misclassified, Objective, Outside
+    from .parametrize import Fourier, Pixels
+    from .synthesis.generate import GenerateRecipe, generate
+    from .synthesis.inpaint import InpaintRecipe, box_mask, inpaint, patch_mask
+    from .synthesis.paint import PaintRecipe, Stroke, paint
+    from .synthesis.sketch import SketchRecipe, sketch
+    from .synthesis.superres import SuperresRecipe, superres
+    from .synthesis.translate import TranslateRecipe, translate
+    from .training.recipe import Attack, TrainRecipe
+    from .training.train import train
+    from .zoo.bundle import load_bundle, save_bundle
+    from .zoo.models import bundled, load

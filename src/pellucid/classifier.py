@@ -50,6 +50,7 @@ class Classifier(nn.Module):
         card: what else is known (architecture, data set, resolution, threat model, measured accuracies).
 
     Attributes:
+        gaussians: the class Gaussians that came with the bundle (`pellucid.data.gaussians`), or None.
         layers: the named layers of this network from input to output, name to module path; any path may be used too.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
@@ -80,15 +81,14 @@ class Classifier(nn.Module):
         self._module(self.head)
         self.class_names = list(class_names) if class_names is not None else None
         self.card = dict(card or {})
+        self.gaussians: Any = None
 
     @property
     def device(self) -> torch.device:
         """Where the classifier lives."""
         return self.mean.device
 
-    def forward(
-        self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False
-    ) -> Activations:
+    def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
         """Run the network once on `(N, C, H, W)` images in [0, 1].
 
         Args:
@@ -140,9 +140,19 @@ class Classifier(nn.Module):
         names = self.class_names or [str(i) for i in range(self.classes)]
         if str(name) in names:
             return names.index(str(name))
-        if str(name).isdigit() and int(name) < len(names):
+        if str(name).isdecimal() and int(name) < len(names):
             return int(name)
         raise unknown("class", name, names)
+
+    def labels(self, names: Sequence[str | int] | Tensor | str | int) -> Tensor:
+        """The indices of several classes, `(N,)`; see `label`."""
+        names = [names] if isinstance(names, (str, int)) else names
+        return torch.tensor([self.label(int(n) if isinstance(n, Tensor) else n) for n in names])
+
+    @property
+    def size(self) -> int | None:
+        """The side of the images that it was trained on, if the card says so."""
+        return self.card.get("size")
 
     @property
     def classes(self) -> int:

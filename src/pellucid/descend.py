@@ -6,17 +6,18 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from .ball import Ball, Linf, Unbounded, generators, per_image
 from .classifier import Activations, Classifier
-from .errors import InputError
+from .errors import InputError, unknown
 from .frozen import fast, frozen
-from .objective import Objective
+from .objective import Objective, PerImage
 from .parametrize import Adam, Fourier, Pixels
 
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
@@ -58,11 +59,15 @@ class Descent:
         """Why each image stopped: "steps" (all were done) or "stop" (the stop rule said so)."""
         return ["steps" if at == len(self.history) else "stop" for at in self.stopped_at.tolist()]
 
-    def save(self, path: str, **options) -> None:
-        """Write the images as one PNG grid, or one file each into a folder, with a JSON sidecar."""
-        from .gallery.output import save
+    def about(self, label: Tensor | None = None, **info: Any) -> Descent:
+        """This descent with the intended classes and further facts for the sidecar."""
+        return replace(self, label=label, info={**self.info, **info})
 
-        save(self, path, **options)
+    def save(self, path: str | Path, **options) -> Path:
+        """Write the images with a JSON sidecar; see `pellucid.gallery.save.save`."""
+        from .gallery.save import save  # a convenience that points up the layers, so only when it is called
+
+        return save(self, path, **options)
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def descend(
         keep_best: return each image's best evaluated point instead of its last. Exactly `steps` points are evaluated,
             before each step, so the last point is then not among them.
         stop: maps (images, activations) to `(N,)` bools; an image for which it holds is finished as it is, and leaves
-            the batch.
+            the batch. A rule with data of its own for each image is a `PerImage`, such as `Misclassified(label)`.
         parametrization: `Pixels()` (default) or `Fourier()`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
         seed: of random starts and transforms; each image of the batch has its own stream of it.
@@ -147,6 +152,10 @@ def descend(
     if center.shape != start.shape:
         raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
     steps, restarts = positive_int("steps", steps), positive_int("restarts", restarts)
+    if batch_size is not None:
+        positive_int("batch_size", batch_size)
+    if precision not in get_args(Precision):
+        raise unknown("precision", precision, get_args(Precision))
     loop = _Loop(
         classifier=classifier,
         objective=objective.to(classifier.device),
@@ -155,7 +164,7 @@ def descend(
         step_size=_step_size(step_size, ball, steps, parametrization),
         random_start=random_start or restarts > 1,
         keep_best=keep_best,
-        stop=stop,
+        stop=stop.to(classifier.device) if isinstance(stop, PerImage) else stop,
         parametrization=parametrization or Pixels(),
         transforms=tuple(transforms),
         seed=seed,
@@ -238,6 +247,7 @@ class _Loop:
             ball=self.ball.select(index),
             step_size=_rows(self.step_size, index),
             objective=self.objective.select(index),
+            stop=self.stop.select(index) if isinstance(self.stop, PerImage) else self.stop,
             rng=rng,
         )
         final, loss = images.clone(), torch.full((len(start),), math.inf, device=start.device)
@@ -271,6 +281,8 @@ class _Loop:
         if not self.keep_best and len(moving.alive):
             last = self.parametrization.decode(moving.parameter, _sized(start.shape, moving.alive))
             final[moving.alive] = torch.where(per_image(moving.finished, last), final[moving.alive], last)
+        if moving.adam is not None:  # what decodes to exactly 0 or 1 cannot be encoded
+            final = self.ball.select(index).project(final, center)
         return Descent(final, loss, history, start, forwards, forwards, stopped_at)
 
     def _read(self, context: ExitStack) -> Callable[[Tensor], Activations]:
@@ -290,7 +302,7 @@ class _Loop:
             activations = read(seen)
         losses = moving.objective(images, activations)
         (gradient,) = torch.autograd.grad(losses.sum(), parameter)
-        stopping = None if self.stop is None else self.stop(images.detach(), _detached(activations))
+        stopping = None if moving.stop is None else moving.stop(images.detach(), _detached(activations))
         return images.detach(), losses.detach(), gradient, stopping
 
     def _step(self, moving: _Moving, gradient: Tensor, shape: torch.Size) -> Tensor:
@@ -320,6 +332,7 @@ class _Moving:
     ball: Ball
     step_size: float | Tensor
     objective: Objective
+    stop: Stop | None
     rng: list[torch.Generator]
 
     def leave(self) -> None:
@@ -330,6 +343,8 @@ class _Moving:
         self.alive, self.finished, self.center = self.alive[keep], self.finished[keep], self.center[keep]
         self.parameter, self.step_size = self.parameter[keep], _rows(self.step_size, keep)
         self.ball, self.objective = self.ball.select(keep), self.objective.select(keep)
+        if isinstance(self.stop, PerImage):
+            self.stop = self.stop.select(keep)
         self.rng = [self.rng[i] for i in keep.tolist()]
         if self.adam is not None:
             self.adam.select(keep)
@@ -361,13 +376,12 @@ def _step_size(given: float | None, ball: Ball, steps: int, parametrization) -> 
     if parametrization is not None and not isinstance(parametrization, Pixels):
         return 0.05 if given is None else given
     if given is None:
-        if isinstance(ball, Unbounded):
-            raise InputError("an Unbounded descent needs a step_size")
+        if not bool(torch.as_tensor(ball.eps).isfinite().all()):
+            raise InputError("a descent in an unbounded ball needs a step_size")
         return 2.5 * ball.eps / steps
-    if not isinstance(ball, Unbounded) and bool((torch.as_tensor(ball.eps) > steps * given * (1 + 1e-6)).any()):
-        warnings.warn(
-            f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=3
-        )
+    eps = torch.as_tensor(ball.eps)
+    if bool((eps.isfinite() & (eps > steps * given * (1 + 1e-6))).any()):
+        warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=3)
     return given
 
 

@@ -24,7 +24,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> str:
-    """"auto" becomes bfloat16 where the device multiplies it faster than float32 (more than twice on such CPUs)."""
+    """ "auto" becomes bfloat16 where the device multiplies it faster than float32 (more than twice on such CPUs)."""
     if name not in PRECISIONS:
         raise unknown("precision", name, PRECISIONS)
     if name != "auto":

@@ -76,13 +76,21 @@ _fusions: weakref.WeakKeyDictionary[nn.Module, tuple[tuple, Tensor, Tensor]] = w
 
 def _fused(convolution: nn.Conv2d, norm) -> tuple[Tensor, Tensor]:
     """The folded weights, kept until one of the tensors they were made of changes."""
-    sources = (convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    # The count, because a training pass moves the running statistics without raising their version.
+    statistics = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
+    sources = (convolution.weight, convolution.bias, norm.weight, norm.bias, *statistics)
     version = tuple((id(t), t.data_ptr(), t._version) if t is not None else None for t in sources)
     known = _fusions.get(convolution)
     if known is None or known[0] != version:
         with torch.no_grad():
             weight, bias = fuse_conv_bn_weights(
-                convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+                convolution.weight,
+                convolution.bias,
+                norm.running_mean,
+                norm.running_var,
+                norm.eps,
+                norm.weight,
+                norm.bias,
             )
         known = (version, weight.detach().to(memory_format=torch.channels_last), bias.detach())
         _fusions[convolution] = known
@@ -105,8 +113,7 @@ def fast(classifier: Classifier, read: Read, layers: frozenset[str], compiled: b
         ready: Read | None = None
 
         def prepare() -> Read:
-            pairs = [(convolution, norm) for convolution, norm in _pairs[network] if convolution not in asked]
-            context.enter_context(folded(pairs))
+            context.enter_context(folded(_foldable(network, asked)))
             return torch.compile(read) if compiled else read
 
         def run(images: Tensor) -> Activations:
@@ -124,17 +131,36 @@ def fast(classifier: Classifier, read: Read, layers: frozenset[str], compiled: b
         yield run
 
 
+def _foldable(network: nn.Module, asked: set[nn.Module]) -> Pairs:
+    """The pairs that are still part of the network, less those between which a layer that is asked for ends."""
+    present = set(network.modules())
+    inside = [set(module.modules()) for module in asked]
+    return [
+        (convolution, norm)
+        for convolution, norm in _pairs[network]
+        if {convolution, norm} <= present and not any(convolution in i and norm not in i for i in inside)
+    ]
+
+
 @contextmanager
 def watch_pairs(network: nn.Module) -> Iterator[PairWatch]:
     """Within, note which batch norm reads the output of which convolution."""
     watch = PairWatch()
     with ExitStack() as hooks:
         for module in network.modules():
-            if isinstance(module, nn.Conv2d):
+            if _is_plain_convolution(module):
                 hooks.callback(module.register_forward_hook(watch.saw_convolution).remove)
-            elif isinstance(module, NORMS) and module.running_mean is not None:
+            elif type(module) in NORMS and module.running_mean is not None:
                 hooks.callback(module.register_forward_pre_hook(watch.saw_norm).remove)
         yield watch
+
+
+def _is_plain_convolution(module: nn.Module) -> bool:
+    """Not a subclass, nor one with a weight computed anew each time: folding would change what such a one computes.
+
+    For the same reason a norm counts only if it is torch's own: timm's `BatchNormAct2d` contains the activation.
+    """
+    return type(module) is nn.Conv2d and "weight" in module._parameters
 
 
 class PairWatch:
@@ -167,8 +193,7 @@ class PairWatch:
         return [
             (convolution, norm)
             for convolution, norm, output in self.read
-            if readers[output.grad_fn] == 1
-            and self.runs[convolution] == self.runs[norm] == 1
+            if readers[output.grad_fn] == 1 and self.runs[convolution] == self.runs[norm] == 1
         ]
 
 

@@ -26,7 +26,9 @@ def find_head(network: nn.Module) -> str:
         path for module, path in paths.items() if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
     ]
     if not (linear or pointwise):
-        raise InputError(f"no linear layer found in {type(network).__name__}; name the layer that makes the logits as head")
+        raise InputError(
+            f"no linear layer found in {type(network).__name__}; name the layer that makes the logits as head"
+        )
     return (linear or pointwise)[-1]
 
 

@@ -8,6 +8,7 @@ and scale, and every term of a sum reads the same `Activations`, so the network 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,35 @@ from torch import Tensor
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .classifier import Activations
 
 
 @dataclass(frozen=True)
-class Objective:
-    """One loss per image. A subclass is a frozen dataclass with `__call__`; its tensor fields hold one row an image.
+class PerImage:
+    """A frozen dataclass whose tensor fields hold one row for each image, so that images can leave the batch."""
 
-    `layers` names what it reads besides logits and representation. `straight_through` asks for the gradient of the
-    representation to pass the last ReLU as if it were the identity (see `Classifier.forward`).
+    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The same with `function` applied to every tensor field."""
+        changed = {f.name: _mapped(getattr(self, f.name), function) for f in fields(self)}
+        return replace(self, **changed)
+
+    def select(self, index: Tensor) -> Self:
+        """The same for the images at `index` (rows of every tensor field that has rows)."""
+        return self.map_tensors(lambda t: t[index.to(t.device)] if t.ndim else t)
+
+    def to(self, device: torch.device) -> Self:
+        """The same with its tensors on `device`."""
+        return self.map_tensors(lambda t: t.to(device))
+
+
+@dataclass(frozen=True)
+class Objective(PerImage):
+    """One loss per image. A subclass is a frozen dataclass with `__call__`.
+
+    `layers` names what it reads besides logits and representation. `uses_straight_through` asks for the gradient of
+    the representation to pass the last ReLU as if it were the identity (see `Classifier.forward`).
     """
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
@@ -36,24 +57,13 @@ class Objective:
 
     @property
     def layers(self) -> frozenset[str]:
+        """The layers it reads."""
         return frozenset()
 
     @property
     def uses_straight_through(self) -> bool:
+        """Whether it wants the straight-through last ReLU."""
         return bool(getattr(self, "straight_through", False))
-
-    def map_tensors(self, function) -> Objective:
-        """This objective with `function` applied to every tensor field."""
-        changed = {f.name: _mapped(getattr(self, f.name), function) for f in fields(self)}
-        return replace(self, **changed)
-
-    def select(self, index: Tensor) -> Objective:
-        """The objective of the images at `index` (rows of every tensor field that has rows)."""
-        return self.map_tensors(lambda t: t[index.to(t.device)] if t.ndim else t)
-
-    def to(self, device: torch.device) -> Objective:
-        """The objective with its tensors on `device`."""
-        return self.map_tensors(lambda t: t.to(device))
 
     def __add__(self, other: Objective) -> Objective:
         return Sum((self, other), (1.0, 1.0))
@@ -70,12 +80,12 @@ class Objective:
         return self * -1.0
 
 
-def _mapped(value: Any, function) -> Any:
+def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return function(value)
-    if isinstance(value, Objective):
+    if isinstance(value, PerImage):
         return value.map_tensors(function)
-    if isinstance(value, tuple) and value and isinstance(value[0], Objective):
+    if isinstance(value, tuple) and value and isinstance(value[0], PerImage):
         return tuple(v.map_tensors(function) for v in value)
     return value
 
@@ -90,6 +100,10 @@ class Sum(Objective):
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         losses = [w * term(images, activations) for w, term in zip(self.weights, self.terms, strict=True)]
         return torch.stack(losses).sum(0)
+
+    def select(self, index: Tensor) -> Objective:
+        """The sum of each term's own selection: not every term has a row for each image."""
+        return replace(self, terms=tuple(term.select(index) for term in self.terms))
 
     @cached_property
     def layers(self) -> frozenset[str]:
@@ -141,7 +155,7 @@ class Activation(Objective):
     def layers(self) -> frozenset[str]:
         return frozenset({self.layer})
 
-    def select(self, index: Tensor) -> Objective:
+    def select(self, index: Tensor) -> Self:
         shared = self.direction is not None and len(self.direction) == 1
         return self if shared else super().select(index)
 
@@ -193,3 +207,14 @@ class Outside(Objective):
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         return ((images - self.original).square() * (1 - self.mask)).flatten(1).mean(1)
+
+
+@dataclass(frozen=True)
+class Misclassified(PerImage):
+    """A stop rule: true of the images that the classifier does not see as `label`, `(N,)` ints."""
+
+    label: Tensor
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        """`(N,)` bools."""
+        return activations.logits.argmax(1) != self.label

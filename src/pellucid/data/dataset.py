@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +93,14 @@ def _from_npz(path: Path) -> Dataset:
         splits[split] = Split(pixels.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(labels.astype(np.int64)))
     if not splits:
         raise InputError(f"{path} holds no train_images and train_labels, but {', '.join(arrays) or 'nothing'}")
-    largest = max(int(s.labels.max()) for s in splits.values() if len(s))
-    names = [str(n) for n in arrays["class_names"]] if "class_names" in arrays else list(map(str, range(largest + 1)))
-    if largest >= len(names) or min(int(s.labels.min()) for s in splits.values() if len(s)) < 0:
-        raise InputError(f"{path}: labels go up to {largest}, but there are {len(names)} class names")
+    labels = torch.cat([split.labels for split in splits.values()])
+    if not len(labels):
+        raise InputError(f"{path} holds no images")
+    least, largest = int(labels.min()), int(labels.max())
+    names = arrays["class_names"].ravel() if "class_names" in arrays else range(largest + 1)
+    names = [str(name) for name in names]
+    if least < 0 or largest >= len(names):
+        raise InputError(f"{path}: labels go from {least} to {largest}, but there are {len(names)} classes")
     some = next(iter(splits.values()))
     none = Split(some.images[:0], some.labels[:0])
     return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
@@ -110,7 +115,11 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             for member in archive.infolist():
                 with archive.open(member) as stream:
                     version = np.lib.format.read_magic(stream)
-                    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                    read = (
+                        np.lib.format.read_array_header_1_0
+                        if version == (1, 0)
+                        else np.lib.format.read_array_header_2_0
+                    )
                     shape, _, dtype = read(stream)
                     if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
                         raise ValueError(f"{member.filename} is shorter than its shape")
@@ -120,7 +129,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} does not exist") from None
     except InputError:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not a readable .npz: {error}") from None
 
 
@@ -134,7 +143,7 @@ def _from_folder(root: Path, size: int | None) -> Dataset:
         if _class_names(test) != names:
             differ = ", ".join(sorted(set(_class_names(test)) ^ set(names)))
             raise InputError(f"{train} and {test} have different classes: {differ}")
-        second = _read_split(test, names, size or first.images.shape[2])
+        second = _read_split(test, names, size or (first.images.shape[2], first.images.shape[3]))
     return Dataset(root.name, first, second, names)
 
 
@@ -149,7 +158,7 @@ def _class_names(folder: Path) -> list[str]:
     return names
 
 
-def _read_split(folder: Path, names: list[str], size: int | None) -> Split:
+def _read_split(folder: Path, names: list[str], size: int | tuple[int, int] | None) -> Split:
     images: list[Tensor] = []
     labels: list[int] = []
     for label, name in enumerate(names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from pathlib import Path
 
@@ -50,22 +51,25 @@ class opened:  # noqa: N801 - used like `open`
 
     def __enter__(self) -> Image.Image:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), self.path.open("rb") as file:
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                image = Image.open(self.path, formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            image.load()
-            self.image = ImageOps.exif_transpose(image)
+                warnings.simplefilter("ignore", UserWarning)  # about damaged metadata
+                image = Image.open(file, formats=FORMATS)
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                image.load()
+                self.image = ImageOps.exif_transpose(image)
         except FileNotFoundError:
             raise InputError(f"{self.path} does not exist") from None
         except IsADirectoryError:
             raise InputError(f"{self.path} is a folder, not an image file") from None
         except Image.DecompressionBombError:
-            raise InputError(f"{self.path} has over {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
+            raise InputError(
+                f"{self.path} has over {MAX_PIXELS // 10**6} million pixels; scale it down first"
+            ) from None
         except UnidentifiedImageError:
             raise InputError(f"{self.path} is not an image ({', '.join(FORMATS)} can be read)") from None
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
             raise InputError(f"{self.path} is damaged: {error}") from None
         return self.image
 
@@ -124,6 +128,8 @@ def write_image(path: str | Path, image: Tensor) -> None:
 def image_files(folder: str | Path) -> list[Path]:
     """The image files directly in a folder, sorted; raises `InputError` if there is none."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     if not files:
         raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)})")

@@ -209,10 +209,19 @@ class _Run:
                 self.optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(buffer)
         self.order.set_state(state["random"]["order"])
         self.epoch = facts["epoch"]
+        if self.recipe.attack.eps:
+            # The first pass that `descend` makes with a network differs from later ones in the last bits.
+            perturb(self.classifier, self.images[:1].float() / 255, self.labels[:1], self.recipe.attack)
 
 
 def perturb(
-    classifier: Classifier, images: Tensor, labels: Tensor, attack: Attack, *, seed: int = 0, precision="float32"
+    classifier: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    attack: Attack,
+    *,
+    seed: int = 0,
+    precision="float32",
 ) -> Tensor:
     """The worst images in the ball around each, as PGD finds them: `(N, C, H, W)` to `(N, C, H, W)`."""
     return descend(
@@ -233,7 +242,10 @@ def sgd(network: nn.Module, recipe: TrainRecipe) -> torch.optim.SGD:
     """SGD with Nesterov momentum; no weight decay on norms and biases."""
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
 

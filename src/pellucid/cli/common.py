@@ -1,0 +1,227 @@
+"""What the commands share: flags, progress, inputs, saving."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+import tyro
+from torch import Tensor
+
+from ..classifier import Classifier
+from ..data.image import SUFFIXES, image_files, read_image
+from ..descend import Descent, Progress
+from ..devices import pick_device, pick_precision
+from ..errors import InputError, unknown
+from ..gallery.grid import grid, magnified, write_gif
+from ..gallery.save import check_free, save
+from ..zoo.models import fingerprint, load
+
+Flags = TypeVar("Flags")
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """Flags of every command that makes images."""
+
+    model: str = "cifar10-l2-0.5"
+    """A bundled name, a bundle's path, timm:NAME or torchvision:NAME."""
+    out: Path = Path("pellucid-out")
+    """A folder (created), or an image file for one grid of all results."""
+    seed: int = 0
+    """Every random choice follows from it."""
+    device: str = "auto"
+    """auto, cpu, cuda, mps, ..."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of the network's passes; auto takes bfloat16 where it is faster."""
+    save_frames: Path | None = None
+    """Also write the descent: a name ending in .gif for an animation, or a folder of PNGs."""
+    overwrite: bool = False
+    """Replace results that exist."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[str, Any] | None = None) -> Flags:
+    """Flags from the command line; `--preset NAME` sets the recipe that further flags then change."""
+    argv = [_decimal(before, word) for before, word in zip(["", *argv], argv, strict=False)]
+    default = kind()
+    if presets and "--preset" in argv:
+        at = argv.index("--preset")
+        name = argv[at + 1] if at + 1 < len(argv) else ""
+        if name not in presets:
+            raise unknown("preset", name, presets)
+        default = replace(default, recipe=presets[name])  # type: ignore[type-var]
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    return tyro.cli(
+        kind, args=argv, default=default, prog=f"pellucid {command}", description=kind.__doc__, config=config
+    )
+
+
+def _decimal(flag: str, word: str) -> str:
+    """`--eps 8/255` as a decimal number."""
+    if flag.startswith("--") and (match := re.fullmatch(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", word)) and float(match[2]):
+        return repr(float(match[1]) / float(match[2]))
+    return word
+
+
+def carry_out(
+    flags: Any,
+    command: str,
+    argv: Sequence[str],
+    inputs: Sequence[Path],
+    task: Callable[..., Descent | list[Descent]],
+) -> int:
+    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, and save what it returns."""
+    check_free(flags.out, flags.overwrite)
+    if flags.save_frames is not None:
+        check_frames(flags.save_frames, flags.overwrite)
+    classifier = load(flags.model, flags.device)
+    frames = Frames() if flags.save_frames is not None else None
+    with progress_bar(command, flags.quiet) as advance:
+
+        def callback(progress: Progress) -> None:
+            advance(progress.step / progress.steps)
+            if frames is not None:
+                frames.add(progress)
+
+        result = task(classifier, callback=callback, precision=pick_precision(flags.precision, classifier.device))
+    descents = result if isinstance(result, list) else [result]
+    info = {
+        "task": command,
+        "command": [command, *argv],
+        "recipe": asdict(flags.recipe) if is_dataclass(flags.recipe) and not isinstance(flags.recipe, type) else {},
+        "seed": flags.seed,
+        "model": flags.model,
+        "model_sha256": fingerprint(classifier),
+        "classes": classifier.class_names,
+        "inputs": [{"path": str(path), "sha256": file_sha256(path)} for path in inputs],
+    }
+    final = descents[-1]
+    final.info = {**info, **final.info}
+    sidecar = save(final, flags.out, overwrite=flags.overwrite)
+    if frames is not None:
+        frames.write(flags.save_frames, final)
+    if not flags.quiet:
+        print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar})")
+    return 0
+
+
+@contextmanager
+def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float], None]]:
+    """Within, a function that is told the share of the work that is done; nothing is drawn if `quiet` or no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+class Frames:
+    """Collects what the images look like during a descent."""
+
+    def __init__(self, at_most: int = 60):
+        self.at_most = at_most
+        self.current: Tensor | None = None
+        self.seen: list[Tensor] = []
+
+    def add(self, progress: Progress) -> None:
+        """Note the images after a step, of about `at_most` steps in all."""
+        if self.current is None or self.current.shape[0] <= int(progress.index.max()):
+            rows = int(progress.index.max()) + 1
+            grown = torch.full((rows, *progress.images.shape[1:]), 0.5)
+            if self.current is not None:
+                grown[: len(self.current)] = self.current
+            self.current = grown
+        if len(progress.index):
+            self.current[progress.index.cpu()] = progress.images.cpu()
+        if progress.step % math.ceil(progress.steps / self.at_most) == 0 or progress.step == progress.steps:
+            self.seen.append(self.current.clone())
+
+    def write(self, path: Path, descent: Descent) -> None:
+        """A GIF, or a folder of PNGs, from the start to the end."""
+        from ..data.image import write_image
+
+        same = [frame for frame in self.seen if len(frame) == len(descent.images)]
+        sheets = [grid(magnified(frame)) for frame in [descent.start.cpu(), *same, descent.images.cpu()]]
+        if path.suffix.lower() == ".gif":
+            write_gif(path, sheets)
+            return
+        for number, sheet in enumerate(sheets):
+            write_image(path / f"frame-{number:04d}.png", sheet)
+
+
+def check_frames(path: Path, overwrite: bool) -> None:
+    """Raise `InputError` if frames cannot go to `path`."""
+    if path.suffix and path.suffix.lower() != ".gif":
+        raise InputError(f"frames go to a .gif or to a folder, not {path}")
+    check_free(path, overwrite)
+
+
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """The image files that were named, those in named folders included."""
+    if not paths:
+        raise InputError("name the images: --images FILE_OR_FOLDER ...")
+    return [file for path in paths for file in (image_files(path) if path.is_dir() else [path])]
+
+
+def read_images(files: Sequence[Path], size: int | None) -> Tensor:
+    """Images as one batch, each brought to `size` x `size` (or of one size already)."""
+    images = [read_image(file, size) for file in files]
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        raise InputError("the images have different sizes, and this classifier does not say which size it takes")
+    return torch.stack(images)
+
+
+def one_label_each(classifier: Classifier, names: Sequence[str], count: int) -> Tensor | None:
+    """Labels for `count` images: none given, one for all, or one each."""
+    if not names:
+        return None
+    labels = classifier.labels(names)
+    if len(labels) not in (1, count):
+        raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
+    return labels.expand(count)
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+__all__ = [
+    "SUFFIXES",
+    "RunFlags",
+    "carry_out",
+    "find_images",
+    "parse",
+    "pick_device",
+    "progress_bar",
+    "read_images",
+]

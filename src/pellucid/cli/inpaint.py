@@ -1,0 +1,76 @@
+"""`pellucid inpaint`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data.image import cover, read_alpha, read_image
+from ..errors import InputError
+from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
+from .common import RunFlags, carry_out, find_images, one_label_each, parse, read_images
+
+
+@dataclass(frozen=True)
+class Inpaint(RunFlags):
+    """Fill in a region of each image.
+
+    pellucid inpaint --images photo.png --patch 10 --out filled.png
+    """
+
+    images: tuple[Path, ...] = ()
+    """Image files, or folders of them."""
+    mask: Path | None = None
+    """An image of each image's size, white where pixels are missing."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the region, in pixels of the classifier's size."""
+    patch: int | None = None
+    """A square of this side at a random place of each image, as in the paper."""
+    classes: tuple[str, ...] = ()
+    """What the images show: one class, or one for each image; predicted if not given."""
+    preset: str | None = None
+    """Published settings: paper-restricted-imagenet, notebook-restricted-imagenet."""
+    recipe: InpaintRecipe = InpaintRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(Inpaint, argv, "inpaint", PRESETS)
+    files = find_images(flags.images)
+    if sum(given is not None for given in (flags.mask, flags.box, flags.patch)) > 1:
+        raise InputError("say what is missing in one way: --mask, --box or --patch")
+
+    def task(classifier, **options):
+        images = read_images(files, classifier.size)
+        labels = one_label_each(classifier, flags.classes, len(images))
+        return inpaint(
+            classifier, images, _mask(flags, files, images), labels, flags.recipe, seed=flags.seed, **options
+        )
+
+    return carry_out(flags, "inpaint", argv, [*files, *([flags.mask] if flags.mask else [])], task)
+
+
+def _mask(flags: Inpaint, files: Sequence[Path], images: Tensor) -> Tensor:
+    size = (images.shape[2], images.shape[3])
+    if flags.box is not None:
+        return box_mask(size, flags.box)
+    if flags.patch is not None:
+        return patch_mask(len(images), size, flags.patch, flags.seed)
+    if flags.mask is not None:
+        mask = read_image(flags.mask)
+        for file in files:
+            own = read_image(file).shape[1:]
+            if mask.shape[1:] not in (own, images.shape[2:]):
+                raise InputError(
+                    f"the mask {flags.mask} is {mask.shape[2]} x {mask.shape[1]} and {file} {own[1]} x {own[0]} pixels; "
+                    "give a mask of the image's size"
+                )
+        return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+    alphas = [read_alpha(file) for file in files]
+    if any(alpha is None for alpha in alphas):
+        raise InputError("say what is missing: --mask FILE, --box X Y W H, --patch SIDE, or images with transparency")
+    return torch.cat([(cover(alpha[None], size) < 0.5).float() for alpha in alphas if alpha is not None])

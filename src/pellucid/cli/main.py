@@ -1,0 +1,72 @@
+"""`pellucid COMMAND ...`: finds the command, and turns mistakes into one line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import InputError, unknown
+
+COMMANDS = {
+    "demo": "the gallery: every task on the bundled classifiers, into ./pellucid-demo/index.html",
+    "models": "what can be loaded",
+    "show": "one classifier's card",
+    "train": "train a standard or an adversarially robust classifier",
+    "evaluate": "clean accuracy, and accuracy under PGD",
+    "generate": "images of a class, from class Gaussian seeds, noise or gray",
+    "inpaint": "fill in a region of an image",
+    "translate": "turn an image into one of another class",
+    "superres": "enlarge a small image",
+    "sketch": "turn a drawing into an image of a class",
+    "paint": "paint units of the representation onto an image",
+    "rerun": "repeat a result from its JSON sidecar",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0, 2 for a mistake of the user's, 130 for Ctrl-C."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    if argv[0] == "--version":
+        from .. import __version__
+
+        print(f"pellucid {__version__}")
+        return 0
+    name, rest = argv[0], argv[1:]
+    warnings.showwarning = _warn
+    try:
+        if name not in COMMANDS:
+            raise unknown("command", name, COMMANDS)
+        return import_module(f".{name}", __package__).main(rest) or 0
+    except InputError as error:
+        print(f"pellucid{f' {name}' if name in COMMANDS else ''}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"pellucid {name}: stopped; nothing half-done was left", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as in `pellucid models | head`
+        sys.stderr.close()
+        return 0
+
+
+def overview() -> str:
+    """The text of `pellucid --help`."""
+    lines = [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: pellucid COMMAND [flags]      (pellucid COMMAND --help lists a command's flags)",
+            "",
+            "A robust classifier is a prior on images. The commands:",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _warn(message, category, filename, lineno, file=None, line=None) -> None:
+    if issubclass(category, UserWarning):
+        print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,74 @@
+"""`pellucid paint`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data.image import cover, read_image
+from ..errors import InputError
+from ..synthesis.inpaint import box_mask
+from ..synthesis.paint import PRESETS, PaintRecipe, Stroke, paint
+from .common import RunFlags, carry_out, find_images, parse, read_images
+
+STROKE = re.compile(r"(?P<where>.+?):(?P<unit>\d+)(?::(?P<strength>[0-9.]+))?")
+
+
+@dataclass(frozen=True)
+class Paint(RunFlags):
+    """Paint units of the representation onto images.
+
+    pellucid paint --images photo.png --strokes 0,20,32,12:17 sky.png:3:1.5 --out painted.png
+    """
+
+    images: tuple[Path, ...] = ()
+    """Image files, or folders of them."""
+    strokes: tuple[str, ...] = ()
+    """WHERE:UNIT or WHERE:UNIT:STRENGTH in order; WHERE is a mask image (white where to paint) or LEFT,TOP,WIDTH,HEIGHT."""
+    preset: str | None = None
+    """Published settings: notebook-restricted-imagenet."""
+    recipe: PaintRecipe = PaintRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(Paint, argv, "paint", PRESETS)
+    files = find_images(flags.images)
+    parsed = [_parts(text) for text in flags.strokes]
+    masks = [Path(where) for where, _, _ in parsed if not _box(where)]
+
+    def task(classifier, **options):
+        images = read_images(files, classifier.size)
+        size = (images.shape[2], images.shape[3])
+        strokes = [Stroke(_mask(where, size, files), unit, strength) for where, unit, strength in parsed]
+        return paint(classifier, images, strokes, flags.recipe, seed=flags.seed, **options)
+
+    return carry_out(flags, "paint", argv, [*files, *masks], task)
+
+
+def _parts(text: str) -> tuple[str, int, float]:
+    match = STROKE.fullmatch(text)
+    if match is None:
+        raise InputError(f"a stroke is WHERE:UNIT or WHERE:UNIT:STRENGTH, not {text!r}")
+    try:
+        return match["where"], int(match["unit"]), float(match["strength"] or 1)
+    except ValueError:
+        raise InputError(f"{match['strength']!r} in the stroke {text!r} is not a number") from None
+
+
+def _box(where: str) -> tuple[int, int, int, int] | None:
+    numbers = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", where)
+    return None if numbers is None else (int(numbers[1]), int(numbers[2]), int(numbers[3]), int(numbers[4]))
+
+
+def _mask(where: str, size: tuple[int, int], files: Sequence[Path]):
+    box = _box(where)
+    if box is not None:
+        return box_mask(size, box)
+    mask = read_image(where)
+    sizes = {tuple(read_image(file).shape[1:]) for file in files} | {size}
+    if tuple(mask.shape[1:]) not in sizes:
+        raise InputError(f"the mask {where} is {mask.shape[2]} x {mask.shape[1]} pixels; give one of the image's size")
+    return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()

@@ -1,0 +1,42 @@
+"""`pellucid sketch`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..synthesis.sketch import PRESETS, SketchRecipe, sketch
+from .common import RunFlags, carry_out, find_images, one_label_each, parse, read_images
+
+
+@dataclass(frozen=True)
+class Sketch(RunFlags):
+    """Turn drawings into images of a class.
+
+    pellucid sketch --images drawing.png --classes horse --out horse.png
+    """
+
+    images: tuple[Path, ...] = ()
+    """Drawings, or folders of them."""
+    classes: tuple[str, ...] = ()
+    """What they depict: one class, or one for each drawing."""
+    preset: str | None = None
+    """Published settings: notebook-restricted-imagenet."""
+    recipe: SketchRecipe = SketchRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(Sketch, argv, "sketch", PRESETS)
+    files = find_images(flags.images)
+    if not flags.classes:
+        raise InputError("say what the drawings depict: --classes NAME ...")
+
+    def task(classifier, **options):
+        images = read_images(files, classifier.size)
+        labels = one_label_each(classifier, flags.classes, len(images))
+        return sketch(classifier, images, labels, flags.recipe, seed=flags.seed, **options)
+
+    return carry_out(flags, "sketch", argv, files, task)

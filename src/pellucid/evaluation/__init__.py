@@ -1,0 +1,1 @@
+"""How accurate and how robust a classifier is, and how good images are."""

@@ -1,0 +1,1 @@
+"""Grids, saved results and the demo's page."""

@@ -1,0 +1,113 @@
+"""Paint with features: units of the representation as brushes (synthesis paper, section 3.5, eq. 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..ball import L2
+from ..classifier import Classifier
+from ..descend import Descent, check_images, descend
+from ..errors import InputError
+from ..objective import Activation, Outside
+from .inpaint import check_mask
+from .start import fit
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke of the brush: which unit to paint where, and how strongly.
+
+    Attributes:
+        mask: `(1, 1, H, W)`, 1 where to paint.
+        unit: of the representation.
+        strength: multiplies the recipe's eps and step size for this stroke.
+    """
+
+    mask: Tensor
+    unit: int
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class PaintRecipe:
+    """Settings of `paint`, for every stroke."""
+
+    eps: float = 8.0
+    """Radius of the L2 ball around the image before the stroke."""
+    steps: int = 60
+    """Steps of the descent."""
+    step_size: float = 0.3
+    """Length of a step."""
+    activation: float = 0.1
+    """Weight of the unit. The notebook's 0.1."""
+    weight: float = 90.0
+    """λ of eq. 5, the weight of changes outside the mask. The notebook's 10 * 9 multiplies a mean of squares."""
+    straight_through: bool = True
+    """The gradient passes the last ReLU as if it were the identity, so that units which are off can be painted."""
+
+
+PRESETS = {
+    # paint_with_features.ipynb; the paper gives no numbers of its own.
+    "notebook-restricted-imagenet": PaintRecipe(70, 140, 1.0),
+}
+
+
+def paint(
+    classifier: Classifier,
+    images: Tensor,
+    strokes: Sequence[Stroke],
+    recipe: PaintRecipe | None = None,
+    **options,
+) -> list[Descent]:
+    """Paint features onto images, stroke after stroke:   argmax over x' of a R(x')[unit] - λ mean((x - x')² (1 - mask)).
+
+    Args:
+        classifier: preferably a robust one.
+        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        strokes: in order; each starts from what the one before left.
+        recipe: settings; `PRESETS` has the published ones.
+        **options: of `descend`.
+
+    Returns:
+        One `Descent` a stroke; the last one's images are the picture.
+
+    Raises:
+        InputError: no strokes, a mask of another size, a unit that does not exist, a strength that is not positive.
+    """
+    recipe = recipe or PaintRecipe()
+    if not strokes:
+        raise InputError("nothing to paint: give at least one stroke")
+    current = check_images(fit(classifier, images))
+    units = representation_units(classifier, current)
+    for stroke in strokes:
+        if not 0 <= stroke.unit < units:
+            raise InputError(f"the representation has units 0 to {units - 1}, not {stroke.unit}")
+        if not 0 < stroke.strength < float("inf"):
+            raise InputError(f"a stroke's strength must be positive, not {stroke.strength}")
+        check_mask(stroke.mask, current)
+    descents = []
+    for stroke in strokes:
+        mask = check_mask(stroke.mask, current)
+        wanted = Activation(stroke.unit, straight_through=recipe.straight_through)
+        descent = descend(
+            classifier,
+            -recipe.activation * wanted + recipe.weight * Outside(mask, current),
+            current,
+            ball=L2(recipe.eps * stroke.strength),
+            steps=recipe.steps,
+            step_size=recipe.step_size * stroke.strength,
+            **options,
+        )
+        descents.append(descent)
+        current = descent.images
+    return descents
+
+
+def representation_units(classifier: Classifier, images: Tensor) -> int:
+    """How many units the representation has."""
+    with torch.no_grad():
+        return classifier(images[:1].to(classifier.device)).representation.shape[1]

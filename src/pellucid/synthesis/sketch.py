@@ -1,0 +1,62 @@
+"""Sketch to image: a drawing made to look like what it depicts (synthesis paper, section 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..ball import L2
+from ..classifier import Classifier
+from ..descend import Descent, descend
+from ..objective import CrossEntropy
+from .start import fit
+
+
+@dataclass(frozen=True)
+class SketchRecipe:
+    """Settings of `sketch`."""
+
+    eps: float = 12.0
+    """Radius of the L2 ball around the drawing."""
+    steps: int = 60
+    """Steps of the descent."""
+    step_size: float = 0.5
+    """Length of a step."""
+
+
+PRESETS = {
+    # sketch_to_image.ipynb; the paper gives no numbers of its own.
+    "notebook-restricted-imagenet": SketchRecipe(40, 60, 1.0),
+}
+
+
+def sketch(
+    classifier: Classifier,
+    images: Tensor,
+    labels: Sequence[str | int] | Tensor,
+    recipe: SketchRecipe | None = None,
+    **options,
+) -> Descent:
+    """Turn drawings into images of a class:   argmin over ‖x' - drawing‖₂ <= eps of cross-entropy(x', label).
+
+    Args:
+        classifier: preferably a robust one.
+        images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
+        labels: what each drawing is to become.
+        recipe: settings; `PRESETS` has the published ones.
+        **options: of `descend`.
+    """
+    recipe = recipe or SketchRecipe()
+    label = classifier.labels(labels)
+    descent = descend(
+        classifier,
+        CrossEntropy(label),
+        fit(classifier, images),
+        ball=L2(recipe.eps),
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        **options,
+    )
+    return descent.about(label=label)

@@ -1,0 +1,56 @@
+"""Where a synthesis begins: class Gaussian seeds, noise, gray; and images brought to the classifier's size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..ball import draw, generators
+from ..classifier import Classifier
+from ..data.image import cover
+from ..errors import InputError
+
+Start = Literal["gaussian", "noise", "gray"]
+
+
+def seeds(
+    classifier: Classifier,
+    labels: Tensor,
+    kind: Start = "gaussian",
+    seed: int = 0,
+    mixture: dict[str, float] | None = None,
+) -> Tensor:
+    """A start for each label: `(N,)` to `(N, 3, S, S)` in [0, 1].
+
+    Args:
+        classifier: its class Gaussians and size.
+        labels: the intended classes.
+        kind: "gaussian" draws from the class Gaussian of each label; "noise" is the reference code's
+            N(0.5, 0.05²); "gray" is 0.5 everywhere.
+        seed: image number i has its own stream of it, whatever else is drawn.
+        mixture: draw from these classes' Gaussians with these weights instead.
+    """
+    rng = generators(seed, len(labels))
+    if kind == "gaussian":
+        if classifier.gaussians is None:
+            raise InputError("this classifier has no class Gaussians; start from noise or gray instead")
+        if mixture:
+            weights = {classifier.label(name): weight for name, weight in mixture.items()}
+            return classifier.gaussians.mixture(weights, len(labels), rng)
+        return classifier.gaussians.sample(labels, rng)
+    blank = torch.full((len(labels), 3, side(classifier), side(classifier)), 0.5)
+    return (blank + draw(torch.randn, blank, rng) / 20).clamp(0, 1) if kind == "noise" else blank
+
+
+def fit(classifier: Classifier, images: Tensor) -> Tensor:
+    """The images at the size that the classifier was trained on, cut square at the center."""
+    return cover(images, classifier.size) if classifier.size else images
+
+
+def side(classifier: Classifier) -> int:
+    """The side of the images that the classifier was trained on."""
+    if not classifier.size:
+        raise InputError("this classifier's card does not say its image size; give a start image")
+    return classifier.size

@@ -1,0 +1,105 @@
+"""Super-resolution: detail that a class has and a small image lacks (synthesis paper, section 3.4, eq. 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..ball import L2
+from ..classifier import Classifier
+from ..descend import Descent, check_images, descend
+from ..errors import InputError
+from ..evaluation.quality import psnr, ssim
+from ..objective import CrossEntropy
+from .inpaint import predict
+from .start import side
+
+
+@dataclass(frozen=True)
+class SuperresRecipe:
+    """Settings of `superres`."""
+
+    eps: float = 1.0
+    """Radius of the L2 ball around the enlarged image."""
+    steps: int = 40
+    """Steps of the descent."""
+    step_size: float = 0.1
+    """Length of a step."""
+    start: Literal["bicubic", "nearest"] = "bicubic"
+    """How the image is enlarged to begin with; the paper takes nearest neighbors and suggests bicubic."""
+    straight_through: bool = False
+    """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
+
+
+PRESETS = {
+    # Appendix A.9; its columns "# steps" and "step size" are swapped. CIFAR-10 images go to a Restricted ImageNet
+    # classifier of 224 px.
+    "paper-cifar10": SuperresRecipe(15, 50, 1.0, "nearest"),
+    "paper-restricted-imagenet": SuperresRecipe(8, 40, 1.0, "nearest"),
+    "notebook-cifar10": SuperresRecipe(15, 50, 1.0, "nearest"),
+    "notebook-restricted-imagenet": SuperresRecipe(8, 40, 1.0, "nearest", True),
+}
+
+
+def superres(
+    classifier: Classifier,
+    images: Tensor,
+    labels: Sequence[str | int] | Tensor | None = None,
+    recipe: SuperresRecipe | None = None,
+    *,
+    reference: Tensor | None = None,
+    **options,
+) -> Descent:
+    """Enlarge images:   argmin over ‖x' - up(x)‖₂ <= eps of cross-entropy(x', label).
+
+    Args:
+        classifier: preferably a robust one; the result has its size.
+        images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
+        labels: the class of each image; what the classifier sees in the enlarged image if not given.
+        recipe: settings; `PRESETS` has the published ones.
+        reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
+        **options: of `descend`.
+
+    Raises:
+        InputError: images that are not square or already as large as the result.
+    """
+    recipe = recipe or SuperresRecipe()
+    images, size = check_images(images), side(classifier)
+    if images.shape[2] != images.shape[3]:
+        raise InputError(f"super-resolution takes square images, not {images.shape[3]} x {images.shape[2]}")
+    if images.shape[2] >= size:
+        raise InputError(f"the images are {images.shape[2]} px already and the classifier's are {size} px")
+    start = enlarge(images, size, recipe.start)
+    label = predict(classifier, start) if labels is None else classifier.labels(labels)
+    descent = descend(
+        classifier,
+        CrossEntropy(label, recipe.straight_through),
+        start,
+        ball=L2(recipe.eps),
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        **options,
+    ).about(label=label)
+    if reference is not None:
+        reference = check_images(reference, "reference").to(descent.images)
+        for name, made in {
+            **{k: enlarge(images, size, k) for k in ("nearest", "bicubic")},
+            "result": descent.images,
+        }.items():
+            made = made.to(reference)
+            descent.info[name] = {
+                "psnr": [round(v, 3) for v in psnr(made, reference).tolist()],
+                "ssim": [round(v, 4) for v in ssim(made, reference).tolist()],
+            }
+    return descent
+
+
+def enlarge(images: Tensor, size: int, kind: Literal["bicubic", "nearest"]) -> Tensor:
+    """`(N, 3, h, w)` to `(N, 3, size, size)` in [0, 1]."""
+    if kind == "nearest":
+        return F.interpolate(images, (size, size), mode="nearest-exact")
+    return F.interpolate(images, (size, size), mode="bicubic", align_corners=False).clamp(0, 1)

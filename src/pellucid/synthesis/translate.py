@@ -1,0 +1,71 @@
+"""Translation: an image of one class made to look like another (synthesis paper, section 3.3 and Figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..ball import L2
+from ..classifier import Classifier
+from ..descend import Descent, descend
+from ..errors import InputError
+from ..objective import CrossEntropy
+from .inpaint import predict
+from .start import fit
+
+
+@dataclass(frozen=True)
+class TranslateRecipe:
+    """Settings of `translate`."""
+
+    eps: float = 6.0
+    """Radius of the L2 ball around the image."""
+    steps: int = 60
+    """Steps of the descent."""
+    step_size: float = 0.25
+    """Length of a step."""
+
+
+PRESETS = {
+    # Appendix A.6. The notebook takes 200 steps in a ball of 80; with steps of 0.5 the paper's 80 steps end inside it.
+    "paper-two-classes": TranslateRecipe(60, 80, 0.5),
+    "paper-imagenet": TranslateRecipe(60, 80, 1.0),
+    "notebook-two-classes": TranslateRecipe(80, 200, 0.5),
+    # Figure 2, appendix A.5: targeted manipulation.
+    "paper-figure2-restricted-imagenet": TranslateRecipe(300, 500, 1.0),
+}
+
+
+def translate(
+    classifier: Classifier,
+    images: Tensor,
+    labels: Sequence[str | int] | Tensor | None = None,
+    recipe: TranslateRecipe | None = None,
+    **options,
+) -> Descent:
+    """Turn images into another class:   argmin over ‖x' - x‖₂ <= eps of cross-entropy(x', label).
+
+    Args:
+        classifier: preferably a robust one.
+        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        labels: the class to turn each image into; of two classes, the one it is not, if not given.
+        recipe: settings; `PRESETS` has the published ones, and the paper's Figure 2.
+        **options: of `descend`.
+    """
+    recipe = recipe or TranslateRecipe()
+    start = fit(classifier, images)
+    if labels is None and classifier.classes != 2:
+        raise InputError(f"say which of the {classifier.classes} classes to translate to")
+    label = 1 - predict(classifier, start) if labels is None else classifier.labels(labels)
+    descent = descend(
+        classifier,
+        CrossEntropy(label),
+        start,
+        ball=L2(recipe.eps),
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        **options,
+    )
+    return descent.about(label=label)

@@ -1,0 +1,168 @@
+"""Bundles: a classifier as `NAME.safetensors` and `NAME.json`, its card. The only format pellucid writes.
+
+Nothing in a bundle is executed: the card is JSON, the weights are tensors, and the network is built from a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..classifier import Classifier
+from ..data.gaussians import ClassGaussians
+from ..errors import InputError
+from ..files import replacing, write_text
+from .networks import build
+
+MAX_CARD, MAX_WEIGHTS = 4 * 2**20, 8 * 2**30
+REQUIRED = ("arch", "class_names", "mean", "std", "size", "sha256")
+
+
+def save_bundle(
+    classifier: Classifier, path: str | Path, *, gaussians: ClassGaussians | None = None, half: bool = True
+) -> Path:
+    """Write a classifier (and its class Gaussians) as `path`.safetensors and `path`.json.
+
+    Args:
+        classifier: its card needs `arch` (a name that `build` knows) and `size` (the side of its images).
+        path: with or without the suffix.
+        gaussians: stored beside the weights.
+        half: store weights in float16, half the size; they are read back as float32.
+
+    Returns:
+        The path of the safetensors file.
+    """
+    path = Path(path)
+    weights_path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+    tensors = {f"network.{name}": tensor for name, tensor in classifier.network.state_dict().items()}
+    card = {k: v for k, v in classifier.card.items() if k not in ("sha256", "gaussians")}
+    for key in ("arch", "size"):
+        if key not in card:
+            raise InputError(f"a bundle's card needs {key!r}; set classifier.card[{key!r}]")
+    if gaussians is not None:
+        tensors |= {f"gaussians.{name}": getattr(gaussians, name) for name in ("means", "factors", "noise")}
+        card["gaussians"] = {
+            "shape": list(gaussians.shape),
+            "grain": gaussians.grain,
+            "rank": gaussians.factors.shape[1],
+            "variance_kept": round(gaussians.kept, 4),
+        }
+    ready = {}
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu()
+        # Norms, biases and variances stay float32: they are small, and what they multiply is not.
+        shrink = half and tensor.dtype == torch.float32 and tensor.ndim > 1
+        ready[name] = (tensor.half() if shrink else tensor).contiguous()
+    with replacing(weights_path) as temporary:
+        save_file(ready, temporary)
+        card |= {
+            "format": 1,
+            "class_names": classifier.class_names,
+            "mean": classifier.mean.flatten().tolist(),
+            "std": classifier.std.flatten().tolist(),
+            "parameters": sum(p.numel() for p in classifier.network.parameters()),
+            "sha256": sha256(temporary),
+        }
+        write_text(weights_path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+    return weights_path
+
+
+def load_bundle(path: str | Path) -> Classifier:
+    """Read a bundle as a classifier in eval mode, with `gaussians` as an attribute (None if it has none).
+
+    Raises:
+        InputError: a file is missing, damaged, too large, or its sha256 is not the card's.
+    """
+    path = Path(path)
+    if path.suffix not in (".safetensors", ".json"):
+        path = path.with_name(path.name + ".safetensors")
+    card = read_card(path.with_suffix(".json"))
+    weights_path = path.with_suffix(".safetensors")
+    if not weights_path.is_file():
+        raise InputError(f"{weights_path} does not exist")
+    if weights_path.stat().st_size > MAX_WEIGHTS:
+        raise InputError(f"{weights_path} is larger than {MAX_WEIGHTS >> 30} GiB")
+    if (digest := sha256(weights_path)) != card["sha256"]:
+        raise InputError(
+            f"{weights_path} is not the file its card describes: sha256 {digest[:12]}..., card {card['sha256'][:12]}..."
+        )
+    try:
+        tensors = load_file(weights_path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{weights_path} is damaged: {error}") from None
+    network = build(card["arch"], len(card["class_names"]))
+    weights = {n.removeprefix("network."): _full(t) for n, t in tensors.items() if n.startswith("network.")}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{weights_path} does not fit {card['arch']}: {str(error).splitlines()[-1].strip()}") from None
+    classifier = Classifier(network, card["mean"], card["std"], card["class_names"], card=card).eval()
+    classifier.gaussians = _gaussians(tensors, card, weights_path)
+    return classifier
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """A bundle's card, checked to hold what loading needs."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; a bundle is NAME.safetensors and NAME.json side by side")
+    if path.stat().st_size > MAX_CARD:
+        raise InputError(f"{path} is larger than {MAX_CARD >> 20} MiB; a card is small")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    missing = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise InputError(f"{path} is not a card: {', '.join(missing)} missing")
+    numbers = [*card["mean"], *card["std"]] if isinstance(card["mean"], list) and isinstance(card["std"], list) else []
+    if len(numbers) != 6 or not all(isinstance(v, (int, float)) and abs(v) < 1e3 for v in numbers) or 0 in card["std"]:
+        raise InputError(f"{path}: mean and std must be 3 numbers each, std not 0")
+    names = card["class_names"]
+    if not isinstance(names, list) or not 1 <= len(names) <= 100_000 or not all(isinstance(n, str) for n in names):
+        raise InputError(f"{path}: class_names must be a list of names")
+    if not isinstance(card["arch"], str) or not isinstance(card["sha256"], str):
+        raise InputError(f"{path}: arch and sha256 must be text")
+    if not isinstance(card["size"], int) or not 1 <= card["size"] <= 4096:
+        raise InputError(f"{path}: size must be the side of the images in pixels, up to 4096")
+    return card
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+
+
+def _sha256(file) -> str:  # Python 3.10
+    digest = hashlib.sha256()
+    while chunk := file.read(2**20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _full(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+
+def _gaussians(tensors: dict[str, Tensor], card: dict[str, Any], path: Path) -> ClassGaussians | None:
+    if "gaussians" not in card:
+        return None
+    try:
+        facts = card["gaussians"]
+        means, factors, noise = (tensors[f"gaussians.{name}"].float() for name in ("means", "factors", "noise"))
+        channels, height, width = (int(side) for side in facts["shape"])
+        if factors.shape[::2] != means.shape or len(noise) != len(means) or means.shape[1] != channels * height * width:
+            raise ValueError("shapes do not agree")
+        if not 1 <= int(facts["grain"]) <= 64:
+            raise ValueError(f"grain {facts['grain']}")
+        kept = float(facts["variance_kept"])
+        return ClassGaussians(means, factors, noise, (channels, height, width), int(facts["grain"]), kept)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: its class Gaussians are damaged: {error}") from None

@@ -1,0 +1,61 @@
+"""Small networks and measurements that several tests use."""
+
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from pellucid import Classifier
+
+
+def shake_norms(network, seed=0):
+    """Give every batch norm statistics as training would: none of them 0, 1, or the same for two channels."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.running_mean.copy_(torch.randn(module.num_features, generator=generator))
+            module.running_var.copy_(torch.rand(module.num_features, generator=generator) + 0.5)
+            module.weight.data.copy_(torch.rand(module.num_features, generator=generator) + 0.5)
+            module.bias.data.copy_(torch.randn(module.num_features, generator=generator))
+    return network
+
+
+def conv_network(classes=4, seed=0):
+    """Convolution, batch norm, ReLU, pooling, linear: for images of 3 channels and 8 x 8 pixels."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(24, classes),
+        )
+    return shake_norms(network)
+
+
+def conv_classifier(classes=4, seed=0):
+    """A classifier of `conv_network`, with a normalization that is not the identity."""
+    return Classifier(conv_network(classes, seed), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
+
+
+def images(count, size=8, seed=0):
+    """Random images, away from 0 and 1."""
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 0.6 + 0.2
+
+
+def hooks_on(network):
+    """How many hooks there are on a network."""
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules())
+
+
+@contextmanager
+def forward_batches(network):
+    """Within, a list that gets the batch size of every forward pass of `network`."""
+    sizes = []
+    handle = network.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    try:
+        yield sizes
+    finally:
+        handle.remove()

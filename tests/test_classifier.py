@@ -1,0 +1,270 @@
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from helpers import conv_classifier, conv_network, hooks_on, images, shake_norms
+from torch import nn
+from torchvision import models
+from torchvision.models.resnet import BasicBlock
+
+from pellucid import Classifier, InputError
+
+
+def without_head(kind, features):
+    """A torchvision network with its real features and a small head: the real one has 100 million weights."""
+    with torch.device("meta"):
+        network = kind()
+    network.features.to_empty(device="cpu")
+    network.classifier = nn.Sequential(nn.Linear(features, 8), nn.ReLU(inplace=True), nn.Linear(8, 5))
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    return network.eval()
+
+
+def vgg11():
+    return without_head(models.vgg11, 512 * 49)
+
+
+def alexnet():
+    return without_head(models.alexnet, 256 * 36)
+
+
+def resnet18():
+    return shake_norms(models.resnet18(num_classes=5)).eval()
+
+
+def squeezenet():
+    return models.squeezenet1_0(num_classes=5).eval()
+
+
+def timm_resnet():
+    return shake_norms(timm.create_model("test_resnet", num_classes=5)).eval()
+
+
+def normalized(classifier, images):
+    return (images - classifier.mean) / classifier.std
+
+
+# What one pass yields
+
+
+def test_logits_are_those_of_the_network_on_normalized_images():
+    network = conv_network().eval()
+    classifier = Classifier(network, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
+    x = images(3)
+    by_hand = torch.stack(
+        [(x[:, c] - m) / s for c, m, s in [(0, 0.4, 0.2), (1, 0.5, 0.3), (2, 0.6, 0.25)]], dim=1
+    )
+    assert torch.allclose(classifier(x).logits, network(by_hand), atol=1e-5)
+    assert torch.equal(classifier.logits(x), classifier(x).logits)
+
+
+@pytest.mark.parametrize(
+    ("build", "head", "body"),
+    [
+        (resnet18, "fc", lambda n, x: nn.Sequential(*list(n.children())[:-1])(x).flatten(1)),
+        (vgg11, "classifier.2", lambda n, x: n.classifier[:2](n.avgpool(n.features(x)).flatten(1))),
+        (alexnet, "classifier.2", lambda n, x: n.classifier[:2](n.avgpool(n.features(x)).flatten(1))),
+        (squeezenet, "classifier.1", lambda n, x: n.features(x).mean((2, 3))),
+        (timm_resnet, "fc", lambda n, x: n.forward_head(n.forward_features(x), pre_logits=True)),
+    ],
+    ids=["resnet18", "vgg11", "alexnet", "squeezenet", "timm"],
+)  # fmt: skip
+@torch.no_grad()
+def test_the_representation_is_what_the_last_linear_layer_reads(build, head, body):
+    network = build()
+    classifier = Classifier(network, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
+    x = images(2, size=64)
+    assert classifier.head == head
+    assert torch.allclose(classifier(x).representation, body(network, normalized(classifier, x)), atol=1e-5)
+    assert classifier.classes == 5
+
+
+def test_the_head_can_be_named():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 7), nn.ReLU(), nn.Linear(7, 5))
+    assert Classifier(network).head == "3"
+    assert torch.equal(Classifier(network, head="1")(images(2)).representation, images(2).flatten(1))
+
+
+def test_a_network_without_linear_layer_needs_a_head():
+    with pytest.raises(InputError, match="name the layer"):
+        Classifier(nn.Sequential(nn.Flatten(), nn.Softmax(1)))
+
+
+# Layers by name
+
+VGG11 = "conv1_1 relu1_1 pool1 conv2_1 relu2_1 pool2 conv3_1 relu3_1 conv3_2 relu3_2 pool3 conv4_1 relu4_1 conv4_2 relu4_2 pool4 conv5_1 relu5_1 conv5_2 relu5_2 pool5"  # noqa: E501
+ALEXNET = "conv1 relu1 pool1 conv2 relu2 pool2 conv3 relu3 conv4 relu4 conv5 relu5"
+SQUEEZENET = "conv1 relu1 fire2 fire3 fire4 fire5 fire6 fire7 fire8 fire9"
+
+
+@pytest.mark.parametrize(
+    ("build", "names"),
+    [(vgg11, VGG11), (alexnet, ALEXNET), (squeezenet, SQUEEZENET)],
+    ids=["vgg", "alexnet", "squeezenet"],
+)
+@torch.no_grad()
+def test_sequential_networks_have_their_papers_layer_names(build, names):
+    network = build()
+    classifier, x = Classifier(network), images(1, size=64)
+    assert [name for name in names.split() if name not in classifier.layers] == []
+    layers = classifier(x, layers=names.split()).layers
+    values = x
+    named = {path: name for name, path in classifier.layers.items()}
+    for number, module in enumerate(network.features):
+        values = module(values.clone())  # or the in-place ReLU after it would change what is compared
+        if (name := named.get(f"features.{number}")) in layers:
+            assert torch.equal(layers[name], values), name
+
+
+@torch.no_grad()
+def test_resnet_layers_are_its_stages():
+    network = resnet18()
+    classifier, x = Classifier(network), images(2, size=32)
+    assert [name for name in classifier.layers if name.startswith("layer")] == [
+        "layer1",
+        "layer2",
+        "layer3",
+        "layer4",
+    ]
+    stem = network.maxpool(network.relu(network.bn1(network.conv1(x))))
+    expected = network.layer2(network.layer1(stem))
+    activations = classifier(x, layers=["layer2", "layer1.1.conv2", "logits"])
+    assert torch.allclose(activations["layer2"], expected, atol=1e-5)
+    assert activations["layer1.1.conv2"].shape == (2, 64, 8, 8)
+    assert activations["logits"] is activations.logits
+
+
+@torch.no_grad()
+def test_timm_layers_are_those_of_its_feature_info():
+    network = timm.create_model("test_resnet", num_classes=5, in_chans=3).eval()
+    classifier, x = Classifier(network), images(2, size=64)
+    assert list(classifier.layers) == [info["module"] for info in network.feature_info]
+    names = [name for name in classifier.layers if name.startswith("layer")]
+    expected = timm.create_model("test_resnet", features_only=True).eval()
+    expected.load_state_dict(network.state_dict(), strict=False)
+    for name, values in zip(names, expected(x)[-len(names) :], strict=True):
+        assert torch.allclose(classifier(x, layers=[name])[name], values, atol=1e-5), name
+
+
+def test_a_layer_before_an_in_place_relu_keeps_its_own_values():
+    classifier = conv_classifier().eval()
+    activations = classifier(images(2), layers=["1", "2"])
+    assert activations["1"].min() < 0
+    assert torch.equal(activations["2"], activations["1"].clamp_min(0))
+
+
+def test_an_unknown_layer_names_the_nearest():
+    with pytest.raises(InputError, match=r"unknown layer 'layr2'.*'layer2'"):
+        Classifier(resnet18())(images(1), layers=["layr2"])
+
+
+def test_a_layer_that_is_not_reached_is_said_so():
+    network = conv_network()
+    network[1].unused = nn.Linear(2, 2)
+    with pytest.raises(InputError, match=r"1\.unused was not reached"):
+        Classifier(network)(images(1), layers=["1.unused"])
+
+
+# Hooks
+
+
+def test_no_hook_is_left_behind():
+    classifier = conv_classifier()
+    classifier(images(1), layers=["0", "2"], straight_through=True)
+    assert hooks_on(classifier) == 0
+    assert "forward" not in classifier.network[2].__dict__
+
+
+def test_no_hook_is_left_behind_by_a_failing_pass():
+    classifier = conv_classifier()
+    with pytest.raises(RuntimeError):
+        classifier(torch.zeros(1, 5, 8, 8), layers=["0"], straight_through=True)
+    with pytest.raises(InputError):
+        classifier(images(1), layers=["0", "nonsense"], straight_through=True)
+    assert hooks_on(classifier) == 0
+    assert "forward" not in classifier.network[2].__dict__
+
+
+# The straight-through last ReLU
+
+
+class SharedRelu(nn.Module):
+    """A convolution and torchvision's block, which calls one in-place ReLU twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.block, self.fc = nn.Conv2d(3, 4, 3), BasicBlock(4, 4), nn.Linear(4, 3)
+
+    def forward(self, values):
+        return self.fc(self.block(self.stem(values).relu()).mean((2, 3)))
+
+    def representation_by_hand(self, values, last):
+        block, values = self.block, self.stem(values).relu()
+        inner = block.bn2(block.conv2(F.relu(block.bn1(block.conv1(values)))))
+        return last(inner + values).mean((2, 3))
+
+
+class PlainRelus(nn.Module):
+    """Two linear layers, each with a ReLU of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.fc = nn.Linear(192, 20), nn.Linear(20, 20), nn.Linear(20, 3)
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU(inplace=True)
+
+    def forward(self, values):
+        return self.fc(self.relu2(self.two(self.relu1(self.one(values.flatten(1))))))
+
+    def representation_by_hand(self, values, last):
+        return last(self.two(self.one(values.flatten(1)).relu()))
+
+
+def identity_backwards(values):
+    """ReLU forwards, the identity backwards."""
+    return values + (values.relu() - values).detach()
+
+
+@pytest.mark.parametrize("kind", [SharedRelu, PlainRelus])
+def test_straight_through_is_the_identity_backwards_at_the_last_relu_only(kind):
+    torch.manual_seed(0)
+    network = shake_norms(kind()).eval()
+    classifier, x = Classifier(network), images(3).requires_grad_()
+    cotangent = torch.randn(3, network.fc.in_features)
+
+    def gradient(representation):
+        return torch.autograd.grad((representation * cotangent).sum(), x)[0]
+
+    plain, through = classifier(x), classifier(x, straight_through=True)
+    assert torch.equal(plain.logits, through.logits)
+    assert torch.equal(plain.representation, through.representation)
+    assert torch.allclose(
+        gradient(plain.representation), gradient(network.representation_by_hand(x, F.relu)), atol=1e-6
+    )
+    expected = gradient(network.representation_by_hand(x, identity_backwards))
+    assert torch.allclose(gradient(through.representation), expected, atol=1e-6)
+    assert not torch.allclose(expected, gradient(classifier(x).representation), atol=1e-4)
+
+
+def test_straight_through_needs_relu_modules():
+    with pytest.raises(InputError, match=r"straight_through needs nn\.ReLU"):
+        Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))(images(1), straight_through=True)
+
+
+# Classes
+
+
+def test_a_class_has_a_name_and_an_index():
+    classifier = Classifier(conv_network(3), class_names=["cat", "dog", "ship"])
+    assert [classifier.label(name) for name in ("dog", 2, "0")] == [1, 2, 0]
+    with pytest.raises(InputError, match="did you mean 'ship'"):
+        classifier.label("shipp")
+    for missing in (3, "3", "-1", "²"):
+        with pytest.raises(InputError, match="unknown class"):
+            classifier.label(missing)
+
+
+def test_without_names_the_classes_are_numbers():
+    assert Classifier(conv_network(3)).classes == 3
+    assert Classifier(conv_network(3)).label("2") == 2

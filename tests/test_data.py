@@ -1,0 +1,465 @@
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pellucid import InputError
+from pellucid.data.dataset import Dataset, load_data
+from pellucid.data.image import cover, image_files, read_alpha, read_image, to_pil, write_image
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+
+
+def tensor(array):
+    """An 8-bit array `(H, W, 3)` as what is expected of `read_image`."""
+    return torch.from_numpy(np.asarray(array).astype(np.float32) / 255).permute(2, 0, 1)
+
+
+def saved(tmp_path, image, name="image.png", **options):
+    image.save(tmp_path / name, **options)
+    return tmp_path / name
+
+
+# Images of every kind
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".ppm"])
+def test_rgb_is_read_exactly(tmp_path, suffix):
+    path = saved(tmp_path, Image.fromarray(RGB), "image" + suffix)
+    image = read_image(path)
+    assert image.dtype == torch.float32
+    assert torch.equal(image, tensor(RGB))
+    assert read_alpha(path) is None
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_lossy_formats_are_read_nearly(tmp_path, suffix):
+    smooth = np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None, None], 32, 1).repeat(3, 2)
+    image = read_image(saved(tmp_path, Image.fromarray(smooth), "image" + suffix, quality=95))
+    assert (image - tensor(smooth)).abs().max() < 0.05
+
+
+def test_grayscale_is_gray_rgb(tmp_path):
+    image = read_image(saved(tmp_path, Image.fromarray(RGB[..., 0])))
+    assert torch.equal(image, tensor(RGB[..., :1]).expand(3, -1, -1))
+
+
+def test_one_bit_is_black_and_white(tmp_path):
+    image = read_image(saved(tmp_path, Image.fromarray(RGB[..., 0] > 128)))
+    assert torch.equal(image, torch.from_numpy(RGB[..., 0] > 128).float().expand(3, -1, -1))
+
+
+def test_16_bit_grayscale_is_exact(tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (5, 7), dtype=np.uint16)
+    for name in ("image.png", "image.tiff"):
+        image = read_image(saved(tmp_path, Image.fromarray(values), name))
+        assert torch.equal(image, torch.from_numpy(values.astype(np.float32) / 65535).expand(3, -1, -1))
+
+
+def test_alpha_is_laid_over_white(tmp_path):
+    alpha = np.random.default_rng(1).integers(0, 256, (5, 7, 1), dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(np.concatenate([RGB, alpha], axis=2)))
+    share = tensor(alpha)
+    assert torch.allclose(read_image(path), tensor(RGB) * share + (1 - share), atol=1e-6)
+    assert torch.equal(read_alpha(path), share)
+
+
+def test_gray_alpha_is_laid_over_white(tmp_path):
+    path = saved(tmp_path, Image.merge("LA", [Image.fromarray(RGB[..., channel]) for channel in (0, 1)]))
+    share = tensor(RGB[..., 1:2])
+    assert torch.allclose(
+        read_image(path), (tensor(RGB[..., :1]) * share + 1 - share).expand(3, -1, -1), atol=1e-6
+    )
+
+
+def test_a_palette_gives_its_colors_and_its_transparent_entry_white(tmp_path):
+    palette = Image.fromarray(np.array([[0, 1, 2], [2, 1, 0]], dtype=np.uint8))
+    palette = palette.convert("P")
+    palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    opaque = [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[0, 0, 255], [0, 255, 0], [255, 0, 0]]]
+    assert torch.equal(read_image(saved(tmp_path, palette)), tensor(opaque))
+    path = saved(tmp_path, palette, "transparent.png", transparency=1)
+    over_white = [[[255, 0, 0], [255, 255, 255], [0, 0, 255]], [[0, 0, 255], [255, 255, 255], [255, 0, 0]]]
+    assert torch.equal(read_image(path), tensor(over_white))
+    assert read_alpha(path).tolist() == [[[1, 0, 1], [1, 0, 1]]]
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    ink = Image.new("CMYK", (8, 8), (255, 0, 0, 0))  # cyan
+    image = read_image(saved(tmp_path, ink, "image.jpg", quality=100))
+    assert torch.allclose(image.mean((1, 2)), torch.tensor([0.0, 1.0, 1.0]), atol=0.05)
+    image = read_image(saved(tmp_path, ink, "image.tiff"))
+    assert torch.equal(image[:, 0, 0], torch.tensor([0.0, 1.0, 1.0]))
+
+
+ORIENTATIONS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_the_exif_orientation_is_applied(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = read_image(saved(tmp_path, Image.fromarray(RGB), exif=exif))
+    assert torch.equal(image, tensor(ORIENTATIONS[orientation](RGB).copy()))
+
+
+def test_an_animation_gives_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    path = saved(tmp_path, frames[0], "image.gif", save_all=True, append_images=frames[1:])
+    assert torch.equal(read_image(path)[:, 0, 0], torch.tensor([1.0, 0.0, 0.0]))
+
+
+# Resizing
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 20), (20, 40), (20, 20), (10, 31)])
+def test_cover_keeps_the_aspect_and_cuts_the_center(height, width):
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    covered = cover(torch.stack([y, x, y * 0])[None] / 2 + 0.5, 10)[0] * 2 - 1
+    assert covered.shape == (3, 10, 10)
+    assert covered[:2].mean((1, 2)).abs().max() < 0.06  # centered
+    visible = min(height, width)
+    assert covered[0, -1, 0] == pytest.approx(visible / height, abs=0.12)
+    assert covered[1, 0, -1] == pytest.approx(visible / width, abs=0.12)
+
+
+def test_an_image_of_the_right_size_is_not_resampled():
+    images = torch.rand(2, 3, 10, 12)
+    assert torch.equal(cover(images, (10, 12)), images)
+    assert torch.equal(cover(images, 10), images[..., 1:11])
+
+
+def test_shrinking_averages():
+    checkers = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(1, 3, 16, 16)
+    assert (cover(checkers, 4) - 0.5).abs().max() < 0.05
+
+
+def test_reading_at_a_size(tmp_path):
+    assert read_image(saved(tmp_path, Image.fromarray(RGB)), size=4).shape == (3, 4, 4)
+    assert read_image(tmp_path / "image.png", size=(6, 3)).shape == (3, 6, 3)
+
+
+# Writing
+
+
+def test_what_is_written_is_what_is_read(tmp_path):
+    write_image(tmp_path / "new" / "a.png", tensor(RGB))
+    assert torch.equal(read_image(tmp_path / "new" / "a.png"), tensor(RGB))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
+
+
+def test_values_are_rounded_and_clipped():
+    assert np.asarray(to_pil(torch.tensor([[[-1.0, 0.501, 2.0]]]))).tolist() == [[0, 128, 255]]
+
+
+def test_an_unknown_suffix_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"must end in one of \.png"):
+        write_image(tmp_path / "a.doc", tensor(RGB))
+    assert not list(tmp_path.iterdir())
+
+
+# What is not an image
+
+
+def huge_png():
+    """A PNG whose header declares 50,000 x 50,000 pixels."""
+
+    def chunk(kind, content):
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+        + chunk(b"IEND", b"")
+    )
+
+
+def encoded(kind, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(RGB.repeat(8, 0).repeat(8, 1)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not an image"),
+        (b"hello, this is text", "is not an image"),
+        (encoded("PNG")[:200], "is damaged"),
+        (encoded("JPEG")[:600], "is damaged"),
+        (encoded("WEBP")[:200], "is damaged|is not an image"),
+        (encoded("TIFF")[:-500], "is damaged"),
+        (encoded("PDF"), "is not an image"),
+        (huge_png(), "over 100 million pixels"),
+    ],
+    ids=["empty", "text", "png", "jpeg", "webp", "tiff", "pdf", "huge"],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, content, message):
+    path = tmp_path / "image.png"
+    path.write_bytes(content)
+    for read in (read_image, read_alpha):
+        with pytest.raises(InputError, match=message) as error:
+            read(path)
+        assert "\n" not in str(error.value)
+        assert str(path) in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+def test_random_damage_gives_an_image_or_a_refusal(tmp_path, kind):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "description"
+    good = encoded(kind, **({"exif": exif} if kind in ("PNG", "JPEG", "WEBP", "TIFF") else {}))
+    rng, path, refused = np.random.default_rng(0), tmp_path / "image", 0
+    for _ in range(150):
+        bad = bytearray(good[: rng.integers(1, len(good) + 1)])
+        for position in rng.integers(0, min(len(bad), 200), 4):
+            bad[position] = rng.integers(0, 256)
+        path.write_bytes(bad)
+        try:
+            image = read_image(path)
+        except InputError:
+            refused += 1
+        else:
+            assert image.shape[0] == 3
+            assert image.min() >= 0
+            assert image.max() <= 1
+    assert refused
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(InputError, match="is a folder"):
+        read_image(tmp_path)
+
+
+def test_the_images_of_a_folder_are_sorted(tmp_path):
+    for name in ("b.PNG", "a.jpg", ".hidden.png", "c.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in image_files(tmp_path)] == ["a.jpg", "b.PNG"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no images"):
+        image_files(tmp_path)
+    with pytest.raises(InputError, match="is not a folder"):
+        image_files(tmp_path / "none")
+
+
+# npz files
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 3), dtype=np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def npz(tmp_path, save=np.savez, **arrays):
+    path = tmp_path / "data.npz"
+    save(path, **arrays)
+    return str(path)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_good_npz(tmp_path, save):
+    names = np.array(["cat", "dog", "ship"])
+    test = {"test_images": PIXELS[:2], "test_labels": LABELS[:2].astype(np.uint8)}
+    data = load_data(npz(tmp_path, save, train_images=PIXELS, train_labels=LABELS, class_names=names, **test))
+    assert (data.name, data.class_names, data.size) == ("data", ["cat", "dog", "ship"], (4, 5))
+    assert torch.equal(data.train.images, torch.from_numpy(PIXELS.transpose(0, 3, 1, 2).copy()))
+    assert data.train.labels.tolist() == LABELS.tolist()
+    assert data.test.labels.tolist() == [0, 1]
+    assert data.test.labels.dtype == torch.int64
+    images, labels = data.train.batch(torch.tensor([3, 1]))
+    assert torch.equal(images, torch.stack([tensor(PIXELS[3]), tensor(PIXELS[1])]))
+    assert labels.tolist() == [0, 1]
+
+
+def test_one_split_without_names_will_do(tmp_path):
+    data = load_data(npz(tmp_path, test_images=PIXELS, test_labels=LABELS))
+    assert (len(data.train), len(data.test), data.class_names) == (0, 6, ["0", "1", "2"])
+    assert data.size == (4, 5)
+
+
+@pytest.mark.parametrize("pixels", [PIXELS[..., 0], PIXELS[..., :1]], ids=["NHW", "NHW1"])
+def test_grayscale_becomes_three_channels(tmp_path, pixels):
+    data = load_data(npz(tmp_path, train_images=pixels, train_labels=LABELS))
+    assert torch.equal(data.train.images, torch.from_numpy(PIXELS[..., 0])[:, None].expand(-1, 3, -1, -1))
+
+
+def test_a_size_resizes_every_split(tmp_path):
+    data = load_data(npz(tmp_path, train_images=PIXELS, train_labels=LABELS), size=8)
+    assert data.size == (8, 8)
+    expected = (cover(torch.from_numpy(PIXELS).permute(0, 3, 1, 2).float() / 255, 8) * 255).round().byte()
+    assert torch.equal(data.train.images, expected)
+    assert data.test.images.shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"train_images": PIXELS / 255, "train_labels": LABELS}, "must be uint8 .* not float64"),
+        ({"train_images": PIXELS[0, 0], "train_labels": LABELS}, "must be uint8"),
+        ({"train_images": PIXELS.transpose(0, 3, 1, 2), "train_labels": LABELS}, "1 or 3 channels last"),
+        ({"train_images": PIXELS}, "holds no train_images and train_labels, but train_images"),
+        ({"x": PIXELS, "y": LABELS}, "but x, y"),
+        ({}, "but nothing"),
+        ({"train_images": PIXELS, "train_labels": LABELS[:5]}, "must be 6 whole numbers"),
+        ({"train_images": PIXELS, "train_labels": LABELS / 1}, "must be 6 whole numbers"),
+        ({"train_images": PIXELS, "train_labels": np.eye(6, dtype=int)}, "must be 6 whole numbers"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": ["a", "b"]}, "0 to 2, but there are 2"),
+        ({"train_images": PIXELS, "train_labels": LABELS - 1}, "from -1 to 1"),
+        ({"train_images": PIXELS[:0], "train_labels": LABELS[:0]}, "holds no images"),
+        ({"train_images": PIXELS, "train_labels": np.array([0, 1, 2, 0, 1, None])}, "is not a readable"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": np.array("abc")}, "0 to 2, but there are 1"),
+    ],
+    ids=["floats", "one image", "NCHW", "no labels", "other names", "nothing", "too few labels", "float labels",
+         "one-hot", "too few names", "negative", "empty", "objects", "one name"],
+)  # fmt: skip
+def test_a_wrong_npz_is_refused(tmp_path, arrays, message):
+    with pytest.raises(InputError, match=message) as error:
+        load_data(npz(tmp_path, **arrays))
+    assert "\n" not in str(error.value)
+
+
+class Payload:
+    """What a pickle could do: here, create a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_pickle_in_an_npz_is_not_executed(tmp_path):
+    payload = np.array([Payload(tmp_path / "executed")] * 6, dtype=object)
+    for arrays in (
+        {"train_images": PIXELS, "train_labels": payload},
+        {"train_images": payload, "train_labels": LABELS},
+    ):
+        with pytest.raises(InputError, match="is not a readable"):
+            load_data(npz(tmp_path, **arrays))
+    assert not (tmp_path / "executed").exists()
+
+
+def npy_header(shape, version=(1, 0)):
+    buffer = io.BytesIO()
+    write = {(1, 0): np.lib.format.write_array_header_1_0, (2, 0): np.lib.format.write_array_header_2_0}[
+        version
+    ]
+    write(buffer, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_a_header_that_claims_more_than_the_file_holds_is_refused_before_memory_is_taken(tmp_path, version):
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train_images.npy", npy_header((10**6, 1000, 1000, 3), version) + b"\0" * 100)
+    with pytest.raises(InputError, match=r"train_images\.npy is shorter than its shape"):
+        load_data(str(path))
+
+
+def test_random_damage_to_an_npz_gives_data_or_a_refusal(tmp_path):
+    good = Path(npz(tmp_path, np.savez_compressed, train_images=PIXELS, train_labels=LABELS)).read_bytes()
+    rng, path, refused = np.random.default_rng(0), tmp_path / "bad.npz", 0
+    for number in range(400):
+        bad = bytearray(good[: rng.integers(1, len(good) + 1)] if number % 4 == 0 else good)
+        for position in rng.integers(0, len(bad), 4):
+            bad[position] = rng.integers(0, 256)
+        path.write_bytes(bad)
+        try:
+            assert isinstance(load_data(str(path)), Dataset)
+        except InputError:
+            refused += 1
+    assert refused
+
+
+def test_a_missing_npz_is_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        load_data(str(tmp_path / "none.npz"))
+
+
+# Folders
+
+
+def folder(root, **classes):
+    """Class folders; each value lists the sizes (height, width) of its images, each image of one gray."""
+    for name, sizes in classes.items():
+        (root / name).mkdir(parents=True)
+        for number, (height, width) in enumerate(sizes):
+            gray = 10 * number + len(name)
+            Image.new("RGB", (width, height), (gray, gray, gray)).save(root / name / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize("test", ["test", "val", "valid", "validation"])
+def test_a_folder_of_train_and_test(tmp_path, test):
+    folder(tmp_path / "train", cat=[(4, 6)] * 2, mouse=[(4, 6)])
+    folder(tmp_path / test, cat=[(4, 6)], mouse=[(4, 6)] * 3)
+    data = load_data(str(tmp_path))
+    assert (data.class_names, data.size) == (["cat", "mouse"], (4, 6))
+    assert data.train.labels.tolist() == [0, 0, 1]
+    assert data.test.labels.tolist() == [0, 1, 1, 1]
+    assert data.train.images[:, 0, 0, 0].tolist() == [3, 13, 5]
+    assert data.test.images.shape == (4, 3, 4, 6)
+    assert data.test.images[:, 0, 0, 0].tolist() == [3, 5, 15, 25]
+
+
+def test_class_folders_alone_are_the_train_split(tmp_path):
+    folder(tmp_path, b=[(4, 4)], a=[(4, 4)] * 2)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / ".cache").mkdir()
+    data = load_data(str(tmp_path))
+    assert data.class_names == ["a", "b"]
+    assert data.train.labels.tolist() == [0, 0, 1]
+    assert len(data.test) == 0
+    assert data.name == tmp_path.name
+
+
+def test_differing_classes_are_named(tmp_path):
+    folder(tmp_path / "train", cat=[(4, 4)], dog=[(4, 4)])
+    folder(tmp_path / "test", cat=[(4, 4)], ship=[(4, 4)])
+    with pytest.raises(InputError, match="different classes: dog, ship"):
+        load_data(str(tmp_path))
+
+
+def test_images_of_different_sizes_need_a_size(tmp_path):
+    folder(tmp_path, a=[(4, 4), (5, 4)])
+    with pytest.raises(InputError, match=r"1\.png is of another size.*--size"):
+        load_data(str(tmp_path))
+    assert load_data(str(tmp_path), size=3).train.images.shape == (2, 3, 3, 3)
+
+
+def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no class folders with images"):
+        load_data(str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"give a folder of class folders, an \.npz file or torchvision:NAME"
+    ):
+        load_data(str(tmp_path / "none"))
+
+
+def test_an_unknown_torchvision_data_set_is_refused():
+    with pytest.raises(InputError, match="did you mean 'CIFAR10'"):
+        load_data("torchvision:CIFAR11")
