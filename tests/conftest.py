@@ -1,8 +1,48 @@
-"""What every test shares: one thread, and hypothesis without deadlines."""
+"""What every test shares: one thread, hypothesis without deadlines, and a classifier as it comes from disk."""
 
+import pytest
 import torch
+from helpers import conv_network
 from hypothesis import settings
+
+from pellucid import Classifier
+from pellucid.data.dataset import Split
+from pellucid.data.gaussians import fit_gaussians
+from pellucid.zoo.bundle import save_bundle
+from pellucid.zoo.networks import build
 
 torch.set_num_threads(1)
 settings.register_profile("pellucid", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("pellucid")
+
+PETS = ["cat", "dog", "ship"]
+
+
+def pictures(size, count=12, seed=0):
+    """A labeled split of `PETS`: each class has its own color, and noise."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % len(PETS)
+    colors = torch.tensor([[150, 110, 90], [90, 140, 110], [100, 120, 160]])
+    pixels = colors[labels][:, :, None, None] + 20 * torch.randn(count, 3, size, size, generator=generator)
+    return Split(pixels.clamp(0, 255).byte(), labels)
+
+
+@pytest.fixture(scope="session")
+def classifier():
+    """Of 8 px and three classes, with class Gaussians; it has a normalization, and a batch norm that is not idle."""
+    classifier = Classifier(conv_network(len(PETS)), (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), PETS, card={"size": 8})
+    classifier.gaussians = fit_gaussians(pictures(8), len(PETS))
+    return classifier.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    """The path, without suffix, of a bundle of 16 px with class Gaussians."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build("preact-8-16", len(PETS))
+    card = {"arch": "preact-8-16", "size": 16, "data": "colors", "threat": "none"}
+    classifier = Classifier(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), PETS, card=card)
+    path = tmp_path_factory.mktemp("bundles") / "tiny-0.5"
+    save_bundle(classifier, path, gaussians=fit_gaussians(pictures(16), len(PETS), grain=2))
+    return path

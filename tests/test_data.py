@@ -176,15 +176,15 @@ def test_an_unknown_suffix_is_refused(tmp_path):
 # What is not an image
 
 
-def huge_png():
-    """A PNG whose header declares 50,000 x 50,000 pixels."""
+def huge_png(side):
+    """A PNG whose header declares side x side pixels."""
 
     def chunk(kind, content):
         return (
             struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
         )
 
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
@@ -209,9 +209,10 @@ def encoded(kind, **options):
         (encoded("WEBP")[:200], "is damaged|is not an image"),
         (encoded("TIFF")[:-500], "is damaged"),
         (encoded("PDF"), "is not an image"),
-        (huge_png(), "over 100 million pixels"),
+        (huge_png(50_000), "over 100 million pixels"),
+        (huge_png(10_001), "over 100 million pixels"),
     ],
-    ids=["empty", "text", "png", "jpeg", "webp", "tiff", "pdf", "huge"],
+    ids=["empty", "text", "png", "jpeg", "webp", "tiff", "pdf", "huge", "large"],
 )
 @pytest.mark.filterwarnings("error")
 def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, content, message):

@@ -262,13 +262,12 @@ def test_a_batch_that_does_not_fit_is_halved_and_tried_again():
 
 @pytest.mark.parametrize("ball", [L2(0.4), Linf(torch.tensor([0.01, 0.2]))])
 def test_the_default_step_is_two_and_a_half_times_the_radius_over_the_steps(ball):
-    moved = attack(images(2), ball=ball, steps=10, center=images(2), callback=None)
     steps = []
-    attack(images(2), ball=ball, steps=10, callback=lambda progress: steps.append(progress.images))
+    descent = attack(images(2), ball=ball, steps=10, callback=lambda progress: steps.append(progress.images))
     order = 2 if isinstance(ball, L2) else torch.inf
     first = torch.linalg.vector_norm((steps[0] - images(2)).flatten(1), order, dim=1)
     assert torch.allclose(first, torch.as_tensor(ball.eps) * 0.25, rtol=1e-3)
-    assert torch.equal(moved.images, steps[-1])
+    assert torch.equal(descent.images, steps[-1])
 
 
 def test_restarts_return_the_best_of_several_random_starts_for_each_image():
@@ -276,6 +275,7 @@ def test_restarts_return_the_best_of_several_random_starts_for_each_image():
     best = attack(images(5), callback=lambda progress: losses.append(progress.loss), **options)
     last = torch.stack(losses[2::3])
     assert torch.allclose(best.loss, last.min(0).values)
+    assert (last[0] - last[1:]).abs().amax(1).min() > 1e-3
     assert len(last.argmin(0).unique()) > 1  # or "for each image" would not be tested
     assert torch.allclose(best.history[-1], best.loss)
     first = attack(images(5), random_start=True, steps=3, ball=L2(1.0))
@@ -331,6 +331,23 @@ def test_images_stop_as_they_are_when_the_rule_first_holds_and_leave_the_batch()
     rows = torch.arange(8)[:, None]
     assert torch.equal(descent.history.isnan(), rows > first)
     assert torch.equal(descent.loss, descent.history[first.clamp_max(7), torch.arange(6)])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"parametrization": Fourier(), "ball": Unbounded()}], ids=["pixels", "Fourier"]
+)
+def test_what_belongs_to_an_image_stays_with_it_when_others_leave(options):
+    labels, eps = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([0.3, 0.6, 0.9, 1.2, 0.9, 0.6])
+
+    def run(**more):
+        settings = {"ball": L2(eps), "steps": 8, "transforms": [jitter], **options, **more}
+        return descend(conv_classifier(), CrossEntropy(labels), images(6), **settings)
+
+    in_company, alone = (run(stop=below(0.5), batch_size=size) for size in (6, 1))
+    assert len(alone.stopped_at.unique()) > 2
+    assert torch.equal(in_company.stopped_at, alone.stopped_at)
+    assert torch.allclose(in_company.images, alone.images, atol=1e-4)
+    assert torch.allclose(in_company.loss, alone.loss, atol=1e-4)
 
 
 def test_an_image_that_is_done_from_the_start_does_not_move():

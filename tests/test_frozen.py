@@ -67,7 +67,14 @@ def test_each_mode_and_each_flag_comes_back_after_an_exception():
 # Folding
 
 
-@pytest.mark.parametrize("arch", ["preact-8-16", "cifar-resnet18", "timm:test_resnet", "timm:test_efficientnet", "timm:test_byobnet"])  # fmt: skip  # noqa: E501
+TIMM = (
+    "timm:test_resnet",
+    "timm:test_efficientnet",
+    "timm:test_byobnet",
+)  # the last two: norms with activations
+
+
+@pytest.mark.parametrize("arch", ["preact-8-16", "cifar-resnet18", *TIMM])
 def test_folding_does_not_change_the_logits(arch):
     torch.manual_seed(0)
     classifier = Classifier(shake_norms(build(arch, 5)).eval(), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -19,7 +21,8 @@ _HOMES = {
     "data.dataset": ["Dataset", "Split", "load_data"],
     "data.gaussians": ["ClassGaussians", "fit_gaussians"],
     "data.image": ["read_image", "write_image"],
-    "descend": ["Descent", "Progress", "descend"],
+    "descend": ["descend"],
+    "descent": ["Descent", "Progress"],
     "errors": ["InputError"],
     "evaluation.accuracy": ["Accuracies", "EvaluateRecipe", "evaluate"],
     "objective": ["Activation", "CrossEntropy", "Distance", "Misclassified", "Objective", "Outside"],
@@ -51,13 +54,25 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
+class _Package(ModuleType):
+    """Keeps `pellucid.descend` the function: importing the file of that name would bind the module over it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 if TYPE_CHECKING:
     from .ball import L2, Ball, Linf, Unbounded
     from .classifier import Activations, Classifier
     from .data.dataset import Dataset, Split, load_data
     from .data.gaussians import ClassGaussians, fit_gaussians
     from .data.image import read_image, write_image
-    from .descend import Descent, Progress, descend
+    from .descend import descend
+    from .descent import Descent, Progress
     from .errors import InputError
     from .evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
     from .objective import Activation, CrossEntropy, Distance, Misclassified, Objective, Outside

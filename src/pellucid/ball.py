@@ -140,4 +140,4 @@ def draw(sample, like: Tensor, generators: list[torch.Generator]) -> Tensor:
 
 def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:
     """One generator for each of `count` images, the first of which is image number `first` of the run."""
-    return [torch.Generator().manual_seed(seed * 1_000_003 + first + i) for i in range(count)]
+    return [torch.Generator().manual_seed((seed * 1_000_003 + first + i) % 2**63) for i in range(count)]

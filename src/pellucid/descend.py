@@ -6,15 +6,16 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from .ball import Ball, Linf, Unbounded, generators, per_image
+from .checks import check_images, positive_int
 from .classifier import Activations, Classifier
+from .descent import Descent, Progress
 from .errors import InputError, unknown
 from .frozen import fast, frozen
 from .objective import Objective, PerImage
@@ -27,65 +28,6 @@ Precision = Literal["float32", "bfloat16"]
 # A split holds at most this many pixel values (28 images of 224 px, 1365 of 32 px): a bound on memory that does not
 # depend on how many images are asked for, at which throughput has long been flat.
 SPLIT_VALUES = 2**22
-
-
-@dataclass
-class Descent:
-    """The result of a descent.
-
-    Attributes:
-        images: `(N, C, H, W)` float32 in [0, 1], detached.
-        loss: `(N,)`, the last loss evaluated on each image's way, or with `keep_best` that of the returned image.
-        history: `(steps, N)`, the loss before each step; NaN after an image stopped.
-        start: the images that the descent began with (before any random start).
-        forwards, backwards: passes through the network, batches counted once.
-        stopped_at: `(N,)`, the number of steps taken.
-        label: `(N,)`, the class intended for each image, where there is one.
-        info: what made it (recipe, seed, classifier), for the sidecar.
-    """
-
-    images: Tensor
-    loss: Tensor
-    history: Tensor
-    start: Tensor
-    forwards: int
-    backwards: int
-    stopped_at: Tensor
-    label: Tensor | None = None
-    info: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def stopped(self) -> list[str]:
-        """Why each image stopped: "steps" (all were done) or "stop" (the stop rule said so)."""
-        return ["steps" if at == len(self.history) else "stop" for at in self.stopped_at.tolist()]
-
-    def about(self, label: Tensor | None = None, **info: Any) -> Descent:
-        """This descent with the intended classes and further facts for the sidecar."""
-        return replace(self, label=label, info={**self.info, **info})
-
-    def save(self, path: str | Path, **options) -> Path:
-        """Write the images with a JSON sidecar; see `pellucid.gallery.save.save`."""
-        from .gallery.save import save  # a convenience that points up the layers, so only when it is called
-
-        return save(self, path, **options)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback is given after each step. Looking at `loss` waits for the device; not looking does not.
-
-    Attributes:
-        step, steps: how many steps of how many are done, over all restarts and splits.
-        index: `(M,)`, which images of the batch these are.
-        images: `(M, C, H, W)`.
-        loss: `(M,)`, before the step.
-    """
-
-    step: int
-    steps: int
-    index: Tensor
-    images: Tensor
-    loss: Tensor
 
 
 def descend(
@@ -234,7 +176,7 @@ class _Loop:
         `alive` are the rows still in the batch. What a finished image looked like is kept in `final`; where the
         device computes asynchronously, finished images leave only now and then, because that means waiting for it.
         """
-        rng = generators(self.seed * 7919 + restart, len(index), first=int(index[0]))
+        rng = generators(self.seed * 7919 + restart + 1, len(index), first=int(index[0]))
         images = self.ball.select(index).project(start, center)
         if self.random_start:
             images = self.ball.select(index).random(center, rng)
@@ -348,24 +290,6 @@ class _Moving:
         self.rng = [self.rng[i] for i in keep.tolist()]
         if self.adam is not None:
             self.adam.select(keep)
-
-
-def check_images(images: Tensor, name: str = "images") -> Tensor:
-    """The images as detached float32, or `InputError` unless they are `(N, C, H, W)`, finite and in [0, 1]."""
-    if images.ndim != 4 or not len(images):
-        raise InputError(f"{name} must be (N, C, H, W) with N of at least 1, not {tuple(images.shape)}")
-    images = images.detach().float()
-    low, high = (float(v) for v in torch.aminmax(images))
-    if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
-        raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; divide 8-bit values by 255")
-    return images.clamp(0, 1)
-
-
-def positive_int(name: str, value: int) -> int:
-    """`value`, or `InputError` unless it is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, not {value}")
-    return value
 
 
 def _step_size(given: float | None, ball: Ball, steps: int, parametrization) -> float | Tensor:

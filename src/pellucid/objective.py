@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -105,7 +104,7 @@ class Sum(Objective):
         """The sum of each term's own selection: not every term has a row for each image."""
         return replace(self, terms=tuple(term.select(index) for term in self.terms))
 
-    @cached_property
+    @property
     def layers(self) -> frozenset[str]:
         return frozenset().union(*(term.layers for term in self.terms))
 

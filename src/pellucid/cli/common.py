@@ -18,14 +18,17 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..data.image import SUFFIXES, image_files, read_image
-from ..descend import Descent, Progress
+from ..descent import Descent, Progress
 from ..devices import pick_device, pick_precision
 from ..errors import InputError, unknown
 from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_free, save
+from ..synthesis.start import label_each
 from ..zoo.models import fingerprint, load
 
 Flags = TypeVar("Flags")
+# A recipe's fields are flags of the command itself: --eps, not --recipe.eps.
+INLINE = tyro.conf.arg(name="")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
         if name not in presets:
             raise unknown("preset", name, presets)
         default = replace(default, recipe=presets[name])  # type: ignore[type-var]
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    config = (tyro.conf.FlagCreatePairsOff,)
     return tyro.cli(
         kind, args=argv, default=default, prog=f"pellucid {command}", description=kind.__doc__, config=config
     )
@@ -80,7 +83,7 @@ def carry_out(
     inputs: Sequence[Path],
     task: Callable[..., Descent | list[Descent]],
 ) -> int:
-    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, and save what it returns."""
+    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, save what it returns."""
     check_free(flags.out, flags.overwrite)
     if flags.save_frames is not None:
         check_frames(flags.save_frames, flags.overwrite)
@@ -117,7 +120,7 @@ def carry_out(
 
 @contextmanager
 def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Within, a function that is told the share of the work that is done; nothing is drawn if `quiet` or no terminal."""
+    """Within, a function that is told the share of the work that is done; nothing is drawn without a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda share: None
         return
@@ -202,12 +205,7 @@ def read_images(files: Sequence[Path], size: int | None) -> Tensor:
 
 def one_label_each(classifier: Classifier, names: Sequence[str], count: int) -> Tensor | None:
     """Labels for `count` images: none given, one for all, or one each."""
-    if not names:
-        return None
-    labels = classifier.labels(names)
-    if len(labels) not in (1, count):
-        raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
-    return labels.expand(count)
+    return label_each(classifier, names, count) if names else None
 
 
 def file_sha256(path: Path) -> str:

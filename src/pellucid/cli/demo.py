@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from ..devices import pick_precision
 from ..gallery.demo import demo
 from ..zoo.models import load
 from .common import parse, progress_bar
@@ -29,6 +31,8 @@ class Demo:
     """Every random choice follows from it."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of the network's passes; auto takes bfloat16 where it is faster."""
     overwrite: bool = False
     """Replace the folder."""
     quiet: bool = False
@@ -42,7 +46,11 @@ def main(argv: Sequence[str]) -> int:
     robust, standard = load(flags.model, flags.device), load(flags.standard, flags.device)
     robust.card["name"], standard.card["name"] = flags.model, flags.standard
     with progress_bar("demo", flags.quiet) as advance:
-        index = demo(robust, standard, flags.out, seed=flags.seed, overwrite=flags.overwrite, callback=advance)
+        precision = pick_precision(flags.precision, robust.device)
+        index = demo(
+            robust, standard, flags.out,
+            seed=flags.seed, precision=precision, overwrite=flags.overwrite, callback=advance,
+        )  # fmt: skip
     if not flags.quiet:
         print(f"{index}  ({time.monotonic() - began:.0f} s; open it in a browser)")
     return 0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from ..data.dataset import load_data
 from ..devices import pick_precision
@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
 from ..files import write_text
 from ..zoo.models import fingerprint, load
-from .common import parse, progress_bar
+from .common import INLINE, parse, progress_bar
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Evaluate:
     """Replace a result that exists."""
     quiet: bool = False
     """No progress bar."""
-    recipe: EvaluateRecipe = EvaluateRecipe()
+    recipe: Annotated[EvaluateRecipe, INLINE] = EvaluateRecipe()
 
 
 def main(argv: Sequence[str]) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from ..descend import positive_int
+from ..checks import positive_int
 from ..errors import InputError
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
-from .common import RunFlags, carry_out, find_images, parse, read_images
+from .common import INLINE, RunFlags, carry_out, find_images, parse, read_images
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Generate(RunFlags):
     """Start from these images instead of seeds; one for all, or one for each result."""
     preset: str | None = None
     """Published settings: paper-cifar10, notebook-restricted-imagenet, ...; other flags change them."""
-    recipe: GenerateRecipe = GenerateRecipe()
+    recipe: Annotated[GenerateRecipe, INLINE] = GenerateRecipe()
 
 
 def main(argv: Sequence[str]) -> int:

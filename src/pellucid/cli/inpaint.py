@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from ..data.image import cover, read_alpha, read_image
 from ..errors import InputError
 from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
-from .common import RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Inpaint(RunFlags):
     """What the images show: one class, or one for each image; predicted if not given."""
     preset: str | None = None
     """Published settings: paper-restricted-imagenet, notebook-restricted-imagenet."""
-    recipe: InpaintRecipe = InpaintRecipe()
+    recipe: Annotated[InpaintRecipe, INLINE] = InpaintRecipe()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,7 +67,7 @@ def _mask(flags: Inpaint, files: Sequence[Path], images: Tensor) -> Tensor:
             own = read_image(file).shape[1:]
             if mask.shape[1:] not in (own, images.shape[2:]):
                 raise InputError(
-                    f"the mask {flags.mask} is {mask.shape[2]} x {mask.shape[1]} and {file} {own[1]} x {own[0]} pixels; "
+                    f"the mask {flags.mask} is {mask.shape[2]} x {mask.shape[1]} and {file} {own[1]} x {own[0]}; "
                     "give a mask of the image's size"
                 )
         return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()

@@ -21,9 +21,8 @@ def main(argv: Sequence[str]) -> int:
         facts = card(name)
         accuracy = facts.get("accuracy", {})
         shown = f"{100 * accuracy['clean']:.1f}% clean" if "clean" in accuracy else "not measured"
-        print(
-            f"{name:<20} {facts['size']} px  {facts['parameters'] / 1e6:.1f}M parameters  {shown}  {facts.get('threat', '')}"
-        )
+        size = f"{facts['size']} px  {facts['parameters'] / 1e6:.1f}M parameters"
+        print(f"{name:<20} {size}  {shown}  {facts.get('threat', '')}")
     print("PATH                 a bundle: NAME.safetensors with its card NAME.json")
     print("timm:NAME            any of timm's ImageNet models (fetched by timm)")
     print("torchvision:NAME     any of torchvision's ImageNet models (fetched by torchvision)")

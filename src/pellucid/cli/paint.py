@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from ..data.image import cover, read_image
 from ..errors import InputError
 from ..synthesis.inpaint import box_mask
 from ..synthesis.paint import PRESETS, PaintRecipe, Stroke, paint
-from .common import RunFlags, carry_out, find_images, parse, read_images
+from .common import INLINE, RunFlags, carry_out, find_images, parse, read_images
 
 STROKE = re.compile(r"(?P<where>.+?):(?P<unit>\d+)(?::(?P<strength>[0-9.]+))?")
 
@@ -26,10 +27,10 @@ class Paint(RunFlags):
     images: tuple[Path, ...] = ()
     """Image files, or folders of them."""
     strokes: tuple[str, ...] = ()
-    """WHERE:UNIT or WHERE:UNIT:STRENGTH in order; WHERE is a mask image (white where to paint) or LEFT,TOP,WIDTH,HEIGHT."""
+    """WHERE:UNIT or WHERE:UNIT:STRENGTH; WHERE is a mask image, white where to paint, or LEFT,TOP,WIDTH,HEIGHT."""
     preset: str | None = None
     """Published settings: notebook-restricted-imagenet."""
-    recipe: PaintRecipe = PaintRecipe()
+    recipe: Annotated[PaintRecipe, INLINE] = PaintRecipe()
 
 
 def main(argv: Sequence[str]) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from ..errors import InputError
 from ..synthesis.sketch import PRESETS, SketchRecipe, sketch
-from .common import RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Sketch(RunFlags):
     """What they depict: one class, or one for each drawing."""
     preset: str | None = None
     """Published settings: notebook-restricted-imagenet."""
-    recipe: SketchRecipe = SketchRecipe()
+    recipe: Annotated[SketchRecipe, INLINE] = SketchRecipe()
 
 
 def main(argv: Sequence[str]) -> int:

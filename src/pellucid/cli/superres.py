@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch.nn.functional as F
 
+from ..checks import positive_int
 from ..data.image import cover
-from ..descend import positive_int
 from ..errors import InputError
 from ..synthesis.start import side
 from ..synthesis.superres import PRESETS, SuperresRecipe, superres
-from .common import RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,29 @@ class Superres(RunFlags):
     classes: tuple[str, ...] = ()
     """What the images show: one class, or one for each image; predicted if not given."""
     factor: int | None = None
-    """Make small images of large ones first, by block means of this side, and compare the result with the large ones."""
+    """Make small images of large ones first, by block means of this side, and compare the result with those."""
+    reference: tuple[Path, ...] = ()
+    """The images as they should be, in the same order: PSNR and SSIM go into the sidecar."""
     preset: str | None = None
     """Published settings: paper-cifar10, notebook-restricted-imagenet, ..."""
-    recipe: SuperresRecipe = SuperresRecipe()
+    recipe: Annotated[SuperresRecipe, INLINE] = SuperresRecipe()
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Superres, argv, "superres", PRESETS)
     files = find_images(flags.images)
+    originals = find_images(flags.reference) if flags.reference else []
+    if originals and flags.factor is not None:
+        raise InputError("give --reference or --factor, not both; with --factor the images are the reference")
+    if originals and len(originals) != len(files):
+        raise InputError(f"{len(originals)} reference images for {len(files)} images; give one for each")
 
     def task(classifier, **options):
         reference = None
         if flags.factor is None:
             images = read_images(files, None)
+            reference = read_images(originals, side(classifier)) if originals else None
         else:
             size = side(classifier)
             if positive_int("factor", flags.factor) < 2 or size % flags.factor:
@@ -52,4 +61,4 @@ def main(argv: Sequence[str]) -> int:
         labels = one_label_each(classifier, flags.classes, len(images))
         return superres(classifier, images, labels, flags.recipe, reference=reference, seed=flags.seed, **options)
 
-    return carry_out(flags, "superres", argv, files, task)
+    return carry_out(flags, "superres", argv, [*files, *originals], task)

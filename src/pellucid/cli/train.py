@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from ..data.dataset import load_data
 from ..data.gaussians import fit_gaussians
@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..training.recipe import TrainRecipe
 from ..training.train import CHECKPOINT, TrainProgress, train
 from ..zoo.bundle import save_bundle
-from .common import parse, progress_bar
+from .common import INLINE, parse, progress_bar
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Train:
     """Side to which images are brought; needed where a folder's images differ."""
     resume: bool = False
     """Go on from the checkpoint in --out, exactly."""
-    grain: int = 1
-    """Class Gaussians are fitted to images whose sides are divided by this; the paper takes 4 at 224 px."""
-    rank: int = 48
+    grain: int = 2
+    """Class Gaussians are fitted to images whose sides are divided by this. The paper takes 4 at 224 px and 1 at 32 px;
+    at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%, and the results look alike."""
+    rank: int = 192
     """Eigenvectors kept of each class Gaussian that has more images than dimensions."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""
@@ -45,7 +46,7 @@ class Train:
     """Begin anew in a folder that holds a run."""
     quiet: bool = False
     """No progress bar."""
-    recipe: TrainRecipe = TrainRecipe()
+    recipe: Annotated[TrainRecipe, INLINE] = TrainRecipe()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -78,7 +79,6 @@ def main(argv: Sequence[str]) -> int:
     gaussians = fit_gaussians(data.train, len(data.class_names), flags.grain, flags.rank)
     path = save_bundle(classifier, flags.out / f"{flags.out.name}.safetensors", gaussians=gaussians)
     if not flags.quiet:
-        print(
-            f"{path}  ({path.stat().st_size / 1e6:.1f} MB; measure it: pellucid evaluate --model {path} --data {flags.data})"
-        )
+        print(f"{path}  ({path.stat().st_size / 1e6:.1f} MB)")
+        print(f"measure it: pellucid evaluate --model {path} --data {flags.data}")
     return 0

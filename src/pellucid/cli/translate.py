@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from ..synthesis.translate import PRESETS, TranslateRecipe, translate
-from .common import RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Translate(RunFlags):
     """What to turn them into: one class, or one for each image; of two classes the other one, if not given."""
     preset: str | None = None
     """Published settings: paper-two-classes, paper-imagenet, paper-figure2-restricted-imagenet, ..."""
-    recipe: TranslateRecipe = TranslateRecipe()
+    recipe: Annotated[TranslateRecipe, INLINE] = TranslateRecipe()
 
 
 def main(argv: Sequence[str]) -> int:

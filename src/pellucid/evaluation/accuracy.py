@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ..ball import L2, Linf
+from ..checks import positive_int
 from ..classifier import Classifier
 from ..data.dataset import Split
-from ..descend import Precision, descend, positive_int
+from ..descend import Precision, descend
 from ..errors import InputError
 from ..objective import CrossEntropy, Misclassified
 
@@ -106,9 +107,8 @@ def evaluate(
     if not count:
         raise InputError("there are no images to evaluate on")
     if classifier.size and tuple(split.images.shape[2:]) != (classifier.size, classifier.size):
-        raise InputError(
-            f"the images are {split.images.shape[3]} x {split.images.shape[2]} and the classifier takes {classifier.size} px"
-        )
+        height, width = split.images.shape[2:]
+        raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
     ball = {"l2": L2, "linf": Linf}[recipe.norm]

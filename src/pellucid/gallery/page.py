@@ -24,9 +24,10 @@ figure img { max-width: 100%; height: auto; image-rendering: pixelated; display:
 figure.names { margin-top: 0.6rem; }
 .names div { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; font-size: 0.8rem; color: var(--soft);
   text-align: center; }
-pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 0.7rem 1rem; overflow-x: auto;
-  font-size: 0.85rem; }
-footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; color: var(--soft); font-size: 0.9rem; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 0.7rem 1rem;
+  overflow-x: auto;  font-size: 0.85rem; }
+footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; color: var(--soft);
+  font-size: 0.9rem; }
 @media (max-width: 640px) { figure { grid-template-columns: 1fr; gap: 0.3rem; } figcaption { text-align: left; } }
 """
 

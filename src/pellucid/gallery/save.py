@@ -16,7 +16,7 @@ from ..files import write_text
 from .grid import grid, magnified
 
 if TYPE_CHECKING:
-    from ..descend import Descent
+    from ..descent import Descent
 
 
 def save(descent: Descent, path: str | Path, *, overwrite: bool = False) -> Path:

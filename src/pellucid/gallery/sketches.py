@@ -17,7 +17,8 @@ Draw = ImageDraw.ImageDraw
 def drawings(size: int) -> tuple[list[str], Tensor]:
     """The names of what is drawn, and the drawings, `(6, 3, size, size)` in [0, 1]."""
     artists: dict[str, Callable[[Draw], None]] = {
-        "ship": _ship, "automobile": _automobile, "horse": _horse, "bird": _bird, "truck": _truck, "airplane": _airplane,
+        "ship": _ship, "automobile": _automobile, "horse": _horse,
+        "bird": _bird, "truck": _truck, "airplane": _airplane,
     }  # fmt: skip
     pictures = []
     for artist in artists.values():

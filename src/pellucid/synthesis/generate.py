@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ..ball import L2
 from ..classifier import Classifier
-from ..descend import Descent, descend
+from ..descend import descend
+from ..descent import Descent
 from ..objective import CrossEntropy
-from .start import Start, fit, seeds
+from .start import Start, fit, label_each, seeds
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ def generate(
     """
     recipe = recipe or GenerateRecipe()
     label = classifier.labels(labels)
-    start = seeds(classifier, label, recipe.start, seed, mixture) if start is None else fit(classifier, start)
+    if start is None:
+        start = seeds(classifier, label, recipe.start, seed, mixture)
+    else:
+        start = fit(classifier, start)
+        label = label_each(classifier, label, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from ..ball import L2, generators
+from ..checks import check_images
 from ..classifier import Classifier
-from ..descend import Descent, check_images, descend
+from ..descend import descend
+from ..descent import Descent
 from ..errors import InputError
 from ..objective import CrossEntropy, Outside
+from .start import label_each
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def inpaint(
     recipe = recipe or InpaintRecipe()
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
-    label = predict(classifier, start) if labels is None else classifier.labels(labels)
+    label = predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),
@@ -120,10 +123,8 @@ def check_mask(mask: Tensor, images: Tensor) -> Tensor:
     """The mask as `(N, 1, H, W)` of values in [0, 1] for these images."""
     mask = check_images(mask, "mask").mean(1, keepdim=True)
     if mask.shape[2:] != images.shape[2:] or len(mask) not in (1, len(images)):
-        raise InputError(
-            f"the mask is {mask.shape[3]} x {mask.shape[2]} and the image {images.shape[3]} x {images.shape[2]} pixels; "
-            "give a mask of the image's size"
-        )
+        own, other = (f"{t.shape[3]} x {t.shape[2]}" for t in (mask, images))
+        raise InputError(f"the mask is {own} and the image {other} pixels; give a mask of the image's size")
     if float(mask.amax()) == 0 or float(mask.amin()) == 1:
         raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")
     return mask.expand(len(images), -1, -1, -1).contiguous()

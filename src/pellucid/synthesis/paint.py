@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ..ball import L2
+from ..checks import check_images
 from ..classifier import Classifier
-from ..descend import Descent, check_images, descend
+from ..descend import descend
+from ..descent import Descent
 from ..errors import InputError
 from ..objective import Activation, Outside
 from .inpaint import check_mask
@@ -63,7 +65,7 @@ def paint(
     recipe: PaintRecipe | None = None,
     **options,
 ) -> list[Descent]:
-    """Paint features onto images, stroke after stroke:   argmax over x' of a R(x')[unit] - λ mean((x - x')² (1 - mask)).
+    """Paint features onto images, stroke by stroke:   argmax over x' of a R(x')[unit] - λ mean((x - x')² (1 - mask)).
 
     Args:
         classifier: preferably a robust one.

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ..ball import L2
 from ..classifier import Classifier
-from ..descend import Descent, descend
+from ..descend import descend
+from ..descent import Descent
 from ..objective import CrossEntropy
-from .start import fit
+from .start import fit, label_each
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,12 @@ def sketch(
         **options: of `descend`.
     """
     recipe = recipe or SketchRecipe()
-    label = classifier.labels(labels)
+    start = fit(classifier, images)
+    label = label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),
-        fit(classifier, images),
+        start,
         ball=L2(recipe.eps),
         steps=recipe.steps,
         step_size=recipe.step_size,

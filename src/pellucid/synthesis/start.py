@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -47,6 +48,14 @@ def seeds(
 def fit(classifier: Classifier, images: Tensor) -> Tensor:
     """The images at the size that the classifier was trained on, cut square at the center."""
     return cover(images, classifier.size) if classifier.size else images
+
+
+def label_each(classifier: Classifier, names: Sequence[str | int] | Tensor | str | int, count: int) -> Tensor:
+    """The label of each of `count` images, by name or index: one for all, or one each."""
+    labels = classifier.labels(names)
+    if len(labels) not in (1, count):
+        raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
+    return labels.expand(count).contiguous()
 
 
 def side(classifier: Classifier) -> int:

@@ -10,13 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..ball import L2
+from ..checks import check_images
 from ..classifier import Classifier
-from ..descend import Descent, check_images, descend
+from ..descend import descend
+from ..descent import Descent
 from ..errors import InputError
 from ..evaluation.quality import psnr, ssim
 from ..objective import CrossEntropy
 from .inpaint import predict
-from .start import side
+from .start import label_each, side
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,11 @@ def superres(
     if images.shape[2] >= size:
         raise InputError(f"the images are {images.shape[2]} px already and the classifier's are {size} px")
     start = enlarge(images, size, recipe.start)
-    label = predict(classifier, start) if labels is None else classifier.labels(labels)
+    if reference is not None and reference.shape != start.shape:
+        raise InputError(
+            f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
+        )
+    label = predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through),
@@ -86,14 +92,13 @@ def superres(
     ).about(label=label)
     if reference is not None:
         reference = check_images(reference, "reference").to(descent.images)
-        for name, made in {
-            **{k: enlarge(images, size, k) for k in ("nearest", "bicubic")},
-            "result": descent.images,
-        }.items():
-            made = made.to(reference)
+        made = {"nearest": enlarge(images, size, "nearest"), "bicubic": enlarge(images, size, "bicubic")}
+        made["result"] = descent.images
+        for name, result in made.items():
+            result = result.to(reference)
             descent.info[name] = {
-                "psnr": [round(v, 3) for v in psnr(made, reference).tolist()],
-                "ssim": [round(v, 4) for v in ssim(made, reference).tolist()],
+                "psnr": [round(value, 3) for value in psnr(result, reference).tolist()],
+                "ssim": [round(value, 4) for value in ssim(result, reference).tolist()],
             }
     return descent
 

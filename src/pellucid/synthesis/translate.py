@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ..ball import L2
 from ..classifier import Classifier
-from ..descend import Descent, descend
+from ..descend import descend
+from ..descent import Descent
 from ..errors import InputError
 from ..objective import CrossEntropy
 from .inpaint import predict
-from .start import fit
+from .start import fit, label_each
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def translate(
     start = fit(classifier, images)
     if labels is None and classifier.classes != 2:
         raise InputError(f"say which of the {classifier.classes} classes to translate to")
-    label = 1 - predict(classifier, start) if labels is None else classifier.labels(labels)
+    label = 1 - predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -47,11 +47,11 @@ class Attack:
 class TrainRecipe:
     """Everything that decides what a training run yields."""
 
-    arch: str = "preact-32-96-192-384"
+    arch: str = "preact-32-80-160-320"
     """Network: preact-W1-W2-..., cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME or torchvision:NAME."""
     attack: Attack = Attack()
     """The inner maximization; eps 0 for none."""
-    epochs: int = 18
+    epochs: int = 20
     """Passes over the training images. The synthesis paper's CIFAR-10: 350."""
     batch_size: int = 128
     """Images a step."""

@@ -64,7 +64,7 @@ def save_bundle(
         save_file(ready, temporary)
         card |= {
             "format": 1,
-            "class_names": classifier.class_names,
+            "class_names": classifier.class_names or [str(label) for label in range(classifier.classes)],
             "mean": classifier.mean.flatten().tolist(),
             "std": classifier.std.flatten().tolist(),
             "parameters": sum(p.numel() for p in classifier.network.parameters()),
@@ -97,7 +97,8 @@ def load_bundle(path: str | Path) -> Classifier:
         tensors = load_file(weights_path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{weights_path} is damaged: {error}") from None
-    network = build(card["arch"], len(card["class_names"]))
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn and thrown away; nobody else is to notice
+        network = build(card["arch"], len(card["class_names"]))
     weights = {n.removeprefix("network."): _full(t) for n, t in tensors.items() if n.startswith("network.")}
     try:
         network.load_state_dict(weights)
@@ -121,8 +122,11 @@ def read_card(path: Path) -> dict[str, Any]:
     missing = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
     if missing:
         raise InputError(f"{path} is not a card: {', '.join(missing)} missing")
-    numbers = [*card["mean"], *card["std"]] if isinstance(card["mean"], list) and isinstance(card["std"], list) else []
-    if len(numbers) != 6 or not all(isinstance(v, (int, float)) and abs(v) < 1e3 for v in numbers) or 0 in card["std"]:
+    lists = [value if isinstance(value, list) else [] for value in (card["mean"], card["std"])]
+    if (
+        not all(len(v) == 3 and all(isinstance(x, (int, float)) and abs(x) < 1e3 for x in v) for v in lists)
+        or 0 in card["std"]
+    ):
         raise InputError(f"{path}: mean and std must be 3 numbers each, std not 0")
     names = card["class_names"]
     if not isinstance(names, list) or not 1 <= len(names) <= 100_000 or not all(isinstance(n, str) for n in names):
@@ -158,11 +162,12 @@ def _gaussians(tensors: dict[str, Tensor], card: dict[str, Any], path: Path) -> 
         facts = card["gaussians"]
         means, factors, noise = (tensors[f"gaussians.{name}"].float() for name in ("means", "factors", "noise"))
         channels, height, width = (int(side) for side in facts["shape"])
-        if factors.shape[::2] != means.shape or len(noise) != len(means) or means.shape[1] != channels * height * width:
+        grain, kept = int(facts["grain"]), float(facts["variance_kept"])
+        classes, dimensions = len(card["class_names"]), channels * height * width
+        if (means.shape, noise.shape) != ((classes, dimensions), (classes,)) or factors.shape[::2] != means.shape:
             raise ValueError("shapes do not agree")
-        if not 1 <= int(facts["grain"]) <= 64:
-            raise ValueError(f"grain {facts['grain']}")
-        kept = float(facts["variance_kept"])
-        return ClassGaussians(means, factors, noise, (channels, height, width), int(facts["grain"]), kept)
-    except (KeyError, TypeError, ValueError) as error:
+        if (channels, height * grain, width * grain) != (3, card["size"], card["size"]):
+            raise ValueError(f"{height} x {width} times {grain} is not the card's size")
+        return ClassGaussians(means, factors, noise, (channels, height, width), grain, kept)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: its class Gaussians are damaged: {error}") from None

@@ -53,11 +53,12 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
 
 def card(name: str) -> dict:
     """The card of a bundle, by bundled name or path, without its weights."""
-    path = BUNDLES / name if name in bundled() else Path(name)
-    if name not in bundled() and not path.with_suffix(".json").is_file() and not Path(name + ".json").is_file():
+    if name in bundled():
+        return read_card(BUNDLES / f"{name}.json")
+    path = Path(name).with_suffix(".json") if name.endswith((".safetensors", ".json")) else Path(name + ".json")
+    if not path.is_file():
         raise unknown("model", name, bundled())
-    known = path.suffix in (".safetensors", ".json")
-    return read_card(path.with_suffix(".json") if known else path.with_name(path.name + ".json"))
+    return read_card(path)
 
 
 def fingerprint(classifier: Classifier) -> str:

@@ -1,0 +1,25 @@
+# make demo and make test set up .venv by themselves, and again whenever pyproject.toml changes.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench
+demo: .venv/ready
+	$(BIN)/pellucid demo --overwrite
+
+test: .venv/ready
+	$(BIN)/pytest -n 2
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/descend.py
+	$(BIN)/python benchmarks/batch.py
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'pellucid needs Python 3.10 or newer: make PYTHON=python3.11'"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@

@@ -1,0 +1,26 @@
+"""Checks of what users give, with messages that say what would be right."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+
+
+def check_images(images: Tensor, name: str = "images") -> Tensor:
+    """The images as detached float32, or `InputError` unless they are `(N, C, H, W)`, finite and in [0, 1]."""
+    if images.ndim != 4 or not len(images):
+        raise InputError(f"{name} must be (N, C, H, W) with N of at least 1, not {tuple(images.shape)}")
+    images = images.detach().float()
+    low, high = (float(v) for v in torch.aminmax(images))
+    if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
+        raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; divide 8-bit values by 255")
+    return images.clamp(0, 1)
+
+
+def positive_int(name: str, value: int) -> int:
+    """`value`, or `InputError` unless it is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, not {value}")
+    return value

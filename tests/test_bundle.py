@@ -1,0 +1,318 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import PETS, pictures
+from helpers import images
+from safetensors.torch import load_file, save_file
+
+import pellucid.zoo.bundle as bundle
+from pellucid import Classifier, InputError, fit_gaussians, load, load_bundle, save_bundle
+from pellucid.zoo import models
+from pellucid.zoo.networks import build
+
+
+@pytest.fixture
+def made():
+    """A classifier that fits its card."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = build("preact-4-8", 3)
+    return Classifier(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), PETS, card={"arch": "preact-4-8", "size": 8}).eval()
+
+
+@pytest.fixture
+def saved(made, tmp_path):
+    return save_bundle(made, tmp_path / "small", gaussians=fit_gaussians(pictures(8), 3))
+
+
+def refusal(path):
+    """What `load_bundle` says, which is one line and names the file."""
+    with pytest.raises(InputError) as caught:
+        load_bundle(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert path.stem in message
+    return message
+
+
+def edit_card(path, **changes):
+    """The card of a bundle with these entries; `None` takes one away."""
+    path = path.with_suffix(".json")
+    card = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({key: value for key, value in card.items() if value is not None}))
+
+
+def replace_weights(path, tensors):
+    """Other tensors under a card that vouches for them."""
+    save_file(tensors, path)
+    edit_card(path, sha256=bundle.sha256(path))
+
+
+# Round trip
+
+
+def test_weights_come_back_rounded_to_half_precision_and_norms_exactly(made, saved):
+    read = load_bundle(saved).network.state_dict()
+    for name, tensor in made.network.state_dict().items():
+        expected = tensor.half().float() if tensor.ndim > 1 else tensor
+        assert torch.equal(read[name], expected), name
+        assert read[name].dtype == tensor.dtype
+
+
+def test_in_full_precision_the_classifier_comes_back_exactly(made, tmp_path):
+    read = load_bundle(save_bundle(made, tmp_path / "full", half=False))
+    batch = images(4)
+    assert torch.equal(read.logits(batch), made.logits(batch))
+    assert (read.class_names, read.size, read.gaussians) == (PETS, 8, None)
+    assert not read.training
+
+
+def test_class_gaussians_come_back(saved):
+    expected, read = fit_gaussians(pictures(8), 3), load_bundle(saved).gaussians
+    assert torch.equal(read.means, expected.means.half().float())
+    assert torch.equal(read.factors, expected.factors.half().float())
+    assert torch.equal(read.noise, expected.noise)
+    assert (read.shape, read.grain, read.kept) == (expected.shape, expected.grain, expected.kept)
+
+
+def test_a_classifier_without_class_names_comes_back_with_numbers(made, tmp_path):
+    made.class_names = None
+    assert load_bundle(save_bundle(made, tmp_path / "nameless")).class_names == ["0", "1", "2"]
+
+
+def test_what_was_loaded_can_be_saved_again(saved, tmp_path):
+    read = load_bundle(saved)
+    again = save_bundle(read, tmp_path / "again", gaussians=read.gaussians)
+    assert bundle.sha256(again) == bundle.sha256(saved)
+
+
+def test_the_card_describes_the_file(made, saved):
+    card = json.loads(saved.with_suffix(".json").read_text())
+    assert card["sha256"] == bundle.sha256(saved)
+    assert card["parameters"] == sum(p.numel() for p in made.network.parameters())
+    assert card["gaussians"] == {"shape": [3, 8, 8], "grain": 1, "rank": 4, "variance_kept": 1.0}
+
+
+@pytest.mark.parametrize("suffix", ["", ".safetensors", ".json"])
+def test_a_bundle_is_found_with_and_without_suffix_though_its_name_has_a_dot(made, tmp_path, suffix):
+    assert save_bundle(made, tmp_path / "net-0.5").name == "net-0.5.safetensors"
+    assert load(f"{tmp_path / 'net-0.5'}{suffix}", "cpu").class_names == PETS
+    assert models.card(f"{tmp_path / 'net-0.5'}{suffix}")["arch"] == "preact-4-8"
+
+
+# Names
+
+
+def test_a_name_that_nothing_has_gives_the_nearest(saved, monkeypatch):
+    monkeypatch.setattr(models, "BUNDLES", saved.parent)
+    assert models.bundled() == ["small"]
+    assert load("small", "cpu").class_names == PETS
+    for find in (load, models.card):
+        with pytest.raises(InputError, match="unknown model 'smal'; did you mean 'small'"):
+            find("smal")
+
+
+@pytest.mark.parametrize("name", ["", ".", "timm:", "nothing/here"])
+def test_what_is_no_name_at_all_is_unknown(name):
+    for find in (load, models.card):
+        with pytest.raises(InputError, match="unknown model"):
+            find(name)
+
+
+def test_a_file_of_another_kind_is_not_a_bundle(tmp_path):
+    (tmp_path / "weights.pt").write_bytes(b"anything")
+    with pytest.raises(InputError, match="is not a bundle"):
+        load(str(tmp_path / "weights.pt"))
+
+
+# Damage
+
+
+def test_weights_that_the_card_does_not_describe_are_refused(saved):
+    data = bytearray(saved.read_bytes())
+    data[-1] ^= 1
+    saved.write_bytes(data)
+    assert "is not the file its card describes: sha256" in refusal(saved)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
+def test_truncated_weights_are_refused(saved, share):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(len(data) * share)])
+    assert "sha256" in refusal(saved)
+    edit_card(saved, sha256=bundle.sha256(saved))
+    assert "damaged" in refusal(saved)
+
+
+def test_a_missing_file_of_the_two_is_named(saved):
+    card = saved.with_suffix(".json").rename(saved.with_name("elsewhere.json"))
+    assert "small.json does not exist" in refusal(saved)
+    card.rename(saved.with_suffix(".json"))
+    saved.unlink()
+    assert "small.safetensors does not exist" in refusal(saved)
+
+
+@pytest.mark.parametrize("key", ["arch", "class_names", "mean", "std", "size", "sha256"])
+def test_a_card_without_one_of_its_keys_is_refused(saved, key):
+    edit_card(saved, **{key: None})
+    assert f"is not a card: {key} missing" in refusal(saved)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\x00", '{"arch": 1}', "7" * 10_000])
+def test_a_file_that_is_no_card_is_refused(saved, text):
+    saved.with_suffix(".json").write_text(text)
+    refusal(saved)
+
+
+def test_a_card_that_is_not_text_is_refused(saved):
+    saved.with_suffix(".json").write_bytes(b"\xff\xfe\x80")
+    assert "is not JSON" in refusal(saved)
+
+
+def test_a_card_of_many_megabytes_is_refused_unread(saved):
+    saved.with_suffix(".json").write_bytes(b" " * (bundle.MAX_CARD + 1))
+    assert "a card is small" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"std": [0.2, 0.0, 0.2]},
+        {"std": [0.2, float("nan"), 0.2]},
+        {"std": [0.2, 0.2]},
+        {"std": [0.2, 0.2, 0.2, 0.2], "mean": [0.5, 0.5]},
+        {"std": 0.2},
+        {"std": {"r": 1, "g": 1, "b": 1}},
+        {"mean": [1e30, 0, 0]},
+        {"mean": ["a", "b", "c"]},
+        {"class_names": "cat"},
+        {"class_names": {"cat": 0}},
+        {"class_names": []},
+        {"class_names": [1, 2, 3]},
+        {"arch": ["preact-4-8"]},
+        {"arch": "eval-4-8"},
+        {"sha256": 5},
+        {"size": 0},
+        {"size": -8},
+        {"size": 10**9},
+        {"size": 8.5},
+        {"size": "8"},
+    ],
+    ids=str,
+)
+def test_hostile_values_on_a_card_are_refused(saved, changes):
+    edit_card(saved, **changes)
+    with pytest.raises(InputError) as caught:
+        load_bundle(saved)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("arch", ["preact-4-16", "preact-4-8-16", "preact-8"])
+def test_the_weights_of_another_architecture_are_refused(saved, arch):
+    edit_card(saved, arch=arch)
+    assert f"does not fit {arch}" in refusal(saved)
+
+
+def test_weights_for_another_number_of_classes_are_refused(saved):
+    edit_card(saved, class_names=[*PETS, "frog"])
+    assert "does not fit preact-4-8" in refusal(saved)
+
+
+def test_a_missing_or_a_surplus_tensor_is_refused(saved):
+    tensors = load_file(saved)
+    replace_weights(saved, {**tensors, "network.more": torch.zeros(1)})
+    assert "does not fit" in refusal(saved)
+    replace_weights(saved, {name: tensor for name, tensor in tensors.items() if name != "network.head.bias"})
+    assert "does not fit" in refusal(saved)
+
+
+FACTS = {"shape": [3, 8, 8], "grain": 1, "rank": 4, "variance_kept": 1.0}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [],
+        7,
+        {},
+        {**FACTS, "shape": [3, 8]},
+        {**FACTS, "shape": [3, 8, 9]},
+        {**FACTS, "shape": "3, 8, 8"},
+        {**FACTS, "shape": None},
+        {**FACTS, "shape": [12, 4, 4]},
+        {**FACTS, "grain": 0},
+        {**FACTS, "grain": 2},
+        {**FACTS, "grain": 10**9},
+        {**FACTS, "grain": float("inf")},
+        {**FACTS, "variance_kept": "all"},
+    ],
+    ids=str,
+)
+def test_a_card_that_misdescribes_its_gaussians_is_refused(saved, facts):
+    edit_card(saved, gaussians=facts)
+    assert "its class Gaussians are damaged" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"means": torch.zeros(3)},
+        {"means": torch.zeros(3), "factors": torch.zeros(3)},
+        {"means": torch.zeros(2, 192), "factors": torch.zeros(2, 4, 192), "noise": torch.zeros(2)},
+        {"factors": torch.zeros(3, 4, 191)},
+        {"noise": torch.zeros(())},
+        {"noise": torch.zeros(4)},
+    ],
+    ids=lambda changes: str({name: tuple(tensor.shape) for name, tensor in changes.items()}),
+)
+def test_gaussians_of_other_shapes_are_refused(saved, changes):
+    replace_weights(saved, {**load_file(saved), **{f"gaussians.{name}": t for name, t in changes.items()}})
+    assert "its class Gaussians are damaged" in refusal(saved)
+
+
+# Saving
+
+
+def test_a_failed_save_leaves_what_was_there(made, saved, monkeypatch):
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
+
+    def fail(*args, **options):
+        raise OSError("disk full")
+
+    for step in ("save_file", "write_text"):
+        with monkeypatch.context() as patch:
+            patch.setattr(bundle, step, fail)
+            with pytest.raises(OSError, match="disk full"):
+                save_bundle(made, saved)
+        assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("key", ["arch", "size"])
+def test_a_classifier_whose_card_cannot_be_loaded_is_not_saved(made, tmp_path, key):
+    del made.card[key]
+    with pytest.raises(InputError, match=f"a bundle's card needs '{key}'"):
+        save_bundle(made, tmp_path / "small")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(made, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        save_bundle(made, tmp_path / "file" / "small")
+
+
+def test_a_fingerprint_tells_weights_apart_whether_or_not_there_is_a_card(made, saved):
+    assert models.fingerprint(load_bundle(saved)) == bundle.sha256(saved)
+    before = models.fingerprint(made)
+    assert models.fingerprint(made) == before
+    with torch.no_grad():
+        made.network.head.bias[0] += 1
+    assert models.fingerprint(made) != before
+
+
+def test_gaussians_of_another_grain_are_kept_at_their_grain(made, tmp_path):
+    coarse = fit_gaussians(pictures(8), 3, grain=4)
+    read = load_bundle(save_bundle(made, tmp_path / "coarse", gaussians=coarse)).gaussians
+    assert replace(read, means=0, factors=0, noise=0) == replace(coarse, means=0, factors=0, noise=0)
