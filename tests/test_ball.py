@@ -60,9 +60,7 @@ def test_projection_is_idempotent(ball, eps, seed):
 def test_projection_leaves_points_inside_alone(ball, eps, seed):
     ball, center = ball(eps), centers(3, seed)
     offset = noise(3, seed + 1)
-    inside = (
-        center + offset * (0.9 * eps / distance(ball, offset, torch.zeros(())).float())[:, None, None, None]
-    )
+    inside = center + offset * (0.9 * eps / distance(ball, offset, torch.zeros(())).float())[:, None, None, None]
     inside = inside.clamp(0, 1)
     assert torch.allclose(ball.project(inside, center), inside, atol=1e-6)
 
@@ -151,9 +149,7 @@ def test_select_takes_the_radii_of_the_selected_images(ball):
     assert ball(0.5).select(torch.tensor([1])) == ball(0.5)
 
 
-@pytest.mark.parametrize(
-    "eps", [0, -1.0, math.nan, torch.tensor([0.5, 0.0]), torch.tensor([math.nan, 1.0])], ids=repr
-)
+@pytest.mark.parametrize("eps", [0, -1.0, math.nan, torch.tensor([0.5, 0.0]), torch.tensor([math.nan, 1.0])], ids=repr)
 @pytest.mark.parametrize("ball", BOUNDED)
 def test_a_radius_that_is_not_positive_is_refused(ball, eps):
     with pytest.raises(InputError, match="eps must be positive"):

@@ -53,9 +53,7 @@ def test_logits_are_those_of_the_network_on_normalized_images():
     network = conv_network().eval()
     classifier = Classifier(network, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
     x = images(3)
-    by_hand = torch.stack(
-        [(x[:, c] - m) / s for c, m, s in [(0, 0.4, 0.2), (1, 0.5, 0.3), (2, 0.6, 0.25)]], dim=1
-    )
+    by_hand = torch.stack([(x[:, c] - m) / s for c, m, s in [(0, 0.4, 0.2), (1, 0.5, 0.3), (2, 0.6, 0.25)]], dim=1)
     assert torch.allclose(classifier(x).logits, network(by_hand), atol=1e-5)
     assert torch.equal(classifier.logits(x), classifier(x).logits)
 
@@ -268,3 +266,14 @@ def test_a_class_has_a_name_and_an_index():
 def test_without_names_the_classes_are_numbers():
     assert Classifier(conv_network(3)).classes == 3
     assert Classifier(conv_network(3)).label("2") == 2
+
+
+def test_straight_through_takes_the_last_relu_before_the_head():
+    """SqueezeNet has one more ReLU after its last convolution, which the representation does not pass."""
+    network = models.squeezenet1_0(num_classes=3)
+    classifier, x = Classifier(network).eval(), torch.rand(1, 3, 64, 64, requires_grad=True)
+    gradients = [
+        torch.autograd.grad(classifier(x, straight_through=through).representation.sum(), x)[0]
+        for through in (False, True)
+    ]
+    assert not torch.allclose(*gradients)

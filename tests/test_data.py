@@ -73,9 +73,7 @@ def test_alpha_is_laid_over_white(tmp_path):
 def test_gray_alpha_is_laid_over_white(tmp_path):
     path = saved(tmp_path, Image.merge("LA", [Image.fromarray(RGB[..., channel]) for channel in (0, 1)]))
     share = tensor(RGB[..., 1:2])
-    assert torch.allclose(
-        read_image(path), (tensor(RGB[..., :1]) * share + 1 - share).expand(3, -1, -1), atol=1e-6
-    )
+    assert torch.allclose(read_image(path), (tensor(RGB[..., :1]) * share + 1 - share).expand(3, -1, -1), atol=1e-6)
 
 
 def test_a_palette_gives_its_colors_and_its_transparent_entry_white(tmp_path):
@@ -180,16 +178,11 @@ def huge_png(side):
     """A PNG whose header declares side x side pixels."""
 
     def chunk(kind, content):
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 99))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
     )
 
 
@@ -365,9 +358,7 @@ def test_a_pickle_in_an_npz_is_not_executed(tmp_path):
 
 def npy_header(shape, version=(1, 0)):
     buffer = io.BytesIO()
-    write = {(1, 0): np.lib.format.write_array_header_1_0, (2, 0): np.lib.format.write_array_header_2_0}[
-        version
-    ]
+    write = {(1, 0): np.lib.format.write_array_header_1_0, (2, 0): np.lib.format.write_array_header_2_0}[version]
     write(buffer, {"descr": "|u1", "fortran_order": False, "shape": shape})
     return buffer.getvalue()
 
@@ -455,12 +446,15 @@ def test_images_of_different_sizes_need_a_size(tmp_path):
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path):
     with pytest.raises(InputError, match="no class folders with images"):
         load_data(str(tmp_path))
-    with pytest.raises(
-        InputError, match=r"give a folder of class folders, an \.npz file or torchvision:NAME"
-    ):
+    with pytest.raises(InputError, match=r"give a folder of class folders, an \.npz file or torchvision:NAME"):
         load_data(str(tmp_path / "none"))
 
 
 def test_an_unknown_torchvision_data_set_is_refused():
     with pytest.raises(InputError, match="did you mean 'CIFAR10'"):
         load_data("torchvision:CIFAR11")
+
+
+def test_a_very_long_image_is_cut_before_it_is_enlarged():
+    strip = torch.rand(1, 3, 2, 100_000)
+    assert cover(strip, 224).shape == (1, 3, 224, 224)

@@ -80,9 +80,7 @@ def test_folding_does_not_change_the_logits(arch):
     classifier = Classifier(shake_norms(build(arch, 5)).eval(), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
     x = images(2, size=32)
     expected = classifier(x).logits.detach()
-    assert torch.allclose(
-        logits_of(classifier, x).logits, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())
-    )
+    assert torch.allclose(logits_of(classifier, x).logits, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
 
 
 def test_norms_after_a_convolution_are_folded_and_others_are_not():
@@ -130,9 +128,7 @@ class Standardized(nn.Conv2d):
 
 
 def sequential(convolution):
-    return nn.Sequential(
-        convolution, nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
-    )
+    return nn.Sequential(convolution, nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
 
 
 @pytest.mark.parametrize(

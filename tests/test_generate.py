@@ -34,7 +34,7 @@ def test_images_stay_in_the_ball_and_the_loss_falls(classifier):
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("gray", 0.0, 0.0), ("noise", 0.03, 0.07)])
 def test_a_start_without_gaussians_is_gray_or_noise_around_it(classifier, kind, low, high):
-    start = generate(classifier, LABELS, GenerateRecipe(2, 1, 0.1, kind)).start
+    start = generate(classifier, LABELS, GenerateRecipe(1.5, 8, 0.3, kind)).start
     assert start.shape == (3, 3, 8, 8)
     assert low <= float((start - 0.5).square().mean().sqrt()) <= high
     assert torch.equal(start[0], start[1]) == (kind == "gray")

@@ -96,8 +96,8 @@ def test_a_box_that_is_not_inside_is_refused(box):
 
 @pytest.mark.parametrize("patch", [1, 3, 5])
 def test_patches_are_whole_squares_at_places_of_their_own(patch):
-    masks = patch_mask(40, (5, 9), patch)
-    assert masks.shape == (40, 1, 5, 9)
+    masks = patch_mask(80, (5, 9), patch)
+    assert masks.shape == (80, 1, 5, 9)
     places = set()
     for mask in masks[:, 0]:
         rows, columns = (mask.sum(d).nonzero().flatten() for d in (1, 0))

@@ -33,17 +33,15 @@ def images_near_the_boundary(classifier, count, seed):
     """Images of 0.5 ± 0.25, on both sides of the plane, at L2 distances from 0.05 to 0.2."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(count, 3, SIDE, SIDE, generator=generator) * 0.2 + 0.4
-    plane = (
-        (classifier.network[1].weight[1] - classifier.network[1].weight[0]).detach().reshape(3, SIDE, SIDE)
-    )
+    plane = (classifier.network[1].weight[1] - classifier.network[1].weight[0]).detach().reshape(3, SIDE, SIDE)
     plane = plane / classifier.std[0]
     unit = plane / plane.norm()
     with torch.no_grad():
         logits = classifier.logits(images)
         distances = (logits[:, 1] - logits[:, 0]) / plane.norm()
-        wanted = (torch.rand(count, generator=generator) * 0.15 + 0.05) * torch.tensor([1.0, -1.0]).repeat(
-            count
-        )[:count]
+        wanted = (torch.rand(count, generator=generator) * 0.15 + 0.05) * torch.tensor([1.0, -1.0]).repeat(count)[
+            :count
+        ]
         return images + (wanted - distances)[:, None, None, None] * unit
 
 

@@ -59,9 +59,7 @@ def test_a_block_of_unchanged_width_carries_its_input():
 def test_a_wide_resnet_is_as_large_as_published(depth, width, millions):
     with torch.device("meta"):
         network = build(f"wrn-{depth}-{width}", 10)
-    assert sum(parameter.numel() for parameter in network.parameters()) / 1e6 == pytest.approx(
-        millions, abs=0.06
-    )
+    assert sum(parameter.numel() for parameter in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
 
 
 def test_the_small_resnet_keeps_the_resolution_at_its_stem():

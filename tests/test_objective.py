@@ -33,9 +33,7 @@ def test_activation_of_a_unit(activations):
 def test_activation_of_a_channel_is_its_mean_over_positions(activations):
     channel = activations["spatial"][:, 3]
     expected = [sum(channel[i].flatten().tolist()) / 6 for i in range(3)]
-    assert Activation(unit=3, layer="spatial")(images(3), activations).tolist() == pytest.approx(
-        expected, rel=1e-5
-    )
+    assert Activation(unit=3, layer="spatial")(images(3), activations).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_activation_along_a_direction_is_the_dot_product(activations):
@@ -108,9 +106,7 @@ def test_objectives_add_subtract_scale_and_negate(activations):
 
 
 def test_a_sum_asks_for_the_layers_of_all_its_terms():
-    objective = CrossEntropy(0) + 2 * (
-        Activation(unit=0, layer="conv1") - Distance(torch.ones(1, 3), layer="fc")
-    )
+    objective = CrossEntropy(0) + 2 * (Activation(unit=0, layer="conv1") - Distance(torch.ones(1, 3), layer="fc"))
     assert objective.layers == {"conv1", "fc"}
     assert not objective.uses_straight_through
     assert (objective + Activation(unit=0, straight_through=True)).uses_straight_through
@@ -134,8 +130,6 @@ def test_select_takes_the_rows_of_every_term(activations):
 
 
 def test_to_moves_every_tensor():
-    objective = (CrossEntropy(torch.tensor([1])) + Outside(torch.ones(1), torch.ones(1))).to(
-        torch.device("meta")
-    )
+    objective = (CrossEntropy(torch.tensor([1])) + Outside(torch.ones(1), torch.ones(1))).to(torch.device("meta"))
     (label, outside) = objective.terms
     assert {t.device.type for t in (label.label, outside.mask, outside.original)} == {"meta"}

@@ -92,9 +92,7 @@ def test_a_resumed_run_gives_bit_identical_weights(data, tmp_path, attack):
     parts = run(data, recipe, tmp_path / "parts", resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     without_time = [{k: v for k, v in line.items() if k != "seconds"} for line in metrics(tmp_path / "whole")]
-    assert [
-        {k: v for k, v in line.items() if k != "seconds"} for line in metrics(tmp_path / "parts")
-    ] == without_time
+    assert [{k: v for k, v in line.items() if k != "seconds"} for line in metrics(tmp_path / "parts")] == without_time
 
 
 def test_changed_settings_are_refused_by_name(data, tmp_path):
@@ -161,9 +159,7 @@ def test_perturbed_images_are_in_the_ball_and_have_a_higher_loss(norm, eps, step
     assert (distance > eps / 4).all()
     assert worse.min() >= 0
     assert worse.max() <= 1
-    before, after = (
-        F.cross_entropy(classifier.logits(images), labels, reduction="none") for images in (x, worse)
-    )
+    before, after = (F.cross_entropy(classifier.logits(images), labels, reduction="none") for images in (x, worse))
     assert (after > before).all()
 
 
@@ -173,9 +169,7 @@ def test_the_attacks_step_is_the_radius_or_two_and_a_half_radii_over_the_steps()
     assert Attack(eps=0.5, steps=7, step_size=0.1).length == 0.1
 
 
-@pytest.mark.parametrize(
-    "options", [{"eps": -1.0}, {"eps": math.nan}, {"eps": math.inf}, {"steps": 0}], ids=str
-)
+@pytest.mark.parametrize("options", [{"eps": -1.0}, {"eps": math.nan}, {"eps": math.inf}, {"steps": 0}], ids=str)
 def test_an_attack_that_cannot_be_is_refused(options):
     with pytest.raises(InputError, match=next(iter(options))):
         Attack(**options)
@@ -244,9 +238,7 @@ def test_steps_drop_tenfold():
 
 
 def test_cosine_and_constant():
-    assert [cosine()(p) for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx(
-        [1, (1 + math.sqrt(0.5)) / 2, 0.5, 0]
-    )
+    assert [cosine()(p) for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, 0])
     assert {constant()(p) for p in (0.0, 0.3, 1.0)} == {1.0}
 
 

@@ -128,7 +128,7 @@ class Classifier(nn.Module):
             for name in wanted - {"representation"}:
                 self._keep_output(self._module(name), name, kept, hooks)
             if straight_through:
-                hooks.enter_context(straight_through_last_relu(self.network))
+                hooks.enter_context(straight_through_last_relu(self.network, self._module(self.head)))
             yield read
 
     def logits(self, images: Tensor) -> Tensor:

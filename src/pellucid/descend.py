@@ -93,9 +93,13 @@ def descend(
     center = start if center is None else check_images(center, "center").to(classifier.device)
     if center.shape != start.shape:
         raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
+    if isinstance(ball.eps, Tensor) and ball.eps.ndim and ball.eps.shape != (len(start),):
+        raise InputError(f"eps has shape {tuple(ball.eps.shape)} for {len(start)} images; give one, or one for each")
     steps, restarts = positive_int("steps", steps), positive_int("restarts", restarts)
     if batch_size is not None:
         positive_int("batch_size", batch_size)
+    if compiled and objective.uses_straight_through:
+        raise InputError("straight_through does not go with compiled: its backward is known only after the forward")
     if precision not in get_args(Precision):
         raise unknown("precision", precision, get_args(Precision))
     loop = _Loop(
@@ -117,7 +121,7 @@ def descend(
     size = min(batch_size or max(1, SPLIT_VALUES // start[0].numel()), len(start))
     results: list[Descent] = []
     first = 0
-    with torch.enable_grad(), frozen(classifier):
+    with torch.inference_mode(False), torch.enable_grad(), frozen(classifier):
         while first < len(start):
             index = torch.arange(first, min(first + size, len(start)), device=start.device)
             loop.total = loop.done + steps * restarts * math.ceil((len(start) - first) / size)
@@ -158,7 +162,7 @@ class _Loop:
         best = self.run(start, center, index, 0)
         for restart in range(1, restarts):
             other = self.run(start, center, index, restart)
-            better = other.loss < best.loss
+            better = (other.loss < best.loss) | best.loss.isnan()
             best = Descent(
                 images=torch.where(per_image(better, start), other.images, best.images),
                 loss=torch.where(better, other.loss, best.loss),

@@ -72,10 +72,11 @@ def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
 
 
 class _ReluKnowingIfLast(torch.autograd.Function):
-    """ReLU whose backward is the identity if no other ReLU ran after it in the same forward pass.
+    """ReLU whose backward is the identity if it was the last to run before the head in the same forward pass.
 
-    Which call is the last one is known once the forward pass has ended, which is before any backward begins: no
-    counting pass is needed, and a module that is called several times (torchvision's blocks) is treated rightly.
+    Which call that is is known once the forward pass has ended, which is before any backward begins: no counting
+    pass is needed, and a module that is called several times (torchvision's blocks) is treated rightly. `calls` holds
+    how many ReLUs ran so far, and how many had run when the head was reached; only their order matters.
     """
 
     @staticmethod
@@ -89,22 +90,27 @@ class _ReluKnowingIfLast(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *gradients: Tensor):
         (gradient,) = gradients
-        if ctx.number == ctx.calls[0]:
+        if ctx.number == ctx.calls[1]:
             return gradient, None
         return gradient * (ctx.saved_tensors[0] > 0), None
 
 
 @contextmanager
-def straight_through_last_relu(network: nn.Module) -> Iterator[None]:
-    """Within this context the last `nn.ReLU` of a forward pass lets the whole gradient through.
+def straight_through_last_relu(network: nn.Module, head: nn.Module) -> Iterator[None]:
+    """Within this context the last `nn.ReLU` that runs before `head` lets the whole gradient through.
 
     Raises `InputError` for a network without `nn.ReLU` modules (functional ReLUs cannot be reached).
     """
     relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
     if not relus:
         raise InputError(f"straight_through needs nn.ReLU modules, and {type(network).__name__} has none")
-    calls = [0]  # how many ReLUs ran so far; only the order within a pass matters, so it is never reset
+    calls = [0, 0]
+
+    def reached(module: nn.Module, args: tuple) -> None:
+        calls[1] = calls[0]
+
     with ExitStack() as restore:
+        restore.callback(head.register_forward_pre_hook(reached).remove)
         for relu in relus:
             relu.forward = lambda values: _ReluKnowingIfLast.apply(values, calls)  # type: ignore[method-assign]
             restore.callback(relu.__dict__.pop, "forward", None)

@@ -55,11 +55,9 @@ class RunFlags:
 
 def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[str, Any] | None = None) -> Flags:
     """Flags from the command line; `--preset NAME` sets the recipe that further flags then change."""
-    argv = [_decimal(before, word) for before, word in zip(["", *argv], argv, strict=False)]
+    argv = _decimals(argv)
     default = kind()
-    if presets and "--preset" in argv:
-        at = argv.index("--preset")
-        name = argv[at + 1] if at + 1 < len(argv) else ""
+    if presets and (name := value_of(argv, "--preset")) is not None:
         if name not in presets:
             raise unknown("preset", name, presets)
         default = replace(default, recipe=presets[name])  # type: ignore[type-var]
@@ -69,11 +67,29 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
     )
 
 
-def _decimal(flag: str, word: str) -> str:
-    """`--eps 8/255` as a decimal number."""
-    if flag.startswith("--") and (match := re.fullmatch(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", word)) and float(match[2]):
-        return repr(float(match[1]) / float(match[2]))
-    return word
+def value_of(words: Sequence[str], flag: str) -> str | None:
+    """What a command line gives for `flag`, as the next word or after an equals sign; None if it is not there."""
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") == flag:
+            return value if equals else following
+    return None
+
+
+RADII = re.compile(r"--(attack\.)?(eps|step[-_]size)")
+FRACTION = re.compile(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
+
+
+def _decimals(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with `--eps 8/255` as a decimal number."""
+    flag, plain = "", []
+    for word in words:
+        head, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        flag = head or flag
+        if (match := FRACTION.fullmatch(value)) and float(match[2]) and RADII.fullmatch(flag):
+            value = repr(float(match[1]) / float(match[2]))
+        plain.append(head + equals + value)
+    return plain
 
 
 def carry_out(
@@ -112,7 +128,7 @@ def carry_out(
     final.info = {**info, **final.info}
     sidecar = save(final, flags.out, overwrite=flags.overwrite)
     if frames is not None:
-        frames.write(flags.save_frames, final)
+        frames.write(flags.save_frames, descents[0].start, final.images)
     if not flags.quiet:
         print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar})")
     return 0
@@ -167,12 +183,12 @@ class Frames:
         if progress.step % math.ceil(progress.steps / self.at_most) == 0 or progress.step == progress.steps:
             self.seen.append(self.current.clone())
 
-    def write(self, path: Path, descent: Descent) -> None:
+    def write(self, path: Path, start: Tensor, end: Tensor) -> None:
         """A GIF, or a folder of PNGs, from the start to the end."""
         from ..data.image import write_image
 
-        same = [frame for frame in self.seen if len(frame) == len(descent.images)]
-        sheets = [grid(magnified(frame)) for frame in [descent.start.cpu(), *same, descent.images.cpu()]]
+        same = [frame for frame in self.seen if len(frame) == len(end)]
+        sheets = [grid(magnified(frame)) for frame in [start.cpu(), *same, end.cpu()]]
         if path.suffix.lower() == ".gif":
             write_gif(path, sheets)
             return

@@ -14,6 +14,7 @@ from ..devices import pick_precision
 from ..errors import InputError
 from ..evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
 from ..files import write_text
+from ..gallery.save import check_writable
 from ..zoo.models import fingerprint, load
 from .common import INLINE, parse, progress_bar
 
@@ -49,8 +50,10 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Evaluate, argv, "evaluate")
     if not flags.data:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
-    if flags.out is not None and flags.out.exists() and not flags.overwrite:
-        raise InputError(f"{flags.out} exists; choose another name or say --overwrite")
+    if flags.out is not None:
+        if flags.out.is_dir() or (flags.out.exists() and not flags.overwrite):
+            raise InputError(f"{flags.out} exists; choose another name or say --overwrite")
+        check_writable(flags.out)
     classifier = load(flags.model, flags.device)
     data = load_data(flags.data, classifier.size)
     if classifier.class_names and len(data.class_names) != len(classifier.class_names):

@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as in `pellucid models | head`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, a name that is too long
+        print(f"pellucid {name}: {error}", file=sys.stderr)
+        return 2
 
 
 def overview() -> str:

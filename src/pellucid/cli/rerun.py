@@ -14,7 +14,7 @@ import tyro
 from ..errors import InputError
 from ..gallery.save import check_free
 from ..zoo.models import fingerprint, load
-from .common import file_sha256, parse
+from .common import file_sha256, parse, value_of
 
 TASKS = ("generate", "inpaint", "translate", "superres", "sketch", "paint")
 
@@ -42,8 +42,8 @@ def main(argv: Sequence[str]) -> int:
     words, facts = read_command(flags.sidecar)
     task, rest = words[0], _without(words[1:], "--out", "--save-frames")
     if flags.out is None:
-        old = _value(words, "--out") or "pellucid-out"
-        out = Path(old).with_name(Path(old).stem + "-rerun" + Path(old).suffix)
+        old = Path(value_of(words, "--out") or "")
+        out = old.with_name(f"{old.stem}-rerun{old.suffix}") if old.name else Path("pellucid-out-rerun")
     else:
         out = flags.out
     check_free(out, flags.overwrite)
@@ -85,22 +85,13 @@ def read_command(path: Path) -> tuple[list[str], dict]:
     return words, facts
 
 
-def _value(words: Sequence[str], flag: str) -> str | None:
-    for number, word in enumerate(words):
-        if word == flag and number + 1 < len(words):
-            return words[number + 1]
-        if word.startswith(flag + "="):
-            return word.removeprefix(flag + "=")
-    return None
-
-
 def _without(words: Sequence[str], *flags: str) -> list[str]:
     kept, skip = [], False
     for word in words:
         if skip:
             skip = False
-        elif word in flags:
-            skip = True
-        elif not word.startswith(tuple(f"{flag}=" for flag in flags)):
+        elif word.partition("=")[0].replace("_", "-") in flags:
+            skip = "=" not in word
+        else:
             kept.append(word)
     return kept

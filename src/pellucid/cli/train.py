@@ -12,6 +12,7 @@ from ..data.dataset import load_data
 from ..data.gaussians import fit_gaussians
 from ..devices import pick_device
 from ..errors import InputError
+from ..gallery.save import check_writable
 from ..training.recipe import TrainRecipe
 from ..training.train import CHECKPOINT, TrainProgress, train
 from ..zoo.bundle import save_bundle
@@ -56,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if (flags.out / CHECKPOINT).exists() and not (flags.resume or flags.overwrite):
         raise InputError(f"{flags.out} holds a run; go on with --resume or begin anew with --overwrite")
+    check_writable(flags.out / CHECKPOINT)
     data = load_data(flags.data, flags.size)
     flags.out.mkdir(parents=True, exist_ok=True)
     with progress_bar("train", flags.quiet) as advance:

@@ -69,8 +69,8 @@ class ClassGaussians:
 def fit_gaussians(split: Split, classes: int, grain: int = 1, rank: int = 48) -> ClassGaussians:
     """Fit a Gaussian to each class in one streaming pass.
 
-    Images are block-mean downsampled by `grain`. A class with at most `rank` images is kept exactly: with X its
-    centered images, X^T z / sqrt(n) + 0.01 ξ has just the covariance X^T X / n + 1e-4 I, so no d x d matrix is
+    Images are block-mean downsampled by `grain`. A class with fewer images than dimensions is kept exactly: with X
+    its centered images, X^T z / sqrt(n) + 0.01 ξ has just the covariance X^T X / n + 1e-4 I, so no d x d matrix is
     needed. Otherwise the `rank` leading eigenvectors of the covariance are kept and the remaining variance becomes
     isotropic.
 

@@ -103,11 +103,13 @@ def cover(images: Tensor, size: int | tuple[int, int]) -> Tensor:
     """`(N, C, H, W)` resized (antialiased) to cover `size` with their aspect kept, and cut to it at the center."""
     height, width = (size, size) if isinstance(size, int) else size
     scale = max(height / images.shape[2], width / images.shape[3])
-    inner = (max(height, round(images.shape[2] * scale)), max(width, round(images.shape[3] * scale)))
-    if inner != tuple(images.shape[2:]):
-        images = F.interpolate(images, inner, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
-    top, left = (inner[0] - height) // 2, (inner[1] - width) // 2
-    return images[:, :, top : top + height, left : left + width]
+    # Cut first: a strip of 10 x 100,000 pixels must not be enlarged as a whole.
+    rows, columns = min(images.shape[2], round(height / scale)), min(images.shape[3], round(width / scale))
+    top, left = (images.shape[2] - rows) // 2, (images.shape[3] - columns) // 2
+    images = images[:, :, top : top + max(rows, 1), left : left + max(columns, 1)]
+    if tuple(images.shape[2:]) == (height, width):
+        return images
+    return F.interpolate(images, (height, width), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
 
 
 def to_pil(image: Tensor) -> Image.Image:

@@ -15,16 +15,16 @@ def psnr(images: Tensor, reference: Tensor) -> Tensor:
 def ssim(images: Tensor, reference: Tensor) -> Tensor:
     """Structural similarity of each image (Wang et al. 2004); `(N, C, H, W)` to `(N,)`, 1 is equal.
 
-    As in the paper, a Gaussian window of 11 pixels and standard deviation 1.5 that stays inside the image; of images
-    smaller than that, the largest odd window that fits.
+    As in the paper, a Gaussian window of 11 pixels and standard deviation 1.5; borders are reflected and every pixel
+    counts, which is what torchmetrics does too.
     """
-    x, y = images.double(), reference.double()  # variances are small differences of large numbers
-    channels, half = x.shape[1], (min(11, *x.shape[2:]) - 1) // 2
+    x, y = images.cpu().double(), reference.cpu().double()  # variances are small differences of large numbers
+    channels, half = x.shape[1], min(5, x.shape[2] - 1, x.shape[3] - 1)
     line = torch.exp(-(torch.arange(-half, half + 1).to(x) ** 2) / (2 * 1.5**2))
     window = (line[:, None] * line / line.sum() ** 2).expand(channels, 1, -1, -1)
-    products = torch.cat([x, y, x * x, y * y, x * y])
+    products = F.pad(torch.cat([x, y, x * x, y * y, x * y]), (half,) * 4, mode="reflect")
     mx, my, xx, yy, xy = F.conv2d(products, window, groups=channels).chunk(5)
     c1, c2 = 0.01**2, 0.03**2
     structure = (2 * (xy - mx * my) + c2) / (xx - mx * mx + yy - my * my + c2)
     values = (2 * mx * my + c1) / (mx * mx + my * my + c1) * structure
-    return values.flatten(1).mean(1).float()
+    return values.flatten(1).mean(1).to(images.device, torch.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,11 +65,14 @@ def check_free(path: str | Path, overwrite: bool = False) -> None:
         folder_with_something = taken.is_dir() and any(taken.iterdir())
         if (taken.is_file() or folder_with_something) and not overwrite:
             raise InputError(f"{taken} exists; choose another name or say --overwrite")
-    parent = next(p for p in (path, *path.absolute().parents) if p.exists())
-    import os
+    check_writable(target)
 
-    if (parent.is_file() and parent != path) or not os.access(parent, os.W_OK):
-        raise InputError(f"cannot write {path}: {parent} is not a folder that can be written")
+
+def check_writable(file: Path) -> None:
+    """Raise `InputError` unless a file can go there; folders on the way need not exist."""
+    parent = next(p for p in file.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"cannot write {file}: {parent} is not a folder that can be written")
 
 
 def sidecar(descent: Descent) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable
@@ -169,11 +170,9 @@ class _Run:
 
     def result(self) -> Classifier:
         """A classifier of its own with the averaged weights."""
-        network = build(self.recipe.arch, len(self.data.class_names))
-        network.load_state_dict(self.average)
-        source = self.classifier
-        mean, std = source.mean.flatten().tolist(), source.std.flatten().tolist()
-        return Classifier(network, mean, std, source.class_names).to(self.device).eval()
+        classifier = copy.deepcopy(self.classifier)
+        classifier.network.load_state_dict(self.average)
+        return classifier.eval()
 
     def _save(self) -> None:
         momenta = {
