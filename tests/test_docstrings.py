@@ -24,7 +24,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_examples_in_docstrings_hold(example):
-    if "pl.load(" in example.docstring and not pellucid.bundled():
+    if 'load("cifar10' in example.docstring and not pellucid.bundled():
         pytest.skip("needs a bundled classifier")
     report = []
     with torch.random.fork_rng(devices=[]):

@@ -33,8 +33,9 @@ def test_it_is_descent_on_cross_entropy_from_the_enlarged_image(classifier, kind
 
 
 def test_without_labels_the_class_is_what_the_classifier_sees_in_the_enlarged_image(classifier):
-    small = images(6, size=4)
+    small = images(20, size=4)
     made = superres(classifier, small, recipe=RECIPE)
+    assert len(set(made.label.tolist())) > 1
     assert torch.equal(made.label, classifier.logits(enlarge(small, 8, "bicubic")).argmax(1))
 
 
@@ -95,13 +96,6 @@ def test_ssim_is_that_of_the_paper(size):
     for value, x, y in zip(ssim(made, reference), made.double().numpy(), reference.double().numpy(), strict=True):
         assert float(value) == pytest.approx(slow_ssim(x, y), abs=1e-5)
     assert torch.allclose(ssim(made, made), torch.ones(2))
-
-
-def test_ssim_is_that_of_torchmetrics():
-    metrics = pytest.importorskip("torchmetrics.functional.image")
-    made, reference = images(2, size=24, seed=1), images(2, size=24, seed=2)
-    expected = metrics.structural_similarity_index_measure(made, reference, data_range=1.0, reduction="none")
-    close(ssim(made, reference), expected)
 
 
 # Errors

@@ -25,7 +25,7 @@ _HOMES = {
     "descent": ["Descent", "Progress"],
     "errors": ["InputError"],
     "evaluation.accuracy": ["Accuracies", "EvaluateRecipe", "evaluate"],
-    "objective": ["Activation", "CrossEntropy", "Distance", "Misclassified", "Objective", "Outside"],
+    "objective": ["Activation", "CrossEntropy", "Distance", "Misclassified", "Objective", "Outside", "StopRule"],
     "parametrize": ["Fourier", "Pixels"],
     "synthesis.generate": ["GenerateRecipe", "generate"],
     "synthesis.inpaint": ["InpaintRecipe", "box_mask", "inpaint", "patch_mask"],
@@ -39,7 +39,7 @@ _HOMES = {
     "zoo.models": ["bundled", "load"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_HOME)
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from .descent import Descent, Progress
     from .errors import InputError
     from .evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
-    from .objective import Activation, CrossEntropy, Distance, Misclassified, Objective, Outside
+    from .objective import Activation, CrossEntropy, Distance, Misclassified, Objective, Outside, StopRule
     from .parametrize import Fourier, Pixels
     from .synthesis.generate import GenerateRecipe, generate
     from .synthesis.inpaint import InpaintRecipe, box_mask, inpaint, patch_mask

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -15,6 +16,12 @@ from torch import Tensor
 from .errors import InputError
 
 
+@overload
+def per_image(values: Tensor, images: Tensor) -> Tensor: ...
+@overload
+def per_image(values: float, images: Tensor) -> float: ...
+@overload
+def per_image(values: Tensor | float, images: Tensor) -> Tensor | float: ...
 def per_image(values: Tensor | float, images: Tensor) -> Tensor | float:
     """Shape one value per image, `(N,)`, so that it broadcasts over `images`, `(N, ...)`."""
     if isinstance(values, Tensor) and values.ndim == 1:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -16,14 +16,14 @@ from .ball import Ball, Linf, Unbounded, generators, per_image
 from .checks import check_images, positive_int
 from .classifier import Activations, Classifier
 from .descent import Descent, Progress
+from .devices import Precision
 from .errors import InputError, unknown
 from .frozen import fast, frozen
-from .objective import Objective, PerImage
+from .objective import Objective, StopRule
 from .parametrize import Adam, Fourier, Pixels
 
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
 Stop = Callable[[Tensor, Activations], Tensor]
-Precision = Literal["float32", "bfloat16"]
 
 # A split holds at most this many pixel values (28 images of 224 px, 1365 of 32 px): a bound on memory that does not
 # depend on how many images are asked for, at which throughput has long been flat.
@@ -70,7 +70,7 @@ def descend(
         keep_best: return each image's best evaluated point instead of its last. Exactly `steps` points are evaluated,
             before each step, so the last point is then not among them.
         stop: maps (images, activations) to `(N,)` bools; an image for which it holds is finished as it is, and leaves
-            the batch. A rule with data of its own for each image is a `PerImage`, such as `Misclassified(label)`.
+            the batch. A rule with data of its own for each image is a `StopRule`, such as `Misclassified(label)`.
         parametrization: `Pixels()` (default) or `Fourier()`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
         seed: of random starts and transforms; each image of the batch has its own stream of it.
@@ -110,7 +110,7 @@ def descend(
         step_size=_step_size(step_size, ball, steps, parametrization),
         random_start=random_start or restarts > 1,
         keep_best=keep_best,
-        stop=stop.to(classifier.device) if isinstance(stop, PerImage) else stop,
+        stop=stop.to(classifier.device) if isinstance(stop, StopRule) else stop,
         parametrization=parametrization or Pixels(),
         transforms=tuple(transforms),
         seed=seed,
@@ -193,7 +193,7 @@ class _Loop:
             ball=self.ball.select(index),
             step_size=_rows(self.step_size, index),
             objective=self.objective.select(index),
-            stop=self.stop.select(index) if isinstance(self.stop, PerImage) else self.stop,
+            stop=self.stop.select(index) if isinstance(self.stop, StopRule) else self.stop,
             rng=rng,
         )
         final, loss = images.clone(), torch.full((len(start),), math.inf, device=start.device)
@@ -289,7 +289,7 @@ class _Moving:
         self.alive, self.finished, self.center = self.alive[keep], self.finished[keep], self.center[keep]
         self.parameter, self.step_size = self.parameter[keep], _rows(self.step_size, keep)
         self.ball, self.objective = self.ball.select(keep), self.objective.select(keep)
-        if isinstance(self.stop, PerImage):
+        if isinstance(self.stop, StopRule):
             self.stop = self.stop.select(keep)
         self.rng = [self.rng[i] for i in keep.tolist()]
         if self.adam is not None:

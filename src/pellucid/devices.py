@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, cast, get_args
+
 import torch
 
 from .errors import InputError, unknown
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS = ("auto", *get_args(Precision))
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -23,12 +26,12 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
-def pick_precision(name: str, device: torch.device) -> str:
+def pick_precision(name: str, device: torch.device) -> Precision:
     """ "auto" becomes bfloat16 where the device multiplies it faster than float32 (more than twice on such CPUs)."""
     if name not in PRECISIONS:
         raise unknown("precision", name, PRECISIONS)
     if name != "auto":
-        return name
+        return cast(Precision, name)
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -18,7 +18,7 @@ def find_head(network: nn.Module) -> str:
     """
     paths = {module: path for path, module in network.named_modules()}
     if hasattr(network, "get_classifier"):  # timm
-        head = network.get_classifier()
+        head = network.get_classifier()  # pyright: ignore[reportCallIssue]
         if isinstance(head, nn.Module) and head in paths and not isinstance(head, nn.Identity):
             return paths[head]
     linear = [path for module, path in paths.items() if isinstance(module, nn.Linear)]

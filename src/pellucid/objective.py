@@ -209,11 +209,19 @@ class Outside(Objective):
 
 
 @dataclass(frozen=True)
-class Misclassified(PerImage):
-    """A stop rule: true of the images that the classifier does not see as `label`, `(N,)` ints."""
+class StopRule(PerImage):
+    """When an image is finished. A subclass is a frozen dataclass with `__call__`."""
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        """Which images are finished: `(N, C, H, W)` images in [0, 1] to `(N,)` bools."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Misclassified(StopRule):
+    """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
 
     label: Tensor
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        """`(N,)` bools."""
         return activations.logits.argmax(1) != self.label

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -62,14 +63,25 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
             raise unknown("preset", name, presets)
         default = replace(default, recipe=presets[name])  # type: ignore[type-var]
     config = (tyro.conf.FlagCreatePairsOff,)
-    return tyro.cli(
-        kind, args=argv, default=default, prog=f"pellucid {command}", description=kind.__doc__, config=config
-    )
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(
+                kind, args=argv, default=default, prog=f"pellucid {command}", description=kind.__doc__, config=config
+            )
+    except SystemExit as leaving:
+        cause: BaseException | None = leaving
+        while cause is not None and not isinstance(cause, InputError):
+            cause = cause.__context__
+        if cause is not None:  # tyro draws a box around what a recipe refuses; its one line is enough
+            raise cause from None
+        sys.stderr.write(said.getvalue())
+        raise
 
 
 def value_of(words: Sequence[str], flag: str) -> str | None:
     """What a command line gives for `flag`, as the next word or after an equals sign; None if it is not there."""
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in zip(words, [*words[1:], None], strict=False):
         name, equals, value = word.partition("=")
         if name.replace("_", "-") == flag:
             return value if equals else following
@@ -104,7 +116,7 @@ def carry_out(
     if flags.save_frames is not None:
         check_frames(flags.save_frames, flags.overwrite)
     classifier = load(flags.model, flags.device)
-    frames = Frames() if flags.save_frames is not None else None
+    frames = Frames() if flags.save_frames else None
     with progress_bar(command, flags.quiet) as advance:
 
         def callback(progress: Progress) -> None:
@@ -127,7 +139,7 @@ def carry_out(
     final = descents[-1]
     final.info = {**info, **final.info}
     sidecar = save(final, flags.out, overwrite=flags.overwrite)
-    if frames is not None:
+    if frames is not None and flags.save_frames is not None:
         frames.write(flags.save_frames, descents[0].start, final.images)
     if not flags.quiet:
         print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar})")

@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     def task(classifier, **options):
         images = read_images(files, classifier.size)
         labels = one_label_each(classifier, flags.classes, len(images))
+        assert labels is not None  # classes were given
         return sketch(classifier, images, labels, flags.recipe, seed=flags.seed, **options)
 
     return carry_out(flags, "sketch", argv, files, task)

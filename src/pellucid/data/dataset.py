@@ -188,7 +188,7 @@ def _from_torchvision(name: str, root: str = "data") -> Dataset:
         parts.append(part)
     splits = [_plain(part, channels_last=not by_split) for part in parts]
     names = getattr(parts[0], "classes", None) or [str(i) for i in range(int(splits[0].labels.max()) + 1)]
-    return Dataset(name.lower(), *splits, [str(n) for n in names])
+    return Dataset(name.lower(), splits[0], splits[1], [str(n) for n in names])
 
 
 def _plain(part, channels_last: bool) -> Split:

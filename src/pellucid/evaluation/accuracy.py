@@ -14,7 +14,8 @@ from ..ball import L2, Linf
 from ..checks import positive_int
 from ..classifier import Classifier
 from ..data.dataset import Split
-from ..descend import Precision, descend
+from ..descend import descend
+from ..devices import Precision
 from ..errors import InputError
 from ..objective import CrossEntropy, Misclassified
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from .. import __version__
 from ..classifier import Classifier
 from ..data.image import cover, read_image, write_image
-from ..descend import Precision
 from ..descent import Progress
+from ..devices import Precision
 from ..errors import InputError
 from ..files import write_text
 from ..synthesis.generate import generate
@@ -253,7 +253,7 @@ class _Gallery:
         where = torch.zeros(1, 1, size, size)
         where[:, :, size // 2 :] = 1
         # The brush for a class: the unit that speaks for it most, by the last layer's weights.
-        head = self.robust.network.get_submodule(self.robust.head).weight
+        head = self.robust.network.get_parameter(f"{self.robust.head}.weight")
         units = [int(head[self.classes.index(name)].argmax()) for name in brushes]
         results = [
             paint(self.robust, photo, [Stroke(where, unit)], **self.options(part, len(units)))[-1].images

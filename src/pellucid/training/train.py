@@ -18,7 +18,7 @@ from ..classifier import Classifier
 from ..data.augment import crop_flip
 from ..data.dataset import Dataset, Split
 from ..descend import descend
-from ..devices import pick_precision
+from ..devices import Precision, pick_precision
 from ..errors import InputError
 from ..objective import CrossEntropy
 from ..zoo.networks import build
@@ -74,6 +74,8 @@ def train(
     run = _Run(data, recipe, folder, torch.device(device), precision)
     if resume:
         run.resume()
+    else:
+        (folder / METRICS).unlink(missing_ok=True)
     while run.epoch < recipe.epochs:
         run.train_epoch(callback)
     return run.result()
@@ -142,7 +144,7 @@ class _Run:
             images = crop_flip(images, self.order)
         images = (images.float() / 255).contiguous(memory_format=torch.channels_last)
         if self.recipe.attack.eps:
-            precision = "bfloat16" if self.autocast else "float32"
+            precision: Precision = "bfloat16" if self.autocast else "float32"
             images = perturb(self.classifier, images, labels, self.recipe.attack, seed=step, precision=precision)
         network = self.classifier.network.train()
         with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext():
@@ -220,7 +222,7 @@ def perturb(
     attack: Attack,
     *,
     seed: int = 0,
-    precision="float32",
+    precision: Precision = "float32",
 ) -> Tensor:
     """The worst images in the ball around each, as PGD finds them: `(N, C, H, W)` to `(N, C, H, W)`."""
     return descend(

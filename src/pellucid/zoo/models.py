@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -80,13 +81,13 @@ def _pretrained(library: str, name: str) -> Classifier:
             import timm
 
             network = timm.create_model(name, pretrained=True)
-            facts = network.pretrained_cfg
+            facts: Any = network.pretrained_cfg
             mean, std, size = facts["mean"], facts["std"], facts["input_size"][-1]
             names = None
         else:
             from torchvision import models
 
-            weights = models.get_model_weights(name).DEFAULT
+            weights: Any = models.get_model_weights(name)["DEFAULT"]
             network = models.get_model(name, weights=weights)
             mean, std, size, names = IMAGENET_MEAN, IMAGENET_STD, 224, weights.meta.get("categories")
     except Exception as error:  # whatever the download ran into

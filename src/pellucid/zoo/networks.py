@@ -96,7 +96,7 @@ def _cifar_resnet18(classes: int) -> nn.Module:
 
     network = resnet18(num_classes=classes)
     network.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-    network.maxpool = nn.Identity()
+    network.add_module("maxpool", nn.Identity())
     return network
 
 
