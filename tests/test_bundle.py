@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -316,3 +317,12 @@ def test_gaussians_of_another_grain_are_kept_at_their_grain(made, tmp_path):
     coarse = fit_gaussians(pictures(8), 3, grain=4)
     read = load_bundle(save_bundle(made, tmp_path / "coarse", gaussians=coarse)).gaussians
     assert replace(read, means=0, factors=0, noise=0) == replace(coarse, means=0, factors=0, noise=0)
+
+
+def test_a_card_that_names_a_larger_network_is_refused_before_it_is_built(tiny_bundle, tmp_path):
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(tiny_bundle.with_name(tiny_bundle.name + suffix), tmp_path / f"huge{suffix}")
+    card = json.loads((tmp_path / "huge.json").read_text())
+    (tmp_path / "huge.json").write_text(json.dumps({**card, "arch": "preact-9999-9999-9999-9999-9999-9999"}))
+    with pytest.raises(InputError, match="does not fit"):  # 33 GB, were it built
+        load_bundle(tmp_path / "huge")

@@ -212,3 +212,10 @@ def test_a_folder_that_fails_half_way_leaves_what_was_there(tmp_path):
         stopped()
     assert files(tmp_path) == {"site/old": b"old"}
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_shorter_result_replaces_a_longer_one_whole(tmp_path):
+    save(descent(5), tmp_path / "out")
+    (tmp_path / "out" / "mine.png").write_bytes(b"not ours")
+    save(descent(2), tmp_path / "out", overwrite=True)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0000.png", "0001.png", "descent.json", "mine.png"]

@@ -79,3 +79,10 @@ def test_a_mask_of_another_size_is_refused_before_any_stroke(classifier):
 def test_no_strokes_are_refused(classifier):
     with pytest.raises(InputError, match="nothing to paint"):
         paint(classifier, images(1), [], RECIPE)
+
+
+def test_progress_counts_on_from_stroke_to_stroke(classifier):
+    seen = []
+    strokes = [Stroke(box_mask((8, 8), (0, 0, 4, 4)), unit) for unit in (0, 1)]
+    paint(classifier, images(1), strokes, PaintRecipe(steps=3), callback=lambda p: seen.append((p.step, p.steps)))
+    assert seen == [(step, 6) for step in range(1, 7)]

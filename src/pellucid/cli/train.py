@@ -57,6 +57,8 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if (flags.out / CHECKPOINT).exists() and not (flags.resume or flags.overwrite):
         raise InputError(f"{flags.out} holds a run; go on with --resume or begin anew with --overwrite")
+    if flags.resume and not (flags.out / CHECKPOINT).exists():
+        raise InputError(f"{flags.out} holds no {CHECKPOINT} to resume from")
     check_writable(flags.out / CHECKPOINT)
     data = load_data(flags.data, flags.size)
     flags.out.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,9 @@ def save(descent: Descent, path: str | Path, *, overwrite: bool = False) -> Path
         digits = max(4, len(str(len(descent.images) - 1)))
         for number, image in enumerate(descent.images):
             write_image(path / f"{number:0{digits}d}.png", image)
+        for old in path.glob("*.png"):  # of a longer result that this one replaces
+            if old.stem.isdigit() and len(old.stem) >= 4 and not (int(old.stem) < len(descent.images)):
+                old.unlink()
     target = sidecar_path(path)
     write_text(target, json.dumps(sidecar(descent), indent=2) + "\n")
     return target

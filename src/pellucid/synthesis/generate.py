@@ -19,8 +19,8 @@ from .start import Start, fit, label_each, seeds
 class GenerateRecipe:
     """Settings of `generate`."""
 
-    eps: float = 12.0
-    """Radius of the L2 ball around the seed. The paper's 30 for CIFAR-10 saturates colors on the bundled classifier."""
+    eps: float = 8.0
+    """Radius of the L2 ball around the seed. The paper's 30 for CIFAR-10 saturates the colors of the bundled pair."""
     steps: int = 40
     """Steps of the descent."""
     step_size: float = 0.5

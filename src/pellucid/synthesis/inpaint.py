@@ -22,13 +22,13 @@ from .start import label_each
 class InpaintRecipe:
     """Settings of `inpaint`."""
 
-    eps: float = 6.0
+    eps: float = 2.5
     """Radius of the L2 ball around the corrupted image."""
-    steps: int = 100
+    steps: int = 50
     """Steps of the descent."""
     step_size: float = 0.1
     """Length of a step."""
-    weight: float = 10.0
+    weight: float = 100.0
     """λ of eq. 3, the weight of changes outside the mask. The notebook's 10 multiplies a mean of squares."""
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""

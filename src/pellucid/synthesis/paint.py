@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from ..ball import L2
 from ..checks import check_images
 from ..classifier import Classifier
 from ..descend import descend
-from ..descent import Descent
+from ..descent import Descent, Progress
 from ..errors import InputError
 from ..objective import Activation, Outside
 from .inpaint import check_mask
@@ -38,11 +38,11 @@ class Stroke:
 class PaintRecipe:
     """Settings of `paint`, for every stroke."""
 
-    eps: float = 8.0
+    eps: float = 5.0
     """Radius of the L2 ball around the image before the stroke."""
     steps: int = 60
     """Steps of the descent."""
-    step_size: float = 0.3
+    step_size: float = 0.2
     """Length of a step."""
     activation: float = 0.1
     """Weight of the unit. The notebook's 0.1."""
@@ -91,8 +91,9 @@ def paint(
         if not 0 < stroke.strength < float("inf"):
             raise InputError(f"a stroke's strength must be positive, not {stroke.strength}")
         check_mask(stroke.mask, current)
+    callback = options.pop("callback", None)
     descents = []
-    for stroke in strokes:
+    for number, stroke in enumerate(strokes):
         mask = check_mask(stroke.mask, current)
         wanted = Activation(stroke.unit, straight_through=recipe.straight_through)
         descent = descend(
@@ -102,11 +103,19 @@ def paint(
             ball=L2(recipe.eps * stroke.strength),
             steps=recipe.steps,
             step_size=recipe.step_size * stroke.strength,
+            callback=_after(number, len(strokes), callback),
             **options,
         )
         descents.append(descent)
         current = descent.images
     return descents
+
+
+def _after(number: int, strokes: int, callback: Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:
+    """The callback as one stroke among several is to call it: steps count on from stroke to stroke."""
+    if callback is None:
+        return None
+    return lambda p: callback(replace(p, step=number * p.steps + p.step, steps=strokes * p.steps))
 
 
 def representation_units(classifier: Classifier, images: Tensor) -> int:

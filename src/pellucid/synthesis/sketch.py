@@ -19,11 +19,11 @@ from .start import fit, label_each
 class SketchRecipe:
     """Settings of `sketch`."""
 
-    eps: float = 12.0
+    eps: float = 6.0
     """Radius of the L2 ball around the drawing."""
-    steps: int = 60
+    steps: int = 40
     """Steps of the descent."""
-    step_size: float = 0.5
+    step_size: float = 0.25
     """Length of a step."""
 
 

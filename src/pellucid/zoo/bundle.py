@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..classifier import Classifier
 from ..data.gaussians import ClassGaussians
@@ -97,16 +97,32 @@ def load_bundle(path: str | Path) -> Classifier:
         tensors = load_file(weights_path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{weights_path} is damaged: {error}") from None
-    with torch.random.fork_rng(devices=[]):  # first weights are drawn and thrown away; nobody else is to notice
-        network = build(card["arch"], len(card["class_names"]))
     weights = {n.removeprefix("network."): _full(t) for n, t in tensors.items() if n.startswith("network.")}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{weights_path} does not fit {card['arch']}: {str(error).splitlines()[-1].strip()}") from None
+    network = _network(card["arch"], len(card["class_names"]), weights, weights_path)
     classifier = Classifier(network, card["mean"], card["std"], card["class_names"], card=card).eval()
     classifier.gaussians = _gaussians(tensors, card, weights_path)
     return classifier
+
+
+def _network(arch: str, classes: int, weights: dict[str, Tensor], path: Path) -> nn.Module:
+    """The network of this name with these weights."""
+    if ":" not in arch:  # one of our own, whose size the card decides: no memory is taken before it fits the weights
+        with torch.device("meta"):
+            own = {name: tensor.shape for name, tensor in build(arch, classes).state_dict().items()}
+        odd = sorted(
+            name for name in own.keys() | weights.keys() if own.get(name) != getattr(weights.get(name), "shape", None)
+        )
+        if odd:
+            raise InputError(
+                f"{path} does not fit {arch}: {len(odd)} tensors are missing or of other shapes, {odd[0]} first"
+            )
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn and thrown away; nobody else is to notice
+        network = build(arch, classes)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path} does not fit {arch}: {str(error).splitlines()[-1].strip()}") from None
+    return network
 
 
 def read_card(path: Path) -> dict[str, Any]:
