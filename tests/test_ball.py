@@ -7,8 +7,8 @@ from helpers import images
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid import L2, InputError, Linf, Unbounded
-from pellucid.ball import generators
+from pellucid import L2, InputError, Inside, Linf, Unbounded
+from pellucid.ball import generators, norms
 
 BOUNDED = (L2, Linf)
 seeds, radii = st.integers(0, 10_000), st.floats(1e-3, 5.0)
@@ -154,3 +154,23 @@ def test_select_takes_the_radii_of_the_selected_images(ball):
 def test_a_radius_that_is_not_positive_is_refused(ball, eps):
     with pytest.raises(InputError, match="eps must be positive"):
         ball(eps)
+
+
+@pytest.mark.parametrize("ball", [L2(0.5), Linf(0.1), Unbounded()], ids=["L2", "Linf", "Unbounded"])
+def test_a_ball_inside_a_mask_moves_nothing_else_and_is_the_ball_within(ball):
+    mask = torch.zeros(3, 1, 4, 4)
+    mask[:, :, 1:3, 1:3] = 1
+    inside, center = Inside(ball, mask), torch.rand(3, 3, 4, 4)
+    away = center + torch.randn(3, 3, 4, 4)
+    rng = [torch.Generator().manual_seed(i) for i in range(3)]
+    for moved in (inside.project(away, center), inside.random(center, rng)):
+        assert torch.equal(moved[mask.expand_as(moved) == 0], center[mask.expand_as(moved) == 0])
+        assert torch.allclose(ball.project(moved, center), moved, atol=1e-6)
+        assert not torch.equal(moved, center)
+    step = inside.step(torch.randn(3, 3, 4, 4), 0.2)
+    assert (step[mask.expand_as(step) == 0] == 0).all()
+    if not isinstance(ball, Linf):
+        assert torch.allclose(norms(step), torch.full((3,), 0.2))
+    one = inside.select(torch.tensor([1]))
+    assert torch.equal(one.project(away[1:2], center[1:2]), inside.project(away, center)[1:2])
+    assert inside.eps == ball.eps

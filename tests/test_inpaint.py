@@ -1,10 +1,22 @@
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 from helpers import images
 
-from pellucid import L2, CrossEntropy, InpaintRecipe, InputError, Outside, box_mask, descend, inpaint, patch_mask
+from pellucid import (
+    L2,
+    Classifier,
+    CrossEntropy,
+    InpaintRecipe,
+    InputError,
+    Outside,
+    box_mask,
+    descend,
+    inpaint,
+    patch_mask,
+)
 from pellucid.ball import norms
 from pellucid.synthesis.inpaint import corrupt
 
@@ -34,14 +46,39 @@ def test_it_is_descent_on_cross_entropy_and_changes_outside(classifier, straight
     assert (made.loss < made.history[0]).all()
 
 
-def test_compositing_keeps_the_known_pixels_exactly_and_the_rest_as_it_was(classifier):
-    batch = images(2)
+def test_compositing_keeps_the_known_pixels_exactly_and_steps_among_the_rest(classifier):
+    batch, label = images(2), torch.tensor([1, 2])
     known = (MASK == 0).expand_as(batch)
-    with_known = inpaint(classifier, batch, MASK, ["dog", "ship"], RECIPE).images
+    made = inpaint(classifier, batch, MASK, ["dog", "ship"], RECIPE).images
     without = inpaint(classifier, batch, MASK, ["dog", "ship"], replace(RECIPE, composite=False)).images
-    assert torch.equal(with_known[known], batch[known])
+    assert torch.equal(made[known], batch[known])
     assert not torch.equal(without[known], batch[known])
-    close(with_known[~known], without[~known])
+    start = corrupt(batch, MASK)
+    expected = start
+    for _ in range(RECIPE.steps):
+        expected = expected.detach().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(classifier.logits(expected), label, reduction="sum")
+        gradient = torch.autograd.grad(loss, expected)[0] * MASK
+        expected = expected - RECIPE.step_size * gradient / norms(gradient).view(-1, 1, 1, 1)
+        expected = L2(RECIPE.eps).project(expected.detach(), start)
+    close(made, expected)
+
+
+def test_compositing_fills_in_what_the_classifier_is_already_sure_of(classifier):
+    """A penalty outweighs a cross-entropy that has all but vanished; a ball inside the mask does not."""
+    network = copy.deepcopy(classifier.network)
+    with torch.no_grad():
+        network[-1].weight *= 30
+        network[-1].bias *= 30
+    sure = Classifier(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), classifier.class_names).eval()
+    recipe = replace(RECIPE, steps=20, weight=100.0)
+    moved = {
+        composite: norms((made.images - made.start) * MASK)
+        for composite in (True, False)
+        for made in [inpaint(sure, images(8), MASK, recipe=replace(recipe, composite=composite))]
+    }
+    assert (moved[True] > 0.5 * RECIPE.eps).all()
+    assert (moved[False] < 0.2 * RECIPE.eps).all()
 
 
 def test_what_is_under_the_mask_does_not_matter_but_for_its_mean(classifier):

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives. Names are imported when they are first used, so that `import pellucid` costs nothing.
 _HOMES = {
-    "ball": ["Ball", "L2", "Linf", "Unbounded"],
+    "ball": ["Ball", "Inside", "L2", "Linf", "Unbounded"],
     "classifier": ["Activations", "Classifier"],
     "data.dataset": ["Dataset", "Split", "load_data"],
     "data.gaussians": ["ClassGaussians", "fit_gaussians"],
@@ -66,7 +66,7 @@ sys.modules[__name__].__class__ = _Package
 
 
 if TYPE_CHECKING:
-    from .ball import L2, Ball, Linf, Unbounded
+    from .ball import L2, Ball, Inside, Linf, Unbounded
     from .classifier import Activations, Classifier
     from .data.dataset import Dataset, Split, load_data
     from .data.gaussians import ClassGaussians, fit_gaussians

@@ -7,7 +7,7 @@ uniformly random point of it. Every ball is intersected with the valid images, [
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import overload
 
 import torch
@@ -135,6 +135,39 @@ class Unbounded(Ball):
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
         return draw(torch.rand, center, generators)
+
+
+@dataclass(frozen=True)
+class Inside(Ball):
+    """The points of a ball that equal its center wherever `mask`, `(N, 1, H, W)`, is 0.
+
+    Steps have their full length within the mask: what may not move takes no share of them.
+
+    >>> Inside(L2(1.0), torch.tensor([[0.0, 1.0]])).project(torch.tensor([[0.5, 0.5]]), torch.zeros(1, 2))
+    tensor([[0.0000, 0.5000]])
+    """
+
+    eps: float | Tensor = field(init=False)
+    ball: Ball
+    mask: Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eps", self.ball.eps)
+
+    def select(self, index: Tensor) -> Ball:
+        return Inside(self.ball.select(index), self.mask.to(index.device)[index])
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        return self.ball.project(self._inside(images, center), center)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        return self.ball.step(self._inside(gradient, torch.zeros_like(gradient)), step_size)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        return self._inside(self.ball.random(center, generators), center)
+
+    def _inside(self, images: Tensor, elsewhere: Tensor) -> Tensor:
+        return torch.where(self.mask.to(images.device) > 0, images, elsewhere)
 
 
 def draw(sample, like: Tensor, generators: list[torch.Generator]) -> Tensor:

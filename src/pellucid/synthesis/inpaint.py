@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..ball import L2, generators
+from ..ball import L2, Inside, generators
 from ..checks import check_images
 from ..classifier import Classifier
 from ..descend import descend
@@ -33,7 +33,8 @@ class InpaintRecipe:
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
     composite: bool = True
-    """Put the known pixels back at the end. The papers return the whole image as it is."""
+    """Keep the known pixels as they are, in every step. The papers only penalize their change, which stalls on an
+    image that the classifier is already sure of: there the penalty outweighs a vanishing cross-entropy."""
 
 
 PRESETS = {
@@ -72,14 +73,11 @@ def inpaint(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),
         start,
-        ball=L2(recipe.eps),
+        ball=Inside(L2(recipe.eps), mask) if recipe.composite else L2(recipe.eps),
         steps=recipe.steps,
         step_size=recipe.step_size,
         **options,
     )
-    if recipe.composite:
-        known = mask.to(descent.images) == 0
-        descent.images = torch.where(known, start.to(descent.images), descent.images)
     return descent.about(label=label)
 
 
