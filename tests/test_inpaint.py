@@ -72,7 +72,7 @@ def test_compositing_fills_in_what_the_classifier_is_already_sure_of(classifier)
         network[-1].bias *= 30
     sure = Classifier(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), classifier.class_names).eval()
     made = inpaint(sure, images(8), MASK, recipe=replace(RECIPE, steps=20, weight=100.0))
-    assert (made.history[0] < 1e-6).all()
+    assert made.history[0].median() < 0.01, made.history[0]
     assert (norms(made.images - made.start) > 0.5 * RECIPE.eps).all()
 
 
