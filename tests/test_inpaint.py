@@ -68,11 +68,10 @@ def test_compositing_fills_in_what_the_classifier_is_already_sure_of(classifier)
     """However small the gradient is, a step has its length, and all of it within the mask."""
     network = copy.deepcopy(classifier.network)
     with torch.no_grad():
-        network[-1].weight *= 30
-        network[-1].bias *= 30
+        network[-1].bias[0] += 20
     sure = Classifier(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), classifier.class_names).eval()
     made = inpaint(sure, images(8), MASK, recipe=replace(RECIPE, steps=20, weight=100.0))
-    assert made.history[0].median() < 0.01, made.history[0]
+    assert (made.history[0] < 1e-6).all()
     assert (norms(made.images - made.start) > 0.5 * RECIPE.eps).all()
 
 
