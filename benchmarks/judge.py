@@ -72,9 +72,8 @@ def main() -> None:
         "translate to another": (lambda m: pl.translate(m, images, others, **options), others),
         "superres 8 to 32 px": (lambda m: pl.superres(m, small, labels, **options), labels),
     }
-    print(
-        f"{'share that the judge puts in the intended class':<50} robust  standard   (before)   blurred: robust standard"
-    )
+    title = "share that the judge puts in the intended class"
+    print(f"{title:<50} robust  standard   (before)   blurred: robust, standard")
     for task, (make, intended) in tasks.items():
         descents = {name: make(maker) for name, maker in makers.items()}
         verdicts = {name: share(judge, d.images, intended) for name, d in descents.items()}
