@@ -8,7 +8,7 @@ import torch
 from helpers import forward_batches
 from PIL import Image
 
-from pellucid import EvaluateRecipe, GenerateRecipe, bundled, evaluate, generate, load
+from pellucid import EvaluateRecipe, GenerateRecipe, evaluate, generate, load
 from pellucid.data.dataset import Split
 from pellucid.zoo.bundle import sha256
 from pellucid.zoo.models import BUNDLES, card
@@ -18,7 +18,6 @@ PAIR = (ROBUST, STANDARD)
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 CIFAR = Path(__file__).parents[1].parent / "shared" / "data" / "cifar10"
 
-pytestmark = pytest.mark.skipif(not set(PAIR) <= set(bundled()), reason="the bundled classifiers are not there")
 each = pytest.mark.parametrize("name", PAIR)
 
 
