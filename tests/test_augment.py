@@ -1,21 +1,51 @@
 import pytest
 import torch
+import torch.nn.functional as F
+from torchvision.transforms.v2 import functional as tv
 
-from pellucid.data.augment import crop_flip
+from pellucid.data.augment import (
+    COLOR_VALUES,
+    COLOR_VECTORS,
+    Draws,
+    color_jitter,
+    crop_flip,
+    gray,
+    lighting,
+    madry_cifar,
+    madry_imagenet,
+    none,
+    resized_crop,
+    rotate,
+)
+
+
+class Given:
+    """Draws that a test decides: each row of numbers in turn, the same for each of four images."""
+
+    def __init__(self, *numbers):
+        self.numbers = list(numbers)
+
+    def __call__(self, count):
+        taken, self.numbers = self.numbers[:count], self.numbers[count:]
+        return torch.tensor(taken)[:, None].expand(-1, 4)
+
+
+def draws(count, seed=1):
+    return Draws(torch.Generator().manual_seed(seed), count)
 
 
 def crop_flip_slowly(images, generator, padding):
     """The same, one pixel after the other."""
     count, _, height, width = images.shape
     down, right, mirror = torch.rand(3, count, generator=generator)
-    result = torch.empty_like(images)
+    result = torch.empty_like(images, dtype=torch.float32)
     for n in range(count):
         top, left = int(down[n] * (2 * padding + 1)) - padding, int(right[n] * (2 * padding + 1)) - padding
         for y in range(height):
             for x in range(width):
                 from_y, from_x = y + top, (width - 1 - x if mirror[n] < 0.5 else x) + left
                 from_y, from_x = reflected(from_y, height), reflected(from_x, width)
-                result[n, :, y, x] = images[n, :, from_y, from_x]
+                result[n, :, y, x] = images[n, :, from_y, from_x] / 255
     return result
 
 
@@ -29,33 +59,98 @@ def pictures(count, height, width):
 
 
 @pytest.mark.parametrize(("height", "width", "padding"), [(8, 8, 1), (8, 8, 3), (6, 9, 2), (5, 5, 0)])
-def test_it_equals_a_loop_over_pixels(height, width, padding):
+def test_crops_equal_a_loop_over_pixels(height, width, padding):
     x = pictures(20, height, width)
-    fast = crop_flip(x, torch.Generator().manual_seed(1), padding)
-    assert torch.equal(fast, crop_flip_slowly(x, torch.Generator().manual_seed(1), padding))
+    expected = crop_flip_slowly(x, torch.Generator().manual_seed(1), padding)
+    assert torch.allclose(crop_flip(x, draws(20), padding), expected)
 
 
 def test_the_padding_is_an_eighth_of_the_side():
     x = pictures(30, 16, 16)
-    expected = crop_flip_slowly(x, torch.Generator().manual_seed(1), 2)
-    assert torch.equal(crop_flip(x, torch.Generator().manual_seed(1)), expected)
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_type_stays(dtype):
-    x = pictures(4, 8, 8).to(dtype)
-    result = crop_flip(x, torch.Generator().manual_seed(0))
-    assert result.dtype == dtype
-    assert torch.equal(result, crop_flip(pictures(4, 8, 8), torch.Generator().manual_seed(0)).to(dtype))
+    assert torch.allclose(crop_flip(x, draws(30)), crop_flip_slowly(x, torch.Generator().manual_seed(1), 2))
 
 
 def test_every_shift_and_both_mirrorings_occur():
-    ramp = torch.arange(64.0).reshape(1, 1, 8, 8).expand(500, 3, 8, 8)
-    results = crop_flip(ramp, torch.Generator().manual_seed(0), 1)
-    assert len(torch.unique(results, dim=0)) == 3 * 3 * 2
+    ramp = torch.arange(64).byte().reshape(1, 1, 8, 8).expand(500, 3, 8, 8)
+    assert len(torch.unique(crop_flip(ramp, draws(500), 1), dim=0)) == 3 * 3 * 2
 
 
-def test_the_global_random_state_is_left_alone():
+def test_the_papers_border_is_black():
+    white = torch.full((500, 3, 8, 8), 255).byte()
+    assert float(crop_flip(white, draws(500), 2, mode="constant").amin()) == 0
+    assert float(crop_flip(white, draws(500), 2).amin()) == 1
+
+
+@pytest.mark.parametrize("augment", [none, crop_flip, madry_cifar, madry_imagenet])
+def test_images_come_out_as_floats_in_0_1_the_same_for_the_same_seed(augment):
+    x = pictures(6, 16, 16)
     before = torch.get_rng_state()
-    crop_flip(pictures(4, 8, 8), torch.Generator().manual_seed(0))
+    result = augment(x, draws(6))
+    assert result.dtype == torch.float32
+    assert 0 <= float(result.amin()) <= float(result.amax()) <= 1
+    assert torch.equal(result, augment(x, draws(6)))
+    assert augment is none or not torch.equal(result, augment(x, draws(6, seed=2)))
     assert torch.equal(torch.get_rng_state(), before)
+    assert result.shape[2] == (14 if augment is madry_imagenet else 16)
+
+
+@pytest.mark.parametrize("augment", [crop_flip, madry_cifar, madry_imagenet])
+def test_parts_of_a_batch_get_what_the_whole_batch_gives_them(augment):
+    x = pictures(6, 16, 16)
+    whole = augment(x, draws(6))
+    for rows in (slice(0, 3), slice(3, 6)):
+        part = augment(x[rows], Draws(torch.Generator().manual_seed(1), 6, rows))
+        assert torch.allclose(part, whole[rows], atol=1e-6)
+
+
+# Against torchvision
+
+
+def test_gray_is_torchvisions():
+    x = pictures(4, 5, 5).float() / 255
+    assert torch.allclose(gray(x), tv.rgb_to_grayscale(x), atol=1e-3)
+
+
+@pytest.mark.parametrize("numbers", [(0.1, 0.5, 0.5), (0.5, 0.9, 0.5), (0.5, 0.5, 0.2), (0.9, 0.2, 0.7)])
+def test_color_jitter_is_torchvisions(numbers):
+    x = pictures(4, 5, 5).float() / 255
+    brightness, contrast, saturation = (1 + 0.25 * (2 * n - 1) for n in numbers)
+    expected = tv.adjust_brightness(x, brightness)
+    expected = tv.adjust_contrast(expected, contrast)
+    expected = tv.adjust_saturation(expected, saturation)
+    assert torch.allclose(color_jitter(x, Given(*numbers), 0.25), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("number", [0.0, 0.5, 0.9])
+def test_rotation_is_torchvisions(number):
+    x = pictures(4, 9, 9).float() / 255
+    angle = 2 * (2 * number - 1)
+    expected = tv.rotate(x, angle, interpolation=tv.InterpolationMode.BILINEAR)
+    ours = rotate(x, Given(number), 2)
+    assert torch.allclose(ours[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-4)
+
+
+def test_a_resized_part_is_torchvisions():
+    x = pictures(4, 16, 16).float() / 255
+    expected = tv.resized_crop(x, 2, 3, 8, 8, [16, 16], antialias=False)
+    # A part of 8 of 16 pixels: choose the area that is just so, and the corner at row 2, column 3.
+    draw = Given((0.25 - 0.08) / 0.92, 0.5, 3 / 8, 2 / 8, 0.9)
+    ours = resized_crop(x, draw, 16)  # at its border it sees the pixels around the part, torchvision does not
+    assert torch.allclose(ours[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-4)
+
+
+def test_parts_are_mirrored_half_of_the_time_and_keep_their_area():
+    ramp = torch.linspace(0, 1, 32).expand(400, 3, 32, 32)
+    parts = resized_crop(ramp, draws(400), 28)
+    slopes = parts[:, 0, 14, -1] - parts[:, 0, 14, 0]
+    assert 0.4 < float((slopes > 0).float().mean()) < 0.6
+    assert float(slopes.abs().min()) > 0.15  # the narrowest: sqrt(0.08 · 3/4) of the width
+    assert float(slopes.abs().max()) > 0.9
+
+
+def test_lighting_moves_colors_along_the_principal_components():
+    x = torch.full((20_000, 3, 1, 1), 0.5)
+    shift = (lighting(x, draws(20_000), 0.05) - x)[:, :, 0, 0]
+    expected = COLOR_VECTORS @ torch.diag((0.05 * COLOR_VALUES) ** 2) @ COLOR_VECTORS.T
+    assert torch.allclose(shift.T @ shift / len(shift), expected, atol=4e-6)
+    assert float(F.cosine_similarity(shift.T @ shift, expected * len(shift), dim=1).min()) > 0.99

@@ -71,6 +71,28 @@ def test_fewer_eigenvectors_keep_the_leading_ones_and_the_total_variance(rank):
     assert gaussians.factors.shape == (1, rank, 12)
 
 
+@pytest.mark.parametrize("rank", [1, 3])
+def test_a_class_with_fewer_images_than_dimensions_keeps_the_leading_eigenvectors_too(rank):
+    data = split(6)
+    gaussians = fit_gaussians(data, 1, rank=rank)
+    expected = np.linalg.eigvalsh(covariance(rows_of(data)))
+    made = np.linalg.eigvalsh(gaussians.covariance(0).numpy()) - RIDGE
+    np.testing.assert_allclose(made[-rank:], expected[-rank:], atol=1e-6)
+    np.testing.assert_allclose(made[:-rank], expected[:-rank].mean(), atol=1e-6)
+    assert gaussians.kept == pytest.approx(expected[-rank:].sum() / expected.sum(), abs=1e-5)
+    assert gaussians.factors.shape == (1, rank, 12)
+
+
+def test_images_are_first_brought_to_the_size_of_the_classifier():
+    data = split(5, size=8)
+    gaussians = fit_gaussians(data, 1, size=4)
+    assert gaussians.shape == (3, 4, 4)
+    expected = torch.nn.functional.interpolate(
+        data.images.float() / 255, (4, 4), mode="bilinear", antialias=True, align_corners=False
+    )
+    assert torch.allclose(gaussians.means[0], expected.flatten(1).mean(0), atol=1e-5)
+
+
 def test_each_class_is_fitted_to_its_own_images_though_they_differ_in_number():
     data = split(7, classes=2)  # 4 images and 3
     gaussians = fit_gaussians(data, 2)

@@ -1,26 +1,66 @@
-"""Data sets held in memory as uint8: from a folder of class folders, an npz file, or torchvision by name."""
+"""What a data set is, and loading one from a folder, webdataset shards, an npz file, or torchvision by name."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError, unknown
-from .image import SUFFIXES, cover, image_files, read_image
+from ..checks import positive_int
+from ..errors import InputError
 
-MAX_BYTES = 64 * 2**30
-TEST_FOLDERS = ("test", "val", "valid", "validation")
+if TYPE_CHECKING:
+    from .grouping import Grouping
+
+MAX_CLASSES = 100_000
+GIB = 2**30
+
+
+class LabeledImages(Protocol):
+    """What every split offers, wherever its images are: `Split` has them in memory, `FileSplit` decodes files."""
+
+    @property
+    def labels(self) -> Tensor:
+        """`(N,)` int64."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def raw(self, index: Tensor | slice) -> Tensor:
+        """The images at `index`, `(n, 3, H, W)` uint8."""
+        ...
+
+    def batch(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """The images at `index` as float32 in [0, 1], and their labels."""
+        ...
+
+    def subset(self, index: Tensor, labels: Tensor) -> LabeledImages:
+        """The images at `index` with other labels."""
+        ...
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        """A random order in which to go through the images, `(N,)` int64."""
+        ...
 
 
 @dataclass(frozen=True)
 class Split:
-    """Labeled images: `images` `(N, C, H, W)` uint8, `labels` `(N,)` int64."""
+    """Labeled images in memory: `images` `(N, C, H, W)` uint8, `labels` `(N,)` int64.
+
+    >>> split = Split(torch.full((4, 3, 8, 8), 51, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    >>> images, labels = split.batch(torch.tensor([1, 2]))
+    >>> images.shape, images.max().item(), labels.tolist()
+    (torch.Size([2, 3, 8, 8]), 0.20000000298023224, [1, 0])
+    """
 
     images: Tensor
     labels: Tensor
@@ -28,9 +68,26 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.images.shape[2], self.images.shape[3]
+
+    def raw(self, index: Tensor | slice) -> Tensor:
+        """The images at `index`, `(n, C, H, W)` uint8."""
+        return self.images[index]
+
     def batch(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
         """The images at `index` as float32 in [0, 1], and their labels."""
         return self.images[index].float() / 255, self.labels[index]
+
+    def subset(self, index: Tensor, labels: Tensor) -> Split:
+        """The images at `index` with other labels."""
+        return Split(self.images[index], labels)
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        """A random permutation."""
+        return torch.randperm(len(self), generator=generator)
 
 
 @dataclass(frozen=True)
@@ -38,170 +95,111 @@ class Dataset:
     """A data set: its splits and its class names. `train` or `test` may be empty."""
 
     name: str
-    train: Split
-    test: Split
+    train: LabeledImages
+    test: LabeledImages
     class_names: list[str]
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the images."""
-        split = self.train if len(self.train) else self.test
-        return split.images.shape[2], split.images.shape[3]
+        return (self.train if len(self.train) else self.test).size
 
 
-def load_data(source: str, size: int | None = None) -> Dataset:
+def load_data(
+    source: str | Path,
+    size: int | None = None,
+    *,
+    grouping: str | Path | Grouping | None = None,
+    class_names: Sequence[str] | None = None,
+    skip_unreadable: bool = False,
+    memory: int = 4 * GIB,
+    callback: Callable[[float], None] | None = None,
+) -> Dataset:
     """Load a data set.
 
     Args:
-        source: a folder with `train/` and `test/` (or `val/`) of class folders, or of class folders alone (all of
-            which is then the train split); an `.npz` with `train_images` (uint8 NHWC), `train_labels`, and optionally
-            `test_images`, `test_labels`, `class_names`; or `torchvision:NAME`, such as `torchvision:CIFAR10`.
-        size: the side to which images are brought; needed where a folder's images differ in size.
+        source: a folder with `train/` and `test/` (or `val/`) of class folders; of class folders alone (all of which is
+            then the train split); with `trainA/`, `trainB/`, `testA/`, `testB/`; or with webdataset shards
+            `train-*.tar` and `test-*.tar` (or `val-*.tar`). An `.npz` with `train_images` (uint8 NHWC), `train_labels`,
+            and optionally `test_images`, `test_labels`, `class_names`. Or `torchvision:NAME`, such as
+            `torchvision:CIFAR10`.
+        size: the side in pixels to which images are brought; needed where they differ in size.
+        grouping: superclasses: `restricted-imagenet`, a JSON file, or a `Grouping`; see `load_grouping`.
+        class_names: names of the classes in their order, in place of the data's own.
+        skip_unreadable: leave out image files that cannot be decoded, with one warning, instead of refusing the data.
+        memory: the most bytes of uint8 pixels that image files are decoded into at once. What would take more is a
+            `FileSplit`, decoded when it is read.
+        callback: called with the share of the image files that is decoded.
 
     Raises:
-        InputError: nothing there, or not in one of these shapes.
+        InputError: nothing there, not in one of these shapes, an image that cannot be read, a grouping that does not
+            fit.
+
+    >>> import numpy as np, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/gray.npz", train_images=np.zeros((6, 4, 4), np.uint8), train_labels=np.arange(6) % 3)
+    ...     data = load_data(f"{folder}/gray.npz", size=8, class_names=["cat", "dog", "ship"])
+    >>> len(data.train), data.size, data.class_names
+    (6, (8, 8), ['cat', 'dog', 'ship'])
     """
+    from .encoded import in_memory
+    from .grouping import load_grouping, regroup
+
+    if size is not None:
+        positive_int("size", size)
+    data = _open(str(source), size, skip_unreadable)
+    if grouping is not None:
+        data = regroup(data, load_grouping(grouping))
+    if class_names is not None:
+        data = _renamed(data, class_names)
+    return in_memory(data, memory, callback)
+
+
+def _open(source: str, size: int | None, skip_unreadable: bool) -> Dataset:
+    """The data set; image files are found and labeled, and not decoded yet."""
+    # Imported here because the readers below make what this file defines.
+    from .folder import load_folder
+    from .npz import load_npz
+    from .shards import has_shards, load_shards
+    from .torchvision import load_torchvision
+
     if source.startswith("torchvision:"):
-        data = _from_torchvision(source.removeprefix("torchvision:"))
-    elif source.endswith(".npz"):
-        data = _from_npz(Path(source))
-    elif Path(source).is_dir():
-        return _from_folder(Path(source), size)
-    else:
-        raise InputError(f"no data at {source!r}: give a folder of class folders, an .npz file or torchvision:NAME")
-    if size is not None and data.size != (size, size):
-        data = Dataset(data.name, _resized(data.train, size), _resized(data.test, size), data.class_names)
-    return data
+        return _resized(load_torchvision(source.removeprefix("torchvision:")), size)
+    if source.endswith(".npz"):
+        return _resized(load_npz(Path(source)), size)
+    if has_shards(Path(source)):
+        return load_shards(Path(source), size, skip_unreadable)
+    if Path(source).is_dir():
+        return load_folder(Path(source), size, skip_unreadable)
+    raise InputError(f"no data at {source!r}: give a folder of class folders, an .npz file or torchvision:NAME")
 
 
-def _from_npz(path: Path) -> Dataset:
-    arrays = _read_npz(path)
-    splits = {}
-    for split in ("train", "test"):
-        images, labels = arrays.get(f"{split}_images"), arrays.get(f"{split}_labels")
-        if images is None or labels is None:
-            continue
-        if images.dtype != np.uint8 or images.ndim not in (3, 4):
-            raise InputError(f"{path}: {split}_images must be uint8 (N, H, W, 3), not {images.dtype} {images.shape}")
-        if images.ndim == 3:
-            images = images[..., None]
-        if images.shape[-1] not in (1, 3):
-            raise InputError(f"{path}: {split}_images must have 1 or 3 channels last, not shape {images.shape}")
-        if labels.ndim != 1 or len(labels) != len(images) or not np.issubdtype(labels.dtype, np.integer):
-            raise InputError(f"{path}: {split}_labels must be {len(images)} whole numbers, one an image")
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-        splits[split] = Split(pixels.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(labels.astype(np.int64)))
-    if not splits:
-        raise InputError(f"{path} holds no train_images and train_labels, but {', '.join(arrays) or 'nothing'}")
-    labels = torch.cat([split.labels for split in splits.values()])
-    if not len(labels):
-        raise InputError(f"{path} holds no images")
-    least, largest = int(labels.min()), int(labels.max())
-    names = arrays["class_names"].ravel() if "class_names" in arrays else range(largest + 1)
-    names = [str(name) for name in names]
-    if least < 0 or largest >= len(names):
-        raise InputError(f"{path}: labels go from {least} to {largest}, but there are {len(names)} classes")
-    some = next(iter(splits.values()))
-    none = Split(some.images[:0], some.labels[:0])
-    return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
+def _renamed(data: Dataset, names: Sequence[str]) -> Dataset:
+    if len(names) != len(data.class_names) or len(set(names)) != len(names):
+        raise InputError(
+            f"{data.name} has {len(data.class_names)} classes ({', '.join(data.class_names[:6])}"
+            f"{', ...' if len(data.class_names) > 6 else ''}); give as many different class names, not {len(names)}"
+        )
+    return replace(data, class_names=[str(name) for name in names])
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an npz, none of them larger than what the file itself holds for it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-                raise InputError(f"{path} unpacks to over {MAX_BYTES >> 30} GiB")
-            for member in archive.infolist():
-                with archive.open(member) as stream:
-                    version = np.lib.format.read_magic(stream)
-                    read = (
-                        np.lib.format.read_array_header_1_0
-                        if version == (1, 0)
-                        else np.lib.format.read_array_header_2_0
-                    )
-                    shape, _, dtype = read(stream)
-                    if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
-                        raise ValueError(f"{member.filename} is shorter than its shape")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is not a readable .npz: {error}") from None
+def _resized(data: Dataset, size: int | None) -> Dataset:
+    """Images in memory brought to a square of `size`, a thousand at a time."""
+    if size is None or data.size == (size, size):
+        return data
+    from .image import cover
+
+    def resized(split: LabeledImages) -> Split:
+        starts = range(0, max(len(split), 1), 1000)
+        chunks = [cover(split.batch(slice(start, start + 1000))[0], size) for start in starts]
+        return Split(torch.cat([(chunk * 255).round().byte() for chunk in chunks]), split.labels)
+
+    return replace(data, train=resized(data.train), test=resized(data.test))
 
 
-def _from_folder(root: Path, size: int | None) -> Dataset:
-    train = root / "train" if (root / "train").is_dir() else root
-    test = next((root / name for name in TEST_FOLDERS if (root / name).is_dir()), None)
-    names = _class_names(train)
-    first = _read_split(train, names, size)
-    second = Split(first.images[:0], first.labels[:0])
-    if test is not None and test != train:
-        if _class_names(test) != names:
-            differ = ", ".join(sorted(set(_class_names(test)) ^ set(names)))
-            raise InputError(f"{train} and {test} have different classes: {differ}")
-        second = _read_split(test, names, size or (first.images.shape[2], first.images.shape[3]))
-    return Dataset(root.name, first, second, names)
-
-
-def _class_names(folder: Path) -> list[str]:
-    names = sorted(
-        p.name
-        for p in folder.iterdir()
-        if p.is_dir() and not p.name.startswith(".") and any(f.suffix.lower() in SUFFIXES for f in p.iterdir())
-    )
-    if not names:
-        raise InputError(f"{folder} holds no class folders with images")
-    return names
-
-
-def _read_split(folder: Path, names: list[str], size: int | tuple[int, int] | None) -> Split:
-    images: list[Tensor] = []
-    labels: list[int] = []
-    for label, name in enumerate(names):
-        for file in image_files(folder / name):
-            pixels = (read_image(file, size) * 255).round().byte()
-            if images and pixels.shape != images[0].shape:
-                raise InputError(f"{file} is of another size than the images before it; give --size")
-            images.append(pixels)
-            labels.append(label)
-    return Split(torch.stack(images), torch.tensor(labels))
-
-
-def _from_torchvision(name: str, root: str = "data") -> Dataset:
-    from torchvision import datasets
-
-    kinds = ("CIFAR10", "CIFAR100", "SVHN", "STL10", "MNIST", "FashionMNIST", "KMNIST")
-    if name not in kinds:
-        raise unknown("torchvision data set", name, kinds)
-    kind = getattr(datasets, name)
-    by_split = name in ("SVHN", "STL10")
-    parts = []
-    for split in ("train", "test"):
-        try:
-            part = kind(root, download=True, **({"split": split} if by_split else {"train": split == "train"}))
-        except Exception as error:  # torchvision raises whatever its download ran into
-            raise InputError(f"torchvision:{name} could not be fetched into {root}/: {error}") from None
-        parts.append(part)
-    splits = [_plain(part, channels_last=not by_split) for part in parts]
-    names = getattr(parts[0], "classes", None) or [str(i) for i in range(int(splits[0].labels.max()) + 1)]
-    return Dataset(name.lower(), splits[0], splits[1], [str(n) for n in names])
-
-
-def _plain(part, channels_last: bool) -> Split:
-    pixels = torch.as_tensor(np.asarray(part.data))
-    if pixels.ndim == 3:
-        pixels = pixels[:, None]
-    elif channels_last:
-        pixels = pixels.permute(0, 3, 1, 2)
-    labels = torch.as_tensor(np.asarray(part.targets if hasattr(part, "targets") else part.labels))
-    return Split(pixels.expand(-1, 3, -1, -1).contiguous(), labels.long())
-
-
-def _resized(split: Split, size: int) -> Split:
-    """The images brought to a square of `size`, a thousand at a time."""
-    chunks = [(cover(chunk.float() / 255, size) * 255).round().byte() for chunk in split.images.split(1000)]
-    return Split(torch.cat(chunks) if chunks else split.images, split.labels)
+def numbered_classes(labels: Tensor, where: object) -> list[str]:
+    """Class names "0", "1", ... for labels without any; raises `InputError` for labels that are no class numbers."""
+    least, largest = (int(label) for label in labels.aminmax())
+    if least < 0 or largest >= MAX_CLASSES:
+        raise InputError(f"{where}: labels go from {least} to {largest}; they must be class numbers from 0 up")
+    return [str(number) for number in range(largest + 1)]

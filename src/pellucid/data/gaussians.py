@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from .dataset import Split
+from .dataset import LabeledImages
+from .image import cover
 
 RIDGE = 1e-4
 
@@ -66,28 +67,30 @@ class ClassGaussians:
         return factors.T @ factors + self.noise[label] * torch.eye(factors.shape[1])
 
 
-def fit_gaussians(split: Split, classes: int, grain: int = 1, rank: int = 48) -> ClassGaussians:
+def fit_gaussians(
+    split: LabeledImages, classes: int, grain: int = 1, rank: int = 48, size: int | None = None
+) -> ClassGaussians:
     """Fit a Gaussian to each class in one streaming pass.
 
-    Images are block-mean downsampled by `grain`. A class with fewer images than dimensions is kept exactly: with X
-    its centered images, X^T z / sqrt(n) + 0.01 ξ has just the covariance X^T X / n + 1e-4 I, so no d x d matrix is
-    needed. Otherwise the `rank` leading eigenvectors of the covariance are kept and the remaining variance becomes
-    isotropic.
+    Images are block-mean downsampled by `grain`. A class of at most `rank` images is kept exactly: with X its centered
+    images, X^T z / sqrt(n) + 0.01 ξ has just the covariance X^T X / n + 1e-4 I, so no d x d matrix is needed.
+    Otherwise the `rank` leading eigenvectors of the covariance are kept and the remaining variance becomes isotropic.
 
     Args:
         split: labeled images.
         classes: how many classes there are.
         grain: block size; the paper takes 4 for 224 px and none for CIFAR-10.
-        rank: how many eigenvectors are kept of a class with more images than dimensions.
+        rank: how many eigenvectors are kept of a class with more images than that.
+        size: the side to which images are brought first, where the classifier's is not the split's.
 
     Raises:
         InputError: a class without images, or sides that `grain` does not divide.
     """
-    _, channels, height, width = split.images.shape
+    height, width = split.size if size is None else (size, size)
     if grain < 1 or height % grain or width % grain:
         raise InputError(f"grain {grain} does not divide {height} x {width}")
-    shape = (channels, height // grain, width // grain)
-    fits = [_fit(split.images[split.labels == label], label, grain, rank) for label in range(classes)]
+    shape = (3, height // grain, width // grain)
+    fits = [_fit(_rows(split, label, (height, width), grain), rank) for label in range(classes)]
     most = max(len(factors) for _, factors, _, _ in fits)
     return ClassGaussians(
         means=torch.stack([mean for mean, *_ in fits]),
@@ -99,17 +102,27 @@ def fit_gaussians(split: Split, classes: int, grain: int = 1, rank: int = 48) ->
     )
 
 
-def _fit(images: Tensor, label: int, grain: int, rank: int) -> tuple[Tensor, Tensor, float, float]:
-    if not len(images):
+def _rows(split: LabeledImages, label: int, size: tuple[int, int], grain: int) -> Tensor:
+    """The downsampled images of a class as rows, read some at a time."""
+    index = (split.labels == label).nonzero()[:, 0]
+    chunks = [F.avg_pool2d(cover(split.batch(chunk)[0], size), grain).flatten(1) for chunk in index.split(500)]
+    if not sum(map(len, chunks)):
         raise InputError(f"class {label} has no training images to fit a Gaussian to")
-    rows = torch.cat([F.avg_pool2d(chunk.float() / 255, grain).flatten(1) for chunk in images.split(1000)])
+    return torch.cat(chunks)
+
+
+def _fit(rows: Tensor, rank: int) -> tuple[Tensor, Tensor, float, float]:
     mean = rows.mean(0)
     centered = (rows - mean) / math.sqrt(len(rows))
     dimensions = rows.shape[1]
-    if len(rows) < dimensions:
+    if len(rows) <= rank and len(rows) < dimensions:
         return mean, centered, RIDGE, 1.0
-    values, vectors = torch.linalg.eigh(centered.T @ centered)
-    rank = min(rank, dimensions)
+    if len(rows) < dimensions:
+        _, roots, directions = torch.linalg.svd(centered, full_matrices=False)
+        values, vectors = roots.square().flip(0), directions.T.flip(1)
+    else:
+        values, vectors = torch.linalg.eigh(centered.T @ centered)
+    rank = min(rank, len(values))
     total, values, vectors = float(values.sum()), values[-rank:].clamp_min(0), vectors[:, -rank:]
     factors = vectors.T * values.sqrt()[:, None]
     rest = max(total - float(values.sum()), 0.0) / max(dimensions - rank, 1)

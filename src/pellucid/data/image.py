@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -43,38 +46,49 @@ def read_alpha(path: str | Path) -> Tensor | None:
         return _array(image.convert("RGBA").getchannel("A"), 255)
 
 
-class opened:  # noqa: N801 - used like `open`
+@contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
     """A context with the decoded PIL image of a file, upright; raises `InputError` for what is not one."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file, quiet():
+            image = decode_image(file, path)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not an image file") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    with image:
+        yield image
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
 
-    def __enter__(self) -> Image.Image:
-        try:
-            with warnings.catch_warnings(), self.path.open("rb") as file:
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                warnings.simplefilter("ignore", UserWarning)  # about damaged metadata
-                image = Image.open(file, formats=FORMATS)
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                image.load()
-                self.image = ImageOps.exif_transpose(image)
-        except FileNotFoundError:
-            raise InputError(f"{self.path} does not exist") from None
-        except IsADirectoryError:
-            raise InputError(f"{self.path} is a folder, not an image file") from None
-        except Image.DecompressionBombError:
-            raise InputError(
-                f"{self.path} has over {MAX_PIXELS // 10**6} million pixels; scale it down first"
-            ) from None
-        except UnidentifiedImageError:
-            raise InputError(f"{self.path} is not an image ({', '.join(FORMATS)} can be read)") from None
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-            raise InputError(f"{self.path} is damaged: {error}") from None
-        return self.image
+def decode_image(file: BinaryIO, name: object) -> Image.Image:
+    """The PIL image in an open file, upright; `name` is what an `InputError` calls it. Call it within `quiet`."""
+    try:
+        image = Image.open(file, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError:
+        raise InputError(f"{name} has over {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not an image ({', '.join(FORMATS)} can be read)") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+        raise InputError(f"{name} is damaged: {error}") from None
 
-    def __exit__(self, *exception: object) -> None:
-        self.image.close()
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings of Pillow's, about large images and damaged metadata.
+
+    Warning filters belong to the whole process: threads that decode share one `quiet` around them all.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def has_alpha(image: Image.Image) -> bool:

@@ -1,0 +1,84 @@
+"""Data sets in one `.npz` file, read without pickle."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from .dataset import GIB, Dataset, Split, numbered_classes
+
+MAX_BYTES = 64 * GIB
+
+
+def load_npz(path: Path) -> Dataset:
+    """The data set in an `.npz`: `train_images` (uint8 NHWC or NHW), `train_labels`, as much for `test`, `class_names`.
+
+    Raises:
+        InputError: missing or damaged, other arrays, labels without a class.
+    """
+    arrays = _read(path)
+    splits = {name: _split(arrays, name, path) for name in ("train", "test") if _has(arrays, name)}
+    if not splits:
+        raise InputError(f"{path} holds no train_images and train_labels, but {', '.join(arrays) or 'nothing'}")
+    labels = torch.cat([split.labels for split in splits.values()])
+    if not len(labels):
+        raise InputError(f"{path} holds no images")
+    given = arrays.get("class_names")
+    names = numbered_classes(labels, path) if given is None else [str(name) for name in given.ravel()]
+    least, largest = int(labels.min()), int(labels.max())
+    if least < 0 or largest >= len(names):
+        raise InputError(f"{path}: labels go from {least} to {largest}, but there are {len(names)} classes")
+    some = next(iter(splits.values()))
+    none = Split(some.images[:0], some.labels[:0])
+    return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
+
+
+def _has(arrays: dict[str, np.ndarray], split: str) -> bool:
+    return f"{split}_images" in arrays and f"{split}_labels" in arrays
+
+
+def _split(arrays: dict[str, np.ndarray], split: str, path: Path) -> Split:
+    images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise InputError(f"{path}: {split}_images must be uint8 (N, H, W, 3), not {images.dtype} {images.shape}")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.shape[-1] not in (1, 3):
+        raise InputError(f"{path}: {split}_images must have 1 or 3 channels last, not shape {images.shape}")
+    if labels.ndim != 1 or len(labels) != len(images) or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"{path}: {split}_labels must be {len(images)} whole numbers, one an image")
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    return Split(pixels.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(labels.astype(np.int64)))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz, none of them larger than what the file itself holds for it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                raise InputError(f"{path} unpacks to over {MAX_BYTES // GIB} GiB")
+            for member in archive.infolist():
+                _check_header(archive, member)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a readable .npz: {error}") from None
+
+
+def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raise `ValueError` if an array claims more bytes than there are."""
+    with archive.open(member) as stream:
+        old = np.lib.format.read_magic(stream) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
+        raise ValueError(f"{member.filename} is shorter than its shape")
