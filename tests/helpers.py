@@ -1,6 +1,7 @@
 """Small networks and measurements that several tests use."""
 
 from contextlib import contextmanager
+from multiprocessing import get_context
 
 import torch
 from torch import nn
@@ -59,3 +60,25 @@ def forward_batches(network):
         yield sizes
     finally:
         handle.remove()
+
+
+def in_two_processes(function, folder):
+    """`function(rank)` in each of two processes of one gloo group; what they return, by rank."""
+    context = get_context("fork")
+    queue = context.Queue()
+    workers = [context.Process(target=_worker, args=(function, rank, folder, queue)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    results = dict(queue.get(timeout=60) for _ in workers)
+    for worker in workers:
+        worker.join()
+    return [results[rank] for rank in range(2)]
+
+
+def _worker(function, rank, folder, queue):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    result = function(rank)
+    # As lists: tensors would be shared through a file that goes away with this process.
+    queue.put((rank, {name: tensor.tolist() for name, tensor in result.items()}))
+    torch.distributed.destroy_process_group()

@@ -2,18 +2,16 @@ import json
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from helpers import conv_classifier, images
 
 from pellucid import InputError
 from pellucid.data.dataset import Dataset, Split
-from pellucid.training.checkpoint import average_into, load_checkpoint, save_checkpoint
+from pellucid.training.checkpoint import CHECKPOINT, read_checkpoint
 from pellucid.training.recipe import Attack, TrainRecipe
-from pellucid.training.schedule import constant, cosine, one_cycle, schedule, steps
-from pellucid.training.train import channel_statistics, perturb, train
+from pellucid.training.state import TrainingState
+from pellucid.training.train import train
+from pellucid.zoo.bundle import save_bundle
 
 RECIPE = TrainRecipe(arch="preact-4-8", epochs=2, batch_size=16, lr=0.1, average=0.8)
 
@@ -37,6 +35,10 @@ def metrics(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def without_times(lines):
+    return [{k: v for k, v in line.items() if k not in ("seconds", "waited_for_data")} for line in lines]
+
+
 class InterruptedRunError(Exception):
     pass
 
@@ -56,7 +58,7 @@ def test_the_loss_falls_and_the_classes_are_learned(data, tmp_path, attack):
     classifier = train(data, recipe, tmp_path, precision="float32")
     lines = metrics(tmp_path)
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5, 6]
-    assert lines[-1]["train_loss"] < lines[0]["train_loss"] / 2
+    assert lines[-1]["train_loss"] < lines[0]["train_loss"] * 0.6
     assert lines[-1]["test_accuracy"] > 0.9
     x, labels = data.test.batch(slice(None))
     assert float((classifier.logits(x).argmax(1) == labels).float().mean()) == pytest.approx(
@@ -91,13 +93,12 @@ def test_a_resumed_run_gives_bit_identical_weights(data, tmp_path, attack):
     assert len(metrics(tmp_path / "parts")) == 1
     parts = run(data, recipe, tmp_path / "parts", resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    without_time = [{k: v for k, v in line.items() if k != "seconds"} for line in metrics(tmp_path / "whole")]
-    assert [{k: v for k, v in line.items() if k != "seconds"} for line in metrics(tmp_path / "parts")] == without_time
+    assert without_times(metrics(tmp_path / "parts")) == without_times(metrics(tmp_path / "whole"))
 
 
 def test_changed_settings_are_refused_by_name(data, tmp_path):
     run(data, replace(RECIPE, epochs=1), tmp_path)
-    with pytest.raises(InputError, match=r"other settings: attack was .*, lr was 0.1$") as error:
+    with pytest.raises(InputError, match=r"other settings: attack\.eps was 0\.0, lr was 0\.1$") as error:
         run(data, replace(RECIPE, epochs=1, lr=0.2, attack=Attack(eps=0.1)), tmp_path, resume=True)
     assert "momentum" not in str(error.value)
 
@@ -112,9 +113,27 @@ def test_training_needs_images(data, tmp_path):
         run(replace(data, train=Split(data.train.images[:0], data.train.labels[:0])), RECIPE, tmp_path)
 
 
-def test_a_loss_that_is_not_finite_is_said_so(data, tmp_path):
-    with pytest.raises(InputError, match=r"try a lower lr than 1e\+30"):
-        run(data, replace(RECIPE, lr=1e30, schedule="constant"), tmp_path)
+def test_a_loss_that_is_not_a_number_stops_with_its_step_its_images_and_the_last_good_checkpoint(data, tmp_path):
+    recipe = replace(RECIPE, lr=1e30, schedule="multi-step", drops=(1,), epochs=2)
+    with pytest.raises(InputError, match=r"loss is nan at step 2 \(epoch 1\), on images (\d+ ){15}\d+; .*epoch 0; try"):
+        run(data, recipe, tmp_path)
+    _, facts = read_checkpoint(tmp_path / CHECKPOINT)
+    assert facts["epoch"] == 0
+    assert metrics(tmp_path) == []
+
+
+def test_weights_that_the_last_update_of_an_epoch_broke_are_not_saved(data, tmp_path, monkeypatch):
+    lower = TrainingState.lower
+
+    def break_at_the_fourth_update(state, loss, rate):
+        lower(state, loss, rate)
+        if state.updates == 4:  # the last of the first epoch
+            state.classifier.network.head.weight.data[0, 0] = math.nan
+
+    monkeypatch.setattr(TrainingState, "lower", break_at_the_fourth_update)
+    with pytest.raises(InputError, match=r"head\.weight is no longer finite after epoch 1; .*epoch 0"):
+        run(data, RECIPE, tmp_path)
+    assert read_checkpoint(tmp_path / CHECKPOINT)[1]["epoch"] == 0
 
 
 def test_the_callback_counts_all_steps(data, tmp_path):
@@ -144,112 +163,95 @@ def test_a_recipe_that_cannot_be_is_refused(options):
         TrainRecipe(**options)
 
 
-# Its parts
+def test_other_data_and_another_precision_are_refused_by_name(data, tmp_path):
+    run(data, replace(RECIPE, epochs=1), tmp_path)
+    other = replace(data, name="others", train=split(32, 0))
+    with pytest.raises(InputError, match=r"other settings: data was ramps, images was 64$"):
+        run(other, replace(RECIPE, epochs=1), tmp_path, resume=True)
+    with pytest.raises(InputError, match=r"precision was float32$"):
+        train(data, replace(RECIPE, epochs=1), tmp_path, resume=True, precision="bfloat16")
 
 
-@pytest.mark.parametrize(("norm", "eps"), [("l2", 0.4), ("linf", 0.03)])
-@pytest.mark.parametrize("steps", [1, 3])
-@pytest.mark.parametrize("random_start", [False, True])
-def test_perturbed_images_are_in_the_ball_and_have_a_higher_loss(norm, eps, steps, random_start):
-    classifier, x, labels = conv_classifier().eval(), images(6), torch.tensor([0, 1, 2, 3, 0, 1])
-    attack = Attack(eps=eps, norm=norm, steps=steps, random_start=random_start)
-    worse = perturb(classifier, x, labels, attack)
-    distance = torch.linalg.vector_norm((worse - x).flatten(1), 2 if norm == "l2" else math.inf, dim=1)
-    assert (distance <= eps * (1 + 1e-5)).all()
-    assert (distance > eps / 4).all()
-    assert worse.min() >= 0
-    assert worse.max() <= 1
-    before, after = (F.cross_entropy(classifier.logits(images), labels, reduction="none") for images in (x, worse))
-    assert (after > before).all()
+def test_a_damaged_last_checkpoint_costs_an_epoch_and_not_a_bit(data, tmp_path):
+    recipe = replace(RECIPE, epochs=4, attack=Attack(eps=0.2, random_start=True))
+    whole = run(data, recipe, tmp_path / "whole")
 
+    def interrupt(progress):
+        if progress.step == 14:  # in the fourth epoch
+            raise InterruptedRunError
 
-def test_the_attacks_step_is_the_radius_or_two_and_a_half_radii_over_the_steps():
-    assert Attack(eps=0.5).length == 0.5
-    assert Attack(eps=0.5, steps=5).length == 0.25
-    assert Attack(eps=0.5, steps=7, step_size=0.1).length == 0.1
-
-
-@pytest.mark.parametrize("options", [{"eps": -1.0}, {"eps": math.nan}, {"eps": math.inf}, {"steps": 0}], ids=str)
-def test_an_attack_that_cannot_be_is_refused(options):
-    with pytest.raises(InputError, match=next(iter(options))):
-        Attack(**options)
-
-
-def test_channel_statistics_are_numpys(data):
-    mean, std = channel_statistics(data.train)
-    pixels = data.train.images.numpy().astype(np.float64) / 255
-    assert mean == pytest.approx(pixels.mean((0, 2, 3)).tolist())
-    assert std == pytest.approx(pixels.std((0, 2, 3)).tolist())
-
-
-def test_channel_statistics_of_constant_images_can_be_divided_by():
-    constant = Split(torch.full((1001, 3, 2, 2), 51).byte(), torch.zeros(1001).long())
-    mean, std = channel_statistics(constant)
-    assert mean == pytest.approx([0.2] * 3)
-    assert min(std) > 0
-
-
-def test_the_moving_average_includes_the_statistics_of_batch_norms():
-    network, average = torch.nn.BatchNorm1d(2), {}
-    average.update({name: tensor.clone() for name, tensor in network.state_dict().items()})
-    network.running_mean += 4.0
-    network.num_batches_tracked += 7
-    average_into(average, network, 0.75)
-    assert average["running_mean"].tolist() == [1.0, 1.0]
-    assert average["num_batches_tracked"] == 7
-
-
-def test_a_checkpoint_comes_back_as_it_was(tmp_path):
-    state = {
-        "network": {"a/b.weight": torch.rand(2, 3), "n": torch.tensor(3)},
-        "random": {"order": torch.Generator().get_state()},
-    }
-    save_checkpoint(tmp_path / "deep" / "x.safetensors", state, {"epoch": 3, "recipe": {"lr": 0.1}})
-    loaded, facts = load_checkpoint(tmp_path / "deep" / "x.safetensors")
-    assert facts == {"epoch": 3, "recipe": {"lr": 0.1}}
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.safetensors"]
-    for group in state:
-        assert loaded[group].keys() == state[group].keys()
-        assert all(torch.equal(loaded[group][name], state[group][name]) for name in state[group])
+    with pytest.raises(InterruptedRunError):
+        run(data, recipe, tmp_path / "parts", callback=interrupt)
+    content = (tmp_path / "parts" / CHECKPOINT).read_bytes()
+    (tmp_path / "parts" / CHECKPOINT).write_bytes(content[: len(content) // 2])
+    with pytest.warns(UserWarning, match="going on from the one before, of epoch 2"):
+        parts = run(data, recipe, tmp_path / "parts", resume=True)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert without_times(metrics(tmp_path / "parts")) == without_times(metrics(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"nonsense", b"\x02\x00\x00\x00\x00\x00\x00\x00{}"], ids=["empty", "noise", "foreign"]
+    ("method", "attack"),
+    [
+        ("trades", Attack(eps=0.2, steps=2, random_start=True)),
+        ("free", Attack(eps=0.2, step_size=0.1)),
+        ("pgd", Attack(eps=0.2, warmup=0.5)),
+    ],
 )
-def test_what_is_not_a_checkpoint_is_refused(tmp_path, content):
-    (tmp_path / "x.safetensors").write_bytes(content)
-    with pytest.raises(InputError, match="is not a checkpoint"):
-        load_checkpoint(tmp_path / "x.safetensors")
+def test_the_other_methods_learn_too_and_resume_exactly(data, tmp_path, method, attack):
+    recipe = replace(RECIPE, epochs=8, attack=attack, method=method, replays=2, beta=1.0)
+    whole = train(data, recipe, tmp_path / "whole", precision="float32")
+    lines = metrics(tmp_path / "whole")
+    assert lines[-1]["train_loss"] < lines[0]["train_loss"]
+    assert lines[-1]["test_accuracy"] > 0.8
+
+    def interrupt(progress):
+        if progress.step == 10:
+            raise InterruptedRunError
+
+    with pytest.raises(InterruptedRunError):
+        run(data, recipe, tmp_path / "parts", callback=interrupt)
+    parts = run(data, recipe, tmp_path / "parts", resume=True)
+    weights = whole.network.state_dict()
+    assert all(torch.equal(weights[name], parts[name]) for name in weights)
 
 
-# Schedules
+@pytest.mark.parametrize("augment", ["madry-cifar", "none"])
+def test_every_augmentation_trains(data, tmp_path, augment):
+    run(data, replace(RECIPE, augment=augment, epochs=1), tmp_path)
+    assert metrics(tmp_path)[0]["train_loss"] < 1.5
 
 
-def test_one_cycle_rises_linearly_and_falls_as_a_half_cosine():
-    rate = one_cycle(warmup=0.25)
-    assert [rate(p) for p in (0.05, 0.125, 0.25, 0.625, 1.0)] == pytest.approx([0.2, 0.5, 1.0, 0.5, 0.0])
-    assert rate(0.4375) == pytest.approx((1 + math.sqrt(0.5)) / 2)
-    assert 0 < rate(0.0) < 0.01
+def test_random_parts_train_a_network_for_their_size(data, tmp_path):
+    classifier = train(data, replace(RECIPE, augment="madry-imagenet", epochs=1), tmp_path)
+    assert classifier.size == 7  # of 8
 
 
-def test_steps_drop_tenfold():
-    rate = steps((0.5, 0.75))
-    assert [rate(p) for p in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)] == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+def test_reports_come_after_every_epoch_with_examples_in_the_ball(data, tmp_path):
+    seen = []
+    run(
+        data,
+        replace(RECIPE, attack=Attack(eps=0.2)),
+        tmp_path,
+        on_epoch=lambda r: seen.append((r.metrics, r.examples())),
+    )
+    assert [line for line, _ in seen] == metrics(tmp_path)
+    for _, (clean, worst) in seen:
+        assert torch.equal(clean, data.train.batch(slice(0, 64, 8))[0])  # spread over the split
+        assert float((worst - clean).flatten(1).norm(dim=1).max()) <= 0.2 + 1e-5
+        assert not torch.equal(worst, clean)
 
 
-def test_cosine_and_constant():
-    assert [cosine()(p) for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, 0])
-    assert {constant()(p) for p in (0.0, 0.3, 1.0)} == {1.0}
-
-
-@pytest.mark.parametrize(
-    ("name", "same"),
-    [("one-cycle", one_cycle()), ("steps", steps((0.3,))), ("cosine", cosine()), ("constant", constant())],
-)
-def test_schedules_have_names(name, same):
-    assert [schedule(name, (0.3,))(p / 10) for p in range(11)] == [same(p / 10) for p in range(11)]
-
-
-def test_an_unknown_schedule_is_refused():
-    with pytest.raises(InputError, match="did you mean 'cosine'"):
-        schedule("cosin")
+def test_fine_tuning_takes_everything_but_the_head_and_keeps_a_head_of_the_same_classes(data, tmp_path):
+    source = train(data, replace(RECIPE, epochs=1), tmp_path / "source", precision="float32")
+    path = save_bundle(source, tmp_path / "source" / "source", half=False)
+    recipe = replace(RECIPE, start=str(path), lr=0.0, epochs=1, average=0.0)
+    same = train(data, recipe, tmp_path / "same", precision="float32").network.state_dict()
+    other = train(replace(data, class_names=["up", "down"]), recipe, tmp_path / "other", precision="float32")
+    weights = source.network.state_dict()
+    learned = [name for name, _ in source.network.named_parameters()]
+    assert all(torch.equal(same[name], weights[name]) for name in learned)
+    differing = {name for name in learned if not torch.equal(other.network.state_dict()[name], weights[name])}
+    assert differing == {"head.weight", "head.bias"}
+    assert torch.equal(other.mean, source.mean)
+    assert other.class_names == ["up", "down"]

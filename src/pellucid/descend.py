@@ -21,6 +21,7 @@ from .errors import InputError, unknown
 from .frozen import fast, frozen
 from .objective import Objective, StopRule
 from .parametrize import Adam, Fourier, Pixels
+from .processes import team
 
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
 Stop = Callable[[Tensor, Activations], Tensor]
@@ -121,11 +122,12 @@ def descend(
     )
     size = min(batch_size or _split(start), len(start))
     results: list[Descent] = []
-    first = 0
+    own = team().share(len(start))
+    first = own.start
     with torch.inference_mode(False), torch.enable_grad(), frozen(classifier):
-        while first < len(start):
-            index = torch.arange(first, min(first + size, len(start)), device=start.device)
-            loop.total = loop.done + steps * restarts * math.ceil((len(start) - first) / size)
+        while first < own.stop:
+            index = torch.arange(first, min(first + size, own.stop), device=start.device)
+            loop.total = loop.done + steps * restarts * math.ceil((own.stop - first) / size)
             try:
                 results.append(loop.best_of(restarts, start[index], center[index], index))
             except torch.cuda.OutOfMemoryError:
@@ -134,7 +136,7 @@ def descend(
                 size = (size + 1) // 2
                 continue
             first += len(index)
-    return _joined(results)
+    return _joined(_of_everybody(results, start.device))
 
 
 @dataclass
@@ -332,6 +334,14 @@ def _sized(shape: torch.Size, alive: Tensor) -> torch.Size:
 def _detached(activations: Activations) -> Activations:
     layers = {name: values.detach() for name, values in activations.layers.items()}
     return Activations(activations.logits.detach(), activations.representation.detach(), layers)
+
+
+def _of_everybody(parts: list[Descent], device: torch.device) -> list[Descent]:
+    """The parts of all processes that share this descent, in the order of the images."""
+    if team().count == 1:
+        return parts
+    parts = [part for own in team().gather([part.to(torch.device("cpu")) for part in parts]) for part in own]
+    return [part.to(device) for part in parts]
 
 
 def _joined(parts: list[Descent]) -> Descent:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -38,6 +39,11 @@ class Descent:
     def stopped(self) -> list[str]:
         """Why each image stopped: "steps" (all were done) or "stop" (the stop rule said so)."""
         return ["steps" if at == len(self.history) else "stop" for at in self.stopped_at.tolist()]
+
+    def to(self, device: torch.device) -> Descent:
+        """This descent with its tensors on `device`."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Descent(**{name: v.to(device) if isinstance(v, Tensor) else v for name, v in values.items()})
 
     def about(self, label: Tensor | None = None, **info: Any) -> Descent:
         """This descent with the intended classes and further facts for the sidecar."""

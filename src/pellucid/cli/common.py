@@ -24,6 +24,7 @@ from ..devices import pick_device, pick_precision
 from ..errors import InputError, unknown
 from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_free, save
+from ..processes import processes, sharing
 from ..synthesis.start import label_each
 from ..zoo.models import fingerprint, load
 
@@ -113,11 +114,15 @@ def carry_out(
 ) -> int:
     """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, save what it returns."""
     check_free(flags.out, flags.overwrite)
+    together = processes()
     if flags.save_frames is not None:
+        if together.count > 1:
+            raise InputError("--save-frames needs one process: each of several sees its own images only")
         check_frames(flags.save_frames, flags.overwrite)
+    together.wait()  # until everybody has seen that the place is free
     classifier = load(flags.model, flags.device)
     frames = Frames() if flags.save_frames else None
-    with progress_bar(command, flags.quiet) as advance:
+    with sharing(together), progress_bar(command, flags.quiet or not together.main) as advance:
 
         def callback(progress: Progress) -> None:
             advance(progress.step / progress.steps)
@@ -125,6 +130,8 @@ def carry_out(
                 frames.add(progress)
 
         result = task(classifier, callback=callback, precision=pick_precision(flags.precision, classifier.device))
+    if not together.main:
+        return 0
     descents = result if isinstance(result, list) else [result]
     info = {
         "task": command,

@@ -8,13 +8,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ..data.dataset import load_data
+import torch
+
+from ..classifier import Classifier
+from ..data.dataset import Dataset, load_data
 from ..data.gaussians import fit_gaussians
+from ..data.image import write_image
 from ..devices import pick_device
 from ..errors import InputError
+from ..gallery.grid import grid, magnified
 from ..gallery.save import check_writable
+from ..processes import processes
+from ..training.checkpoint import CHECKPOINT, PREVIOUS
+from ..training.estimate import Estimate, estimate
+from ..training.logs import tensorboard
+from ..training.presets import PRESETS
 from ..training.recipe import TrainRecipe
-from ..training.train import CHECKPOINT, TrainProgress, train
+from ..training.train import EpochReport, TrainProgress, train
 from ..zoo.bundle import save_bundle
 from .common import INLINE, parse, progress_bar
 
@@ -24,21 +34,39 @@ class Train:
     """Train a classifier and write it as a bundle, with class Gaussians for its seeds.
 
     pellucid train --data torchvision:CIFAR10 --attack.eps 0.5 --out runs/robust
+    accelerate launch -m pellucid train --data imagenet --preset synthesis-imagenet --size 256 --out runs/imagenet
     """
 
     data: str = ""
-    """A folder of class folders (or of train/ and test/ with class folders), an .npz, or torchvision:NAME."""
+    """A folder of class folders (or of train/ and test/ with class folders), an .npz, torchvision:NAME, ...; see
+    docs/data.md."""
     out: Path = Path("runs/classifier")
-    """A folder for checkpoint, metrics.jsonl and the bundle, which has the folder's name."""
+    """A folder for checkpoints, metrics.jsonl and the bundle, which has the folder's name."""
+    preset: str | None = None
+    """A paper's settings, which further flags then change; an unknown name lists them."""
     size: int | None = None
     """Side to which images are brought; needed where a folder's images differ."""
+    grouping: str | None = None
+    """Superclasses: restricted-imagenet, or a JSON file; see docs/data.md."""
+    class_names: tuple[str, ...] = ()
+    """Names for the classes of a CycleGAN folder, such as horse zebra."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read, and say how many."""
+    workers: int | None = None
+    """Processes that decode images, for data sets that are not held in memory."""
     resume: bool = False
     """Go on from the checkpoint in --out, exactly."""
+    dry_run: bool = False
+    """Only say what it would cost: a few steps are taken, nothing is written."""
+    tensorboard: bool = False
+    """Also log for TensorBoard, into --out; needs the extra "log"."""
+    examples_every: int = 5
+    """Every so many epochs a picture of training images above their worst neighbors; 0 for none."""
     grain: int = 2
     """Class Gaussians are fitted to images whose sides are divided by this. The paper takes 4 at 224 px and 1 at 32 px;
     at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%, and the results look alike."""
     rank: int = 192
-    """Eigenvectors kept of each class Gaussian that has more images than dimensions."""
+    """Eigenvectors kept of each class Gaussian; a class with fewer images is kept exactly."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -52,37 +80,78 @@ class Train:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
-    flags = parse(Train, argv, "train")
+    flags = parse(Train, argv, "train", PRESETS)
     if not flags.data:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
-    if (flags.out / CHECKPOINT).exists() and not (flags.resume or flags.overwrite):
+    held = any((flags.out / name).exists() for name in (CHECKPOINT, PREVIOUS))
+    if held and not (flags.resume or flags.overwrite or flags.dry_run):
         raise InputError(f"{flags.out} holds a run; go on with --resume or begin anew with --overwrite")
-    if flags.resume and not (flags.out / CHECKPOINT).exists():
+    if flags.resume and not held:
         raise InputError(f"{flags.out} holds no {CHECKPOINT} to resume from")
     check_writable(flags.out / CHECKPOINT)
-    data = load_data(flags.data, flags.size)
-    flags.out.mkdir(parents=True, exist_ok=True)
-    with progress_bar("train", flags.quiet) as advance:
+    data = load_data(
+        flags.data, flags.size, grouping=flags.grouping, class_names=flags.class_names or None,
+        skip_unreadable=flags.skip_unreadable,
+    )  # fmt: skip
+    device = pick_device(flags.device)
+    if flags.dry_run:
+        print(table(estimate(data, flags.recipe, device=device, precision=flags.precision), len(data.train)))
+        return 0
+    main_process = processes().main
+    loggers = [tensorboard(flags.out / "tensorboard")] if flags.tensorboard and main_process else []
+
+    def on_epoch(report: EpochReport) -> None:
+        epoch = report.metrics["epoch"]
+        if flags.examples_every and (epoch % flags.examples_every == 0 or epoch == flags.recipe.epochs):
+            clean, worst = report.examples()
+            write_image(
+                flags.out / "examples" / f"epoch-{epoch:04d}.png", grid(magnified(torch.cat([clean, worst])), 8)
+            )
+        for log in loggers:
+            log(report)
+
+    with progress_bar("train", flags.quiet or not main_process) as advance:
 
         def callback(progress: TrainProgress) -> None:
             advance(progress.step / progress.steps)
 
         classifier = train(
-            data, flags.recipe, flags.out, resume=flags.resume, device=pick_device(flags.device),
-            precision=flags.precision, callback=callback,
+            data, flags.recipe, flags.out, resume=flags.resume, device=device, precision=flags.precision,
+            workers=flags.workers, callback=callback, on_epoch=on_epoch,
         )  # fmt: skip
+    if main_process:
+        path = bundle(classifier, data, flags, argv)
+        if not flags.quiet:
+            print(f"{path}  ({path.stat().st_size / 1e6:.1f} MB)")
+            print(f"measure it: pellucid evaluate --model {path} --data {flags.data}")
+    return 0
+
+
+def bundle(classifier: Classifier, data: Dataset, flags: Train, argv: Sequence[str]) -> Path:
+    """Write the trained classifier, with its card and class Gaussians."""
     attack = flags.recipe.attack
     classifier.card = {
-        "arch": flags.recipe.arch,
+        **classifier.card,
         "data": data.name,
-        "size": data.size[0],
         "threat": f"{attack.norm} eps {attack.eps:g}" if attack.eps else "none (standard training)",
         "recipe": asdict(flags.recipe),
-        "command": shlex.join(["pellucid", "train", *[word for word in argv if word != "--resume"]]),
+        "command": shlex.join(
+            ["pellucid", "train", *[word for word in argv if word not in ("--resume", "--overwrite")]]
+        ),
     }
-    gaussians = fit_gaussians(data.train, len(data.class_names), flags.grain, flags.rank)
-    path = save_bundle(classifier, flags.out / f"{flags.out.name}.safetensors", gaussians=gaussians)
-    if not flags.quiet:
-        print(f"{path}  ({path.stat().st_size / 1e6:.1f} MB)")
-        print(f"measure it: pellucid evaluate --model {path} --data {flags.data}")
-    return 0
+    gaussians = fit_gaussians(data.train, len(data.class_names), flags.grain, flags.rank, size=classifier.card["size"])
+    return save_bundle(classifier, flags.out / f"{flags.out.name}.safetensors", gaussians=gaussians)
+
+
+def table(cost: Estimate, images: int) -> str:
+    """An estimate as text."""
+    hours, rest = divmod(round(cost.seconds * cost.epochs), 3600)
+    return "\n".join(
+        [
+            f"parameters       {cost.parameters:,}",
+            f"images           {images:,} in {cost.steps:,} steps an epoch",
+            f"forward passes   {cost.passes:g} an image and epoch, and as many backward",
+            f"memory           {cost.memory / 2**30:.1f} GiB at most so far",
+            f"time             {cost.seconds:.0f} s an epoch, {hours} h {rest // 60} min for {cost.epochs} epochs",
+        ]
+    )

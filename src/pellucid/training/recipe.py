@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from ..ball import L2, Ball, Linf
 from ..errors import InputError
@@ -22,13 +23,21 @@ class Attack:
     step_size: float | None = None
     """Length of a step; eps for a single step, else 2.5 eps / steps. The synthesis paper's CIFAR-10: 0.1."""
     random_start: bool = False
-    """Begin at a random point of the ball. The papers do not."""
+    """Begin at a random point of the ball. The papers do not; one step in an Linf ball needs it (Wong et al. 2020)."""
+    warmup: float = 0.0
+    """Share of the training in which eps (and the step) grow linearly from 0."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.eps < float("inf"):
             raise InputError(f"eps must be 0 (standard training) or positive, not {self.eps}")
+        if self.norm == "linf" and self.eps > 1:
+            raise InputError(f"an Linf eps of {self.eps:g} allows any image; did you mean {self.eps:g}/255?")
         if self.steps < 1:
             raise InputError(f"attack steps must be at least 1, not {self.steps}")
+        if self.step_size is not None and not 0 < self.step_size < float("inf"):
+            raise InputError(f"attack step_size must be positive, not {self.step_size}")
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"attack warmup is a share of the training, 0 to 1, not {self.warmup}")
 
     @property
     def ball(self) -> Ball:
@@ -42,42 +51,91 @@ class Attack:
             return self.step_size
         return self.eps if self.steps == 1 else 2.5 * self.eps / self.steps
 
+    def at(self, progress: float) -> Attack:
+        """The attack when this share of the training is done: weaker while eps warms up.
+
+        >>> Attack(eps=1.0, warmup=0.5).at(0.25).eps
+        0.5
+        """
+        if progress >= self.warmup:
+            return self
+        share = progress / self.warmup
+        step_size = self.step_size * share if self.step_size is not None and share else None
+        return replace(self, eps=self.eps * share, step_size=step_size, warmup=0.0)
+
 
 @dataclass(frozen=True)
 class TrainRecipe:
-    """Everything that decides what a training run yields."""
+    """Everything that decides what a training run yields, apart from the images."""
 
     arch: str = "preact-32-80-160-320"
-    """Network: preact-W1-W2-..., cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME or torchvision:NAME."""
+    """Network: preact-W1-W2-... (preact2-... for 64 px), cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME, torchvision:NAME;
+    see docs/zoo.md."""
+    start: str = ""
+    """Fine-tune: a model to take the weights (and the architecture) from. Its head is new where the classes differ."""
     attack: Attack = Attack()
     """The inner maximization; eps 0 for none."""
+    method: Literal["pgd", "trades", "free"] = "pgd"
+    """What is minimized: cross-entropy at the worst images (Madry et al. 2018), TRADES (Zhang et al. 2019), or the same
+    as pgd with attack and training sharing every pass (free, Shafahi et al. 2019)."""
+    beta: float = 6.0
+    """TRADES: weight of the divergence between the predictions for an image and for its worst neighbor."""
+    replays: int = 8
+    """Free: how often in a row each batch is used. An epoch has so many times more steps."""
     epochs: int = 20
     """Passes over the training images. The synthesis paper's CIFAR-10: 350."""
     batch_size: int = 128
-    """Images a step."""
+    """Images a step, over all processes together."""
     lr: float = 0.2
     """Peak learning rate of SGD."""
-    schedule: Literal["one-cycle", "steps", "cosine", "constant"] = "one-cycle"
-    """How the learning rate goes; the papers use steps."""
-    drops: tuple[float, ...] = (0.43, 0.71)
-    """For the steps schedule: when the rate drops tenfold, as shares of the training (150 and 250 of 350 epochs)."""
+    schedule: Literal["one-cycle", "step", "multi-step", "cosine", "constant"] = "one-cycle"
+    """How the learning rate goes; the papers use step and multi-step."""
+    step_epochs: int = 50
+    """For the step schedule: the rate drops tenfold after every so many epochs."""
+    drops: tuple[int, ...] = (150, 250)
+    """For the multi-step schedule: the rate drops tenfold after these epochs. The synthesis paper's CIFAR-10 of 350."""
     momentum: float = 0.9
-    """Nesterov momentum."""
+    """Of SGD."""
+    nesterov: bool = True
+    """Nesterov's momentum; the papers use the plain one."""
     weight_decay: float = 5e-4
-    """Of convolutions and linear layers; norms and biases are left free."""
+    """Of convolutions and linear layers."""
+    decay_norms: bool = False
+    """Weight decay on norms and biases too, as in the papers."""
     average: float = 0.998
-    """Decay of the moving average of the weights, which is what the bundle holds; 0 for none."""
-    augment: Literal["crop-flip", "none"] = "crop-flip"
-    """Shifts by an eighth of the side over reflected borders, and mirroring."""
+    """Decay of the moving average of the weights, which is what the bundle holds; 0 for none. The papers have none."""
+    augment: Literal["crop-flip", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
+    """crop-flip shifts by an eighth of the side over reflected borders and mirrors; the other two are the papers'."""
     seed: int = 0
     """Of the weights, the order of the images, the augmentation and random starts."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "replays", "step_epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("lr", "weight_decay", "momentum", "average"):
+        for name in ("lr", "weight_decay", "momentum", "average", "beta"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"{name} must not be negative, infinite or NaN, not {getattr(self, name)}")
         if self.average >= 1:
             raise InputError(f"average must be below 1, not {self.average}")
+        if self.method != "pgd" and not self.attack.eps:
+            raise InputError(f"{self.method} needs an attack: give its eps, such as --attack.eps 0.5")
+        if self.method == "trades" and not self.attack.random_start:
+            raise InputError("trades needs --attack.random-start: at the image itself its divergence has no gradient")
+
+    def differences(self, saved: dict[str, Any]) -> list[str]:
+        """What another recipe, saved as nested JSON, had otherwise: `["attack.eps was 0.5", ...]`."""
+        now, was = dict(_flat(asdict(self))), dict(_flat(saved))
+        return [f"{name} was {was.get(name)}" for name in now if name not in was or _plain(now[name]) != was[name]]
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

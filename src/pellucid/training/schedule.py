@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..errors import unknown
+from .recipe import TrainRecipe
 
 Schedule = Callable[[float], float]
 
@@ -36,14 +36,13 @@ def cosine() -> Schedule:
     return lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def schedule(name: str, drops: Sequence[float] = ()) -> Schedule:
-    """A schedule by name: "one-cycle", "steps" (at `drops`), "cosine" or "constant"."""
-    known: dict[str, Callable[[], Schedule]] = {
-        "one-cycle": one_cycle,
-        "steps": lambda: steps(drops),
-        "cosine": cosine,
-        "constant": constant,
-    }
-    if name not in known:
-        raise unknown("schedule", name, known)
-    return known[name]()
+def schedule(recipe: TrainRecipe) -> Schedule:
+    """The schedule that a recipe names; its epochs become shares of the whole training."""
+    every = range(recipe.step_epochs, recipe.epochs, recipe.step_epochs)
+    return {
+        "one-cycle": one_cycle(),
+        "step": steps([epoch / recipe.epochs for epoch in every]),
+        "multi-step": steps([epoch / recipe.epochs for epoch in recipe.drops]),
+        "cosine": cosine(),
+        "constant": constant(),
+    }[recipe.schedule]

@@ -1,32 +1,40 @@
-"""Standard and adversarial training of a classifier on images held in memory."""
+"""Standard and adversarial training of a classifier, in one process or many."""
 
 from __future__ import annotations
 
-import copy
 import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..classifier import Classifier
-from ..data.augment import crop_flip
-from ..data.dataset import Dataset, Split
-from ..descend import descend
+from ..data.augment import AUGMENTATIONS, Draws
+from ..data.dataset import Dataset
+from ..data.loader import Batch, loader
+from ..data.statistics import channel_statistics
 from ..devices import Precision, pick_precision
 from ..errors import InputError
-from ..objective import CrossEntropy
+from ..files import write_text
+from ..processes import processes
+from ..zoo.models import load
 from ..zoo.networks import build
-from .checkpoint import average_into, load_checkpoint, save_checkpoint
-from .recipe import Attack, TrainRecipe
+from .batchnorm import join_batch_norms
+from .checkpoint import forget_checkpoints, load_checkpoint, save_checkpoint
+from .finetune import with_new_head
+from .method import METHODS, Learner, Situation
+from .probe import Probe
+from .recipe import TrainRecipe
 from .schedule import schedule
+from .state import TrainingState
+from .watch import LossWatch
 
-CHECKPOINT, METRICS = "checkpoint.safetensors", "metrics.jsonl"
+METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,17 @@ class TrainProgress:
     step: int
     steps: int
     epoch: int
-    metrics: dict[str, float] | None
+    metrics: dict[str, Any] | None
     """The last finished epoch's metrics."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What `on_epoch` is given after every epoch."""
+
+    metrics: dict[str, Any]
+    examples: Callable[[], tuple[Tensor, Tensor]]
+    """Makes eight training images and the worst images in the balls around them, each `(8, 3, H, W)`."""
 
 
 def train(
@@ -48,216 +65,192 @@ def train(
     resume: bool = False,
     device: torch.device | str = "cpu",
     precision: str = "auto",
+    workers: int | None = None,
     callback: Callable[[TrainProgress], None] | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Classifier:
     """Train a classifier; with an attack of eps > 0 adversarially.
 
         min over weights of E max over x' in ball(x) of cross-entropy(x', y)      (Madry et al. 2018)
 
+    Started several times at once by `accelerate launch`, the processes share every batch: they take the steps that
+    one process with the whole batch would.
+
     Args:
         data: images and labels; normalization is the mean and std of the training images.
         recipe: everything that decides the result.
-        folder: where the checkpoint (every epoch) and `metrics.jsonl` go.
+        folder: where the checkpoints (every epoch; the last two are kept) and `metrics.jsonl` go.
         resume: go on from the checkpoint in `folder`, exactly as if there had been no stop.
         device: where to train.
         precision: "bfloat16" computes the passes in autocast, weights stay float32; "auto" where it is faster.
+        workers: processes that decode images, for data sets that are not held in memory; a few if not given.
         callback: called after every step.
+        on_epoch: called after every epoch, in the first process.
 
     Returns:
         The classifier with averaged weights, in eval mode.
 
     Raises:
-        InputError: no training images, or a checkpoint of other settings.
+        InputError: no training images, a checkpoint of other settings, or a loss that is no longer a number.
+
+    >>> from tempfile import mkdtemp
+    >>> from pellucid import Attack, Split
+    >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
+    >>> recipe = TrainRecipe(arch="preact-4-8", attack=Attack(eps=0.1), epochs=1, batch_size=4)
+    >>> train(Dataset("noise", split, split, ["a", "b"]), recipe, Path(mkdtemp())).classes
+    2
     """
     if not len(data.train):
         raise InputError(f"{data.name} has no training images")
-    run = _Run(data, recipe, folder, torch.device(device), precision)
+    run = Run(data, recipe, torch.device(device), precision, workers)
     if resume:
-        run.resume()
+        run.resume(folder)
     else:
-        (folder / METRICS).unlink(missing_ok=True)
-    while run.epoch < recipe.epochs:
+        run.begin(folder)
+    while run.state.epoch < recipe.epochs:
         run.train_epoch(callback)
-    return run.result()
+        run.save(folder)
+        if on_epoch is not None and run.processes.main:
+            on_epoch(EpochReport(run.state.history[-1], run.examples))
+    return run.state.averaged()
 
 
-class _Run:
-    """The state of a training run, and one epoch of it."""
+class Run:
+    """A training run: what does not change, its `state`, and one epoch of it."""
 
-    def __init__(self, data: Dataset, recipe: TrainRecipe, folder: Path, device: torch.device, precision: str):
-        self.data, self.recipe, self.folder, self.device = data, recipe, folder, device
-        self.autocast = pick_precision(precision, device) == "bfloat16"
-        with torch.random.fork_rng(devices=[]):  # the initial weights follow the recipe's seed and nobody else's
-            torch.manual_seed(recipe.seed)
-            network = build(recipe.arch, len(data.class_names))
-        mean, std = channel_statistics(data.train)
-        self.classifier = Classifier(network, mean, std, data.class_names).to(device)
-        self.average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        self.optimizer = sgd(network, recipe)
-        self.rate = schedule(recipe.schedule, recipe.drops)
-        self.order = torch.Generator().manual_seed(recipe.seed)
-        self.images, self.labels = data.train.images.to(device), data.train.labels.to(device)
-        self.epoch = 0
-        self.metrics: dict[str, float] | None = None
+    def __init__(
+        self, data: Dataset, recipe: TrainRecipe, device: torch.device, precision: str, workers: int | None = None
+    ):
+        self.data, self.recipe, self.device = data, recipe, device
+        self.precision: Precision = pick_precision(precision, device)
+        self.processes = processes()
+        self.loader = loader(
+            data.train, recipe.batch_size, recipe.seed, (self.processes.rank, self.processes.count), workers, device
+        )
+        self.augment = AUGMENTATIONS[recipe.augment]
+        self.rate = schedule(recipe)
+        self.steps = recipe.epochs * self.loader.steps
+        self.state = TrainingState(self._first_classifier(), recipe)
+        self.learner = Learner(self.state.classifier, self._forward(self.state.classifier), recipe, self.precision)
+        # The first pass that `descend` makes with a network differs from later ones in the last bits, so that a run
+        # that is resumed would; every run therefore begins with one that does not count.
+        self.examples(1)
+        self.probe = Probe.of(data.test, self.size, device)
+
+    def _first_classifier(self) -> Classifier:
+        with torch.random.fork_rng(devices=[]):  # the first weights follow the recipe's seed and nobody else's
+            torch.manual_seed(self.recipe.seed)
+            if self.recipe.start:
+                classifier = with_new_head(load(self.recipe.start, "cpu"), self.data.class_names)
+            else:
+                network = build(self.recipe.arch, len(self.data.class_names))
+                mean, std = channel_statistics(self.data.train)
+                classifier = Classifier(network, mean, std, self.data.class_names, card={"arch": self.recipe.arch})
+        classifier.card["size"] = self.size[0]
+        if self.processes.count > 1:
+            join_batch_norms(classifier.network, self.device)
+        return classifier.to(self.device)
+
+    def _forward(self, classifier: Classifier) -> Callable[[Tensor], Tensor]:
+        """Images to logits in training mode. Several processes average the gradients of its backward pass.
+
+        Only this goes through the wrapper that does so: attacks use the bare network, whose weights get no gradients.
+        """
+        network: Callable[[Tensor], Tensor] = classifier.network
+        if self.processes.count > 1:
+            from accelerate import Accelerator
+
+            network = Accelerator().prepare_model(classifier.network)
+
+        def forward(images: Tensor) -> Tensor:
+            classifier.train()
+            lower = self.precision == "bfloat16"
+            with torch.autocast(self.device.type, torch.bfloat16) if lower else nullcontext():
+                return network((images - classifier.mean) / classifier.std).float()
+
+        return forward
+
+    def train_epoch(self, callback: Callable[[TrainProgress], None] | None = None) -> None:
+        """One pass over the training images, and its metrics."""
+        began, first = time.monotonic(), self.state.epoch * self.loader.steps
+        totals = torch.zeros(3, dtype=torch.float64, device=self.device)
+        watch = LossWatch(self.state.epoch + 1)
+        self.learner.offset = None
+        for step, batch in enumerate(self.loader.epoch(self.state.epoch), start=first):
+            totals += self.step(batch, step, watch)
+            if callback is not None:
+                metrics = self.state.history[-1] if self.state.history else None
+                callback(TrainProgress(step + 1, self.steps, self.state.epoch, metrics))
+        watch.check()
+        watch.check_weights(self.state.classifier.network)
+        seconds = time.monotonic() - began
+        loss, hits, count = self.processes.sum(totals).tolist()
+        self.state.epoch += 1
+        self.state.history.append(
+            {
+                "epoch": self.state.epoch,
+                "train_loss": round(loss / count, 4),
+                "train_accuracy": round(hits / count, 4),
+                **self.probe.accuracies(self.state.averaged(), self.recipe.attack, self.precision),
+                "seconds": round(seconds, 1),
+                "waited_for_data": round(self.loader.waited / seconds, 4),
+            }
+        )
+
+    def step(self, batch: Batch, step: int, watch: LossWatch) -> Tensor:
+        """What the method makes of one batch: the sums of loss and hits, and how many they are of."""
+        count = len(batch.labels)
+        first = self.processes.rank * count
+        generator = torch.Generator().manual_seed((self.recipe.seed * 1_000_003 + step) * 2 + 1)
+        draws = Draws(generator, count * self.processes.count, slice(first, first + count))
+        images = self.augment(batch.images.to(self.device), draws).contiguous(memory_format=torch.channels_last)
+        labels = batch.labels.to(self.device)
+        progress = (step + 0.5) / self.steps
+        now = Situation(self.recipe.attack.at(progress), step, first)
+        totals = torch.zeros(3, dtype=torch.float64, device=self.device)
+        for loss, logits in METHODS[self.recipe.method](self.learner, images, labels, now):
+            self.state.lower(loss, self.recipe.lr * self.rate(progress))
+            watch.note(step, batch.index, loss)
+            hits = (logits.detach().argmax(1) == labels).sum()
+            totals += torch.stack([loss.detach().double() * count, hits.double(), hits.new_tensor(count).double()])
+        return totals
 
     @property
-    def steps_an_epoch(self) -> int:
-        return max(1, len(self.labels) // self.recipe.batch_size)
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images that the network is trained on."""
+        example = self.augment(torch.zeros(1, 3, *self.data.train.size, dtype=torch.uint8), Draws(torch.Generator(), 1))
+        return example.shape[2], example.shape[3]
 
-    def train_epoch(self, callback: Callable[[TrainProgress], None] | None) -> None:
-        """One pass over the training images, a checkpoint, and a line of metrics."""
-        began = time.monotonic()
-        totals = torch.zeros(2, device=self.device)
-        for number, index in enumerate(self._batches()):
-            step = self.epoch * self.steps_an_epoch + number
-            loss, hits = self._step(index, step)
-            totals += torch.stack([loss * len(index), hits.float()])
-            if callback is not None:
-                total = self.recipe.epochs * self.steps_an_epoch
-                callback(TrainProgress(step + 1, total, self.epoch, self.metrics))
-        self.epoch += 1
-        seen = self.steps_an_epoch * min(self.recipe.batch_size, len(self.labels))
-        loss, accuracy = (totals / seen).tolist()
-        if not loss < float("inf"):
-            raise InputError(f"the loss is {loss} in epoch {self.epoch}; try a lower lr than {self.recipe.lr}")
-        self.metrics = {
-            "epoch": self.epoch,
-            "train_loss": round(loss, 4),
-            "train_accuracy": round(accuracy, 4),
-            "test_accuracy": round(self._test_accuracy(), 4),
-            "seconds": round(time.monotonic() - began, 1),
-        }
-        self._save()
-        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(self.metrics) + "\n")
+    def examples(self, count: int = 8) -> tuple[Tensor, Tensor]:
+        """Training images and the worst images in the balls around them; the same twice in standard training."""
+        probe = Probe.of(self.data.train, self.size, self.device, count)
+        return probe.images, probe.worst(self.state.classifier, self.recipe.attack, self.precision, count)
 
-    def _batches(self):
-        """Random order, full batches; the rest of an epoch is left out, as everywhere."""
-        order = torch.randperm(len(self.labels), generator=self.order).to(self.device)
-        size = min(self.recipe.batch_size, len(order))
-        return order[: self.steps_an_epoch * size].split(size)
+    def begin(self, folder: Path) -> None:
+        """A checkpoint of the first weights, in place of whatever run the folder holds."""
+        if self.processes.main:
+            forget_checkpoints(folder)
+        self.save(folder)
 
-    def _step(self, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """One step of SGD on (perturbed) images: the loss, and how many were classified rightly."""
-        images, labels = self.images[index], self.labels[index]
-        if self.recipe.augment == "crop-flip":
-            images = crop_flip(images, self.order)
-        images = (images.float() / 255).contiguous(memory_format=torch.channels_last)
-        if self.recipe.attack.eps:
-            precision: Precision = "bfloat16" if self.autocast else "float32"
-            images = perturb(self.classifier, images, labels, self.recipe.attack, seed=step, precision=precision)
-        network = self.classifier.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext():
-            logits = network((images - self.classifier.mean) / self.classifier.std)
-        loss = F.cross_entropy(logits.float(), labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        rate = self.recipe.lr * self.rate((step + 0.5) / (self.recipe.epochs * self.steps_an_epoch))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        # A short memory to begin with, so that the first random weights are soon forgotten.
-        average_into(self.average, network, min(self.recipe.average, (step + 1) / (step + 10)))
-        return loss.detach(), (logits.argmax(1) == labels).sum()
+    def save(self, folder: Path) -> None:
+        """Checkpoint and metrics."""
+        if self.processes.main:
+            facts = {**self.state.facts(), "recipe": asdict(self.recipe), "run": self._identity()}
+            save_checkpoint(folder, self.state.tensors(), facts)
+            write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in self.state.history))
+        self.processes.wait()
 
-    def _test_accuracy(self) -> float:
-        """Of the averaged weights on up to 2,000 test images: a sign of life, not a choice of weights."""
-        if not len(self.data.test):
-            return float("nan")
-        classifier = self.result()
-        images, labels = self.data.test.batch(slice(2000))
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            chunks = [classifier.logits(chunk.to(self.device)).argmax(1).cpu() for chunk in images.split(250)]
-        return float((torch.cat(chunks) == labels).float().mean())
-
-    def result(self) -> Classifier:
-        """A classifier of its own with the averaged weights."""
-        classifier = copy.deepcopy(self.classifier)
-        classifier.network.load_state_dict(self.average)
-        return classifier.eval()
-
-    def _save(self) -> None:
-        momenta = {
-            str(number): self.optimizer.state[parameter]["momentum_buffer"]
-            for number, parameter in enumerate(self.classifier.network.parameters())
-            if "momentum_buffer" in self.optimizer.state[parameter]
-        }
-        state = {
-            "network": self.classifier.network.state_dict(),
-            "average": self.average,
-            "momentum": momenta,
-            "random": {"order": self.order.get_state()},
-        }
-        save_checkpoint(self.folder / CHECKPOINT, state, {"epoch": self.epoch, "recipe": asdict(self.recipe)})
-
-    def resume(self) -> None:
-        """Take up the checkpoint in the folder."""
-        path = self.folder / CHECKPOINT
-        if not path.exists():
-            raise InputError(f"{self.folder} holds no {CHECKPOINT} to resume from")
-        state, facts = load_checkpoint(path)
-        own = json.loads(json.dumps(asdict(self.recipe)))
-        changed = [name for name in own if own[name] != facts["recipe"].get(name)]
+    def resume(self, folder: Path) -> None:
+        """Take up the newest whole checkpoint of a folder."""
+        tensors, facts = load_checkpoint(folder)
+        changed = self.recipe.differences(facts["recipe"])
+        changed += [f"{name} was {facts['run'].get(name)}" for name, value in self._identity().items()
+                    if facts["run"].get(name) != value]  # fmt: skip
         if changed:
-            was = ", ".join(f"{name} was {facts['recipe'].get(name)}" for name in changed)
-            raise InputError(f"{path} was made with other settings: {was}")
-        self.classifier.network.load_state_dict(state["network"])
-        self.average = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
-        for number, parameter in enumerate(self.classifier.network.parameters()):
-            if str(number) in state["momentum"]:
-                buffer = state["momentum"][str(number)].to(parameter)
-                # In the parameter's own memory layout: sums in another order would differ in the last bit.
-                self.optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(buffer)
-        self.order.set_state(state["random"]["order"])
-        self.epoch = facts["epoch"]
-        if self.recipe.attack.eps:
-            # The first pass that `descend` makes with a network differs from later ones in the last bits.
-            perturb(self.classifier, self.images[:1].float() / 255, self.labels[:1], self.recipe.attack)
+            raise InputError(f"{folder} was begun with other settings: {', '.join(changed)}")
+        self.state.restore(tensors, facts)
 
-
-def perturb(
-    classifier: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    attack: Attack,
-    *,
-    seed: int = 0,
-    precision: Precision = "float32",
-) -> Tensor:
-    """The worst images in the ball around each, as PGD finds them: `(N, C, H, W)` to `(N, C, H, W)`."""
-    return descend(
-        classifier,
-        -CrossEntropy(labels),
-        images,
-        ball=attack.ball,
-        steps=attack.steps,
-        step_size=attack.length,
-        random_start=attack.random_start,
-        seed=seed,
-        precision=precision,
-        batch_size=len(images),
-    ).images
-
-
-def sgd(network: nn.Module, recipe: TrainRecipe) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; no weight decay on norms and biases."""
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": weights, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
-
-
-def channel_statistics(split: Split) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over a split, in [0, 1] units."""
-    total = torch.zeros(3, dtype=torch.float64)
-    squares = torch.zeros(3, dtype=torch.float64)
-    for chunk in split.images.split(1000):
-        values = chunk.double() / 255
-        total += values.sum((0, 2, 3))
-        squares += values.square().sum((0, 2, 3))
-    count = split.images.shape[0] * split.images.shape[2] * split.images.shape[3]
-    mean = total / count
-    return mean.tolist(), (squares / count - mean.square()).clamp_min(1e-8).sqrt().tolist()
+    def _identity(self) -> dict[str, Any]:
+        """What the result depends on besides the recipe."""
+        facts = {"data": self.data.name, "images": len(self.data.train), "classes": len(self.data.class_names)}
+        return {**facts, "precision": self.precision}

@@ -1,0 +1,82 @@
+"""What a training run would cost, from a few steps of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+
+from ..data.dataset import Dataset
+from ..devices import peak_memory
+from .recipe import TrainRecipe
+from .train import Run
+from .watch import LossWatch
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of a training run.
+
+    Attributes:
+        parameters: how many weights the network has.
+        steps: steps an epoch.
+        passes: forward passes of an image an epoch, divided by the images: 2 for one attack step, 8 for PGD-7.
+        seconds: an epoch, without its test accuracy.
+        memory: the largest amount in bytes that the process took so far (on a GPU: that torch took there).
+        epochs: how many epochs there would be.
+    """
+
+    parameters: int
+    steps: int
+    passes: float
+    seconds: float
+    memory: int
+    epochs: int
+
+
+def estimate(
+    data: Dataset, recipe: TrainRecipe, *, device: torch.device | str = "cpu", precision: str = "auto", steps: int = 4
+) -> Estimate:
+    """Take two steps to warm up and a few more by the clock; nothing is written.
+
+    >>> from pellucid import Attack, Split
+    >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
+    >>> recipe = TrainRecipe(arch="preact-4-8", attack=Attack(eps=0.1, steps=7), batch_size=4)
+    >>> estimate(Dataset("noise", split, split, ["a", "b"]), recipe).passes
+    8.0
+    """
+    run = Run(data, recipe, torch.device(device), precision)
+    batches = list(islice(run.loader.epoch(0), steps + 2))
+    seen = 0
+
+    def count(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
+        nonlocal seen
+        seen += len(inputs[0])
+
+    handle = run.state.classifier.network.register_forward_pre_hook(count)
+    last = max(0, len(batches) - steps)
+    began = time.monotonic()
+    for number, batch in enumerate(batches):
+        if number == last:
+            _wait(run.device)
+            began, seen = time.monotonic(), 0
+        run.step(batch, number, LossWatch(1))
+    _wait(run.device)
+    seconds = (time.monotonic() - began) / (len(batches) - last)
+    handle.remove()
+    return Estimate(
+        parameters=sum(p.numel() for p in run.state.classifier.network.parameters()),
+        steps=run.loader.steps,
+        passes=seen / sum(len(batch.labels) for batch in batches[last:]),
+        seconds=seconds * run.loader.steps,
+        memory=peak_memory(run.device),
+        epochs=recipe.epochs,
+    )
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

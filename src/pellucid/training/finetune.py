@@ -1,0 +1,39 @@
+"""Fine-tuning: training that begins with the weights of a classifier, under a new head."""
+
+from __future__ import annotations
+
+from ..classifier import Classifier
+from ..errors import InputError
+from ..layers import find_head
+from ..zoo.networks import build
+
+
+def with_new_head(source: Classifier, class_names: list[str]) -> Classifier:
+    """A classifier of the source's architecture, weights and normalization, for these classes.
+
+    The head keeps its weights if the classes are the source's own; otherwise they are fresh.
+
+    Args:
+        source: its card names its architecture.
+        class_names: the new classes.
+
+    Raises:
+        InputError: a source whose card names no architecture.
+
+    >>> from pellucid import load
+    >>> robust = load("cifar10-l2-0.5", "cpu")
+    >>> with_new_head(robust, ["cat", "dog"]).network.head.out_features
+    2
+    """
+    arch = source.card.get("arch")
+    if not isinstance(arch, str):
+        raise InputError("only a classifier whose card names its architecture (arch) can be fine-tuned")
+    network = build(arch, len(class_names))
+    weights = source.network.state_dict()
+    if source.class_names != class_names:
+        head = find_head(network) + "."
+        fresh = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(head)}
+        weights = {**weights, **fresh}
+    network.load_state_dict(weights)
+    mean, std = source.mean.flatten().tolist(), source.std.flatten().tolist()
+    return Classifier(network, mean, std, class_names, card={"arch": arch})

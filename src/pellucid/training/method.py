@@ -1,0 +1,132 @@
+"""Methods of adversarial training: from a batch to the losses that are lowered, one after the other.
+
+A method is a generator: the training loop lowers each loss it yields before the method goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..ball import generators
+from ..classifier import Activations, Classifier
+from ..descend import descend
+from ..devices import Precision
+from ..objective import CrossEntropy, Objective
+from .recipe import Attack, TrainRecipe
+
+Losses = Iterator[tuple[Tensor, Tensor]]
+"""Pairs of a loss, and logits `(N, K)` to judge the accuracy by."""
+
+
+@dataclass
+class Learner:
+    """What a method works with."""
+
+    classifier: Classifier
+    forward: Callable[[Tensor], Tensor]
+    """Images to logits in training mode, with gradients to the weights."""
+    recipe: TrainRecipe
+    precision: Precision = "float32"
+    offset: Tensor | None = field(default=None, repr=False)
+    """What free training carries from batch to batch."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is particular about one step: its attack, its seed, and the number in the whole batch of the first image."""
+
+    attack: Attack
+    seed: int = 0
+    first: int = 0
+
+
+@dataclass(frozen=True)
+class Divergence(Objective):
+    """KL(p ‖ softmax(logits)) from given probabilities `p`, `(N, K)`: what the attack of TRADES raises."""
+
+    probabilities: Tensor
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        return F.kl_div(activations.logits.log_softmax(1), self.probabilities, reduction="none").sum(1)
+
+
+def pgd(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> Losses:
+    """Cross-entropy at the worst images of the balls: min E max cross-entropy(x', y) (Madry et al. 2018)."""
+    if now.attack.eps:
+        images = perturb(learner.classifier, -CrossEntropy(labels), images, now, learner.precision)
+    logits = learner.forward(images)
+    yield F.cross_entropy(logits, labels), logits
+
+
+def trades(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> Losses:
+    """Cross-entropy plus β max KL(p(x) ‖ p(x')): accuracy, and a prediction that stays (Zhang et al. 2019, eq. 5).
+
+    Images and their worst neighbors go through the network as one batch, so that batch norms see both together; the
+    reference makes two passes with statistics of their own.
+    """
+    with torch.no_grad():
+        learner.classifier.eval()
+        probabilities = learner.classifier.logits(images).softmax(1)
+    worst = perturb(learner.classifier, -Divergence(probabilities), images, now, learner.precision)
+    clean_logits, worst_logits = learner.forward(torch.cat([images, worst])).chunk(2)
+    divergence = F.kl_div(worst_logits.log_softmax(1), clean_logits.softmax(1), reduction="batchmean")
+    yield F.cross_entropy(clean_logits, labels) + learner.recipe.beta * divergence, worst_logits
+
+
+def free(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> Losses:
+    """Each backward pass moves the weights and the images at once, several times a batch (Shafahi et al. 2019).
+
+    The offset of a batch is the start of the next one's, which are other images, as in the paper; here it begins anew
+    with each epoch, so that an epoch depends on its weights alone.
+    """
+    if not now.attack.eps:  # eps is still warming up
+        yield from pgd(learner, images, labels, now)
+        return
+    ball = now.attack.ball
+    offset = torch.zeros_like(images) if learner.offset is None else learner.offset
+    for _ in range(learner.recipe.replays):
+        moved = ball.project(images + offset, images).requires_grad_()
+        logits = learner.forward(moved)
+        yield F.cross_entropy(logits, labels), logits
+        assert moved.grad is not None  # the loop has lowered the loss
+        offset = ball.project(moved.detach() + ball.step(-moved.grad, now.attack.length), images) - images
+    learner.offset = offset
+
+
+METHODS: dict[str, Callable[[Learner, Tensor, Tensor, Situation], Losses]] = {
+    "pgd": pgd,
+    "trades": trades,
+    "free": free,
+}
+
+
+def perturb(
+    classifier: Classifier, objective: Objective, images: Tensor, now: Situation, precision: Precision = "float32"
+) -> Tensor:
+    """The images of lowest `objective` in the ball around each, as PGD finds them: `(N, C, H, W)` to `(N, C, H, W)`.
+
+    >>> from pellucid import load
+    >>> images, labels = torch.rand(2, 3, 32, 32), torch.tensor([3, 5])
+    >>> worst = perturb(load("cifar10-l2-0.5", "cpu"), -CrossEntropy(labels), images, Situation(Attack(eps=0.5)))
+    >>> bool(((worst - images).flatten(1).norm(dim=1) <= 0.5 + 1e-5).all())
+    True
+    """
+    attack, start = now.attack, images
+    if attack.random_start:
+        start = attack.ball.random(images, generators(now.seed, len(images), now.first))
+    return descend(
+        classifier,
+        objective,
+        start,
+        ball=attack.ball,
+        center=images,
+        steps=attack.steps,
+        step_size=attack.length,
+        precision=precision,
+        batch_size=len(images),
+    ).images

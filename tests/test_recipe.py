@@ -1,0 +1,106 @@
+import json
+import math
+from dataclasses import asdict, replace
+
+import pytest
+
+from pellucid import InputError
+from pellucid.training.presets import PRESETS
+from pellucid.training.recipe import Attack, TrainRecipe
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"replays": 0},
+        {"lr": -1.0},
+        {"lr": math.nan},
+        {"weight_decay": math.inf},
+        {"average": 1.0},
+    ],
+    ids=str,
+)
+def test_a_recipe_that_cannot_be_is_refused(options):
+    with pytest.raises(InputError, match=next(iter(options))):
+        TrainRecipe(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"eps": -1.0}, {"eps": math.nan}, {"eps": math.inf}, {"steps": 0}, {"step_size": 0.0}, {"warmup": 1.5}],
+    ids=str,
+)
+def test_an_attack_that_cannot_be_is_refused(options):
+    with pytest.raises(InputError, match=next(iter(options))):
+        Attack(**options)
+
+
+def test_an_linf_eps_in_8_bit_units_is_recognized():
+    with pytest.raises(InputError, match="did you mean 8/255"):
+        Attack(eps=8, norm="linf")
+    assert Attack(eps=8, norm="l2").eps == 8
+
+
+@pytest.mark.parametrize("method", ["trades", "free"])
+def test_the_other_methods_need_an_attack(method):
+    with pytest.raises(InputError, match=r"needs an attack.*--attack\.eps"):
+        TrainRecipe(method=method)
+
+
+def test_trades_needs_a_random_start():
+    with pytest.raises(InputError, match="random-start"):
+        TrainRecipe(method="trades", attack=Attack(eps=0.5))
+
+
+def test_the_attacks_step_is_the_radius_or_two_and_a_half_radii_over_the_steps():
+    assert Attack(eps=0.5).length == 0.5
+    assert Attack(eps=0.5, steps=5).length == 0.25
+    assert Attack(eps=0.5, steps=7, step_size=0.1).length == 0.1
+
+
+def test_eps_and_step_warm_up_together():
+    attack = Attack(eps=1.0, steps=7, step_size=0.5, warmup=0.2)
+    assert [attack.at(p).eps for p in (0.0, 0.05, 0.1, 0.2, 0.9)] == pytest.approx([0, 0.25, 0.5, 1, 1])
+    assert attack.at(0.1).length == pytest.approx(0.25)
+    assert replace(attack, step_size=None).at(0.1).length == pytest.approx(2.5 * 0.5 / 7)
+    assert Attack(eps=1.0).at(0.0).eps == 1.0
+
+
+def test_differences_are_named_down_to_the_attack():
+    recipe = TrainRecipe(attack=Attack(eps=0.5))
+    saved = json.loads(json.dumps(asdict(recipe)))
+    assert recipe.differences(saved) == []
+    changed = replace(recipe, lr=0.1, drops=(3,), attack=replace(recipe.attack, eps=1.0))
+    assert changed.differences(saved) == ["attack.eps was 0.5", "lr was 0.2", "drops was [150, 250]"]
+    del saved["beta"]
+    assert recipe.differences(saved) == ["beta was None"]
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("synthesis-cifar10", (350, 256, 0.01, 5e-4, (150, 250), 0.5, 7, 0.1)),
+        ("synthesis-restricted-imagenet", (110, 128, 0.1, 5e-4, (30, 60), 3.5, 7, 0.5)),
+        ("synthesis-imagenet", (110, 256, 0.1, 5e-4, (100,), 3.0, 7, 0.5)),
+        ("synthesis-horse2zebra", (350, 64, 0.01, 5e-4, (50, 100), 5.0, 7, 0.9)),
+        ("synthesis-apple2orange", (350, 64, 0.01, 5e-4, (50, 100), 5.0, 7, 0.9)),
+        ("synthesis-summer2winter", (350, 64, 0.01, 5e-4, (50, 100), 5.0, 7, 0.9)),
+        ("representations-restricted-imagenet", (110, 256, 0.1, 5e-4, (30, 60), 3.0, 7, 0.5)),
+        ("representations-imagenet", (110, 256, 0.1, 5e-4, (100,), 3.0, 7, 0.5)),
+    ],
+)
+def test_the_papers_settings(name, facts):
+    r = PRESETS[name]
+    a = r.attack
+    assert (r.epochs, r.batch_size, r.lr, r.weight_decay, r.drops, a.eps, a.steps, a.step_size) == facts
+    assert (a.norm, a.random_start, r.schedule, r.momentum, r.nesterov, r.average) == (
+        "l2", False, "multi-step", 0.9, False, 0.0,
+    )  # fmt: skip
+
+
+def test_the_source_models_of_the_transfer_paper():
+    r = PRESETS["transfer-imagenet"]
+    assert (r.epochs, r.batch_size, r.lr, r.weight_decay, r.schedule, r.step_epochs) == (90, 512, 0.1, 1e-4, "step", 30)
+    assert (r.attack.steps, r.attack.step_size) == (3, pytest.approx(2 * r.attack.eps / 3))
