@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 import pellucid.zoo.bundle as bundle
 from pellucid import Classifier, InputError, fit_gaussians, load, load_bundle, save_bundle
 from pellucid.zoo import models
+from pellucid.zoo.checksum import digest
 from pellucid.zoo.networks import build
 
 
@@ -48,7 +49,7 @@ def edit_card(path, **changes):
 def replace_weights(path, tensors):
     """Other tensors under a card that vouches for them."""
     save_file(tensors, path)
-    edit_card(path, sha256=bundle.sha256(path))
+    edit_card(path, sha256=digest(path))
 
 
 # Round trip
@@ -86,12 +87,12 @@ def test_a_classifier_without_class_names_comes_back_with_numbers(made, tmp_path
 def test_what_was_loaded_can_be_saved_again(saved, tmp_path):
     read = load_bundle(saved)
     again = save_bundle(read, tmp_path / "again", gaussians=read.gaussians)
-    assert bundle.sha256(again) == bundle.sha256(saved)
+    assert digest(again) == digest(saved)
 
 
 def test_the_card_describes_the_file(made, saved):
     card = json.loads(saved.with_suffix(".json").read_text())
-    assert card["sha256"] == bundle.sha256(saved)
+    assert card["sha256"] == digest(saved)
     assert card["parameters"] == sum(p.numel() for p in made.network.parameters())
     assert card["gaussians"] == {"shape": [3, 8, 8], "grain": 1, "rank": 4, "variance_kept": 1.0}
 
@@ -143,7 +144,7 @@ def test_truncated_weights_are_refused(saved, share):
     data = saved.read_bytes()
     saved.write_bytes(data[: int(len(data) * share)])
     assert "sha256" in refusal(saved)
-    edit_card(saved, sha256=bundle.sha256(saved))
+    edit_card(saved, sha256=digest(saved))
     assert "damaged" in refusal(saved)
 
 
@@ -305,7 +306,7 @@ def test_a_folder_that_cannot_be_written_is_named(made, tmp_path):
 
 
 def test_a_fingerprint_tells_weights_apart_whether_or_not_there_is_a_card(made, saved):
-    assert models.fingerprint(load_bundle(saved)) == bundle.sha256(saved)
+    assert models.fingerprint(load_bundle(saved)) == digest(saved)
     before = models.fingerprint(made)
     assert models.fingerprint(made) == before
     with torch.no_grad():

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from helpers import shake_norms
 from torch import nn
 
 from pellucid import Classifier, InputError
@@ -14,6 +15,8 @@ from pellucid.zoo.networks import PreActResNet, build
         ("wrn-10-1", 64),
         ("wrn-16-2", 128),
         ("cifar-resnet18", 512),
+        ("cifar-resnet20", 64),
+        ("madry-cifar-resnet18", 512),
         ("timm:test_resnet", 96),
         ("torchvision:squeezenet1_1", 512),
     ],
@@ -69,6 +72,61 @@ def test_the_small_resnet_keeps_the_resolution_at_its_stem():
     assert sum(parameter.numel() for parameter in network.parameters()) == 11_173_962
 
 
+@pytest.mark.parametrize("depth", [18, 50])
+@torch.no_grad()
+def test_a_resnet_with_convolutions_on_its_shortcuts_is_torchvisions_with_another_stem(depth):
+    ours = shake_norms(build(f"madry-cifar-resnet{depth}", 10)).eval()
+    theirs = build(f"torchvision:resnet{depth}", 10).eval()
+    theirs.conv1, theirs.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    state = {n.replace("shortcut", "downsample").replace("linear", "fc"): v for n, v in ours.state_dict().items()}
+    theirs.load_state_dict(state)
+    x = torch.randn(1, 3, 16, 16)
+    assert torch.allclose(ours(x), theirs(x), rtol=1e-4, atol=1e-4 * float(theirs(x).abs().max()))
+
+
+@torch.no_grad()
+def test_a_padded_shortcut_carries_every_second_pixel_to_the_middle_channels():
+    block = shake_norms(build("cifar-resnet20", 10)).eval().layer2[0]
+    x = torch.randn(2, 16, 6, 6)
+    nn.init.zeros_(block.bn2.weight)
+    nn.init.zeros_(block.bn2.bias)
+    expected = torch.zeros(2, 32, 3, 3)
+    for channel in range(16):
+        for row in range(3):
+            for column in range(3):
+                expected[:, 8 + channel, row, column] = x[:, channel, 2 * row, 2 * column].relu()
+    assert torch.equal(block(x.clone()), expected)
+
+
+@torch.no_grad()
+def test_a_block_of_two_convolutions_is_what_its_formula_says():
+    block = shake_norms(build("cifar-resnet20", 10)).eval().layer1[1]
+    x = torch.randn(2, 16, 6, 6)
+    assert torch.allclose(block(x.clone()), (block.bn2(block.conv2(block.bn1(block.conv1(x)).relu())) + x).relu())
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)])
+def test_a_resnet_of_three_stages_is_as_large_as_published(depth, millions):
+    with torch.device("meta"):
+        network = build(f"cifar-resnet{depth}", 10)
+    digits = 1 if depth == 110 else 2
+    assert round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, digits) == millions
+
+
+def test_the_wider_resnet50_has_twice_the_inner_channels_of_torchvisions_wide_one():
+    with torch.device("meta"):
+        ours, theirs = (
+            build("wide_resnet50_4", 1000).state_dict(),
+            build("torchvision:wide_resnet50_2", 1000).state_dict(),
+        )
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        if ".conv2.weight" in name:
+            assert tensor.shape[:2] == tuple(2 * side for side in theirs[name].shape[:2])
+        elif "conv3" in name or "downsample.0" in name:
+            assert tensor.shape[0] == theirs[name].shape[0]
+
+
 def test_the_same_seed_gives_the_same_weights():
     networks = []
     for _ in range(2):
@@ -88,6 +146,10 @@ def test_stages_can_be_deeper():
         ("preact-0-8", "unknown architecture"),
         ("preact-4-x", "unknown architecture"),
         ("resnet18", "unknown architecture"),
+        ("cifar-resnet21", "6n [+] 2"),
+        ("cifar-resnet2", "6n [+] 2"),
+        ("madry-cifar-resnet20", "unknown architecture.*madry-cifar-resnet50"),
+        ("wide_resnet50_8", "unknown architecture.*wide_resnet50_4"),
         ("wrn-27-10", "6n [+] 4"),
         ("wrn-4-1", "6n [+] 4"),
         ("wrn-28-0", "6n [+] 4"),

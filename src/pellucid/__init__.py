@@ -20,11 +20,15 @@ _HOMES = {
     "classifier": ["Activations", "Classifier"],
     "data.dataset": ["Dataset", "Split", "load_data"],
     "data.gaussians": ["ClassGaussians", "fit_gaussians"],
+    "data.grouping": ["Grouping"],
     "data.image": ["read_image", "write_image"],
     "descend": ["descend"],
     "descent": ["Descent", "Progress"],
     "errors": ["InputError"],
-    "evaluation.accuracy": ["Accuracies", "EvaluateRecipe", "evaluate"],
+    "evaluation.accuracy": ["EvaluateRecipe", "evaluate"],
+    "evaluation.outcomes": ["Accuracies", "Outcomes"],
+    "evaluation.sanity": ["sanity"],
+    "evaluation.transferability": ["Transferability", "TransferabilityRecipe", "transferability"],
     "objective": ["Activation", "CrossEntropy", "Distance", "Misclassified", "Objective", "Outside", "StopRule"],
     "parametrize": ["Fourier", "Pixels"],
     "synthesis.generate": ["GenerateRecipe", "generate"],
@@ -36,7 +40,9 @@ _HOMES = {
     "training.recipe": ["Attack", "TrainRecipe"],
     "training.train": ["train"],
     "zoo.bundle": ["load_bundle", "save_bundle"],
+    "zoo.convert": ["ConvertRecipe", "convert"],
     "zoo.models": ["bundled", "load"],
+    "zoo.published": ["Published", "published"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
@@ -70,11 +76,15 @@ if TYPE_CHECKING:
     from .classifier import Activations, Classifier
     from .data.dataset import Dataset, Split, load_data
     from .data.gaussians import ClassGaussians, fit_gaussians
+    from .data.grouping import Grouping
     from .data.image import read_image, write_image
     from .descend import descend
     from .descent import Descent, Progress
     from .errors import InputError
-    from .evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
+    from .evaluation.accuracy import EvaluateRecipe, evaluate
+    from .evaluation.outcomes import Accuracies, Outcomes
+    from .evaluation.sanity import sanity
+    from .evaluation.transferability import Transferability, TransferabilityRecipe, transferability
     from .objective import Activation, CrossEntropy, Distance, Misclassified, Objective, Outside, StopRule
     from .parametrize import Fourier, Pixels
     from .synthesis.generate import GenerateRecipe, generate
@@ -86,4 +96,6 @@ if TYPE_CHECKING:
     from .training.recipe import Attack, TrainRecipe
     from .training.train import train
     from .zoo.bundle import load_bundle, save_bundle
+    from .zoo.convert import ConvertRecipe, convert
     from .zoo.models import bundled, load
+    from .zoo.published import Published, published

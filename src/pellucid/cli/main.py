@@ -12,9 +12,11 @@ from ..errors import InputError, unknown
 COMMANDS = {
     "demo": "the gallery: every task on the bundled classifiers, into ./pellucid-demo/index.html",
     "models": "what can be loaded",
-    "show": "one classifier's card",
+    "show": "one classifier: its card, layers, parameters and cost",
+    "convert": "a published checkpoint as a bundle, executing nothing in it",
     "train": "train a standard or an adversarially robust classifier",
-    "evaluate": "clean accuracy, and accuracy under PGD",
+    "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "transferability": "adversarial examples of each model, tried on every other",
     "generate": "images of a class, from class Gaussian seeds, noise or gray",
     "inpaint": "fill in a region of an image",
     "translate": "turn an image into one of another class",
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def overview() -> str:
     """The text of `pellucid --help`."""
-    lines = [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<15} {text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
             "usage: pellucid COMMAND [flags]      (pellucid COMMAND --help lists a command's flags)",

@@ -5,7 +5,6 @@ Nothing in a bundle is executed: the card is JSON, the weights are tensors, and 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..classifier import Classifier
 from ..data.gaussians import ClassGaussians
 from ..errors import InputError
 from ..files import replacing, write_text
-from .networks import build
+from .checksum import digest
+from .fit import filled
 
 MAX_CARD, MAX_WEIGHTS = 4 * 2**20, 8 * 2**30
 REQUIRED = ("arch", "class_names", "mean", "std", "size", "sha256")
@@ -68,7 +68,7 @@ def save_bundle(
             "mean": classifier.mean.flatten().tolist(),
             "std": classifier.std.flatten().tolist(),
             "parameters": sum(p.numel() for p in classifier.network.parameters()),
-            "sha256": sha256(temporary),
+            "sha256": digest(temporary),
         }
         write_text(weights_path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
     return weights_path
@@ -89,40 +89,19 @@ def load_bundle(path: str | Path) -> Classifier:
         raise InputError(f"{weights_path} does not exist")
     if weights_path.stat().st_size > MAX_WEIGHTS:
         raise InputError(f"{weights_path} is larger than {MAX_WEIGHTS >> 30} GiB")
-    if (digest := sha256(weights_path)) != card["sha256"]:
+    if (found := digest(weights_path)) != card["sha256"]:
         raise InputError(
-            f"{weights_path} is not the file its card describes: sha256 {digest[:12]}..., card {card['sha256'][:12]}..."
+            f"{weights_path} is not the file its card describes: sha256 {found[:12]}..., card {card['sha256'][:12]}..."
         )
     try:
         tensors = load_file(weights_path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{weights_path} is damaged: {error}") from None
     weights = {n.removeprefix("network."): _full(t) for n, t in tensors.items() if n.startswith("network.")}
-    network = _network(card["arch"], len(card["class_names"]), weights, weights_path)
+    network = filled(card["arch"], len(card["class_names"]), weights, weights_path)
     classifier = Classifier(network, card["mean"], card["std"], card["class_names"], card=card).eval()
     classifier.gaussians = _gaussians(tensors, card, weights_path)
     return classifier
-
-
-def _network(arch: str, classes: int, weights: dict[str, Tensor], path: Path) -> nn.Module:
-    """The network of this name with these weights."""
-    if ":" not in arch:  # one of our own, whose size the card decides: no memory is taken before it fits the weights
-        with torch.device("meta"):
-            own = {name: tensor.shape for name, tensor in build(arch, classes).state_dict().items()}
-        odd = sorted(
-            name for name in own.keys() | weights.keys() if own.get(name) != getattr(weights.get(name), "shape", None)
-        )
-        if odd:
-            raise InputError(
-                f"{path} does not fit {arch}: {len(odd)} tensors are missing or of other shapes, {odd[0]} first"
-            )
-    with torch.random.fork_rng(devices=[]):  # first weights are drawn and thrown away; nobody else is to notice
-        network = build(arch, classes)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{path} does not fit {arch}: {str(error).splitlines()[-1].strip()}") from None
-    return network
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -152,15 +131,6 @@ def read_card(path: Path) -> dict[str, Any]:
     if not isinstance(card["size"], int) or not 1 <= card["size"] <= 4096:
         raise InputError(f"{path}: size must be the side of the images in pixels, up to 4096")
     return card
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _full(tensor: Tensor) -> Tensor:

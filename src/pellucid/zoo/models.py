@@ -1,4 +1,4 @@
-"""Classifiers by name: bundled, a bundle's path, timm's and torchvision's."""
+"""Classifiers by name: bundled, published, on the hub, a bundle's path, timm's and torchvision's."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import torch
 from ..classifier import Classifier
 from ..devices import pick_device
 from ..errors import InputError, unknown
-from .bundle import load_bundle, read_card, sha256
-from .networks import build
+from .bundle import load_bundle, read_card
+from .convert import IMAGENET_MEAN, IMAGENET_STD
+from .hub import load_from_hub, load_published
+from .networks import build, input_size
+from .published import published
 
 BUNDLES = Path(__file__).parent / "bundles"
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+KINDS = ("hub:OWNER/REPO/FILE", "timm:NAME", "torchvision:NAME", "a bundle's path")
 
 
 def bundled() -> list[str]:
@@ -26,12 +29,15 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
     """A classifier in eval mode on a device.
 
     Args:
-        name: a bundled name (`cifar10-l2-0.5`), the path of a bundle, `timm:NAME` or `torchvision:NAME`. The last two
-            come with ImageNet weights, which their libraries download.
+        name: a bundled name (`cifar10-l2-0.5`), a published one (`imagenet-resnet50-l2-3`; see `pellucid.published`),
+            the path of a bundle, `hub:OWNER/REPO/FILE`, `timm:NAME` or `torchvision:NAME`. The last two come with
+            ImageNet weights, which their libraries download. Published ones and the hub's are fetched once, and their
+            sha256 is compared with the published one, or with that of the first use.
         device: "auto" takes CUDA, then MPS, then the CPU.
 
     Raises:
-        InputError: an unknown name, a damaged bundle, weights that cannot be fetched.
+        InputError: an unknown name, a damaged bundle, weights that cannot be fetched and what to do then, a file
+            that has changed.
 
     >>> classifier = load("cifar10-l2-0.5", "cpu")
     >>> classifier.class_names[:3]
@@ -41,25 +47,44 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
     library, _, rest = name.partition(":")
     if name in bundled():
         classifier = load_bundle(BUNDLES / name)
+    elif entries := [entry for entry in published() if entry.name == name]:
+        classifier = load_published(entries[0])
+    elif library == "hub":
+        classifier = load_from_hub(rest)
     elif library in ("timm", "torchvision") and rest:
         classifier = _pretrained(library, rest)
     elif name.endswith((".safetensors", ".json")) or Path(name + ".safetensors").is_file():
         classifier = load_bundle(name)
     elif Path(name).is_file():
-        raise InputError(f"{name} is not a bundle; a bundle is NAME.safetensors and NAME.json side by side")
+        raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     else:
-        raise unknown("model", name, [*bundled(), "timm:NAME", "torchvision:NAME", "a bundle's path"])
+        raise _unknown(name)
     return classifier.to(place).eval()
 
 
-def card(name: str) -> dict:
-    """The card of a bundle, by bundled name or path, without its weights."""
+def card(name: str) -> dict[str, Any]:
+    """What is known of a classifier without its weights: the card of a bundle, by bundled name or path, or what is
+    published of a published one, or the little that a library's name says.
+
+    Raises:
+        InputError: an unknown name, a damaged card.
+    """
     if name in bundled():
         return read_card(BUNDLES / f"{name}.json")
+    if entries := [entry for entry in published() if entry.name == name]:
+        return entries[0].card()
+    library, _, rest = name.partition(":")
+    if library in ("timm", "torchvision") and rest:
+        build(name, 1)  # says what names there are
+        return {"arch": name, "data": "ImageNet", "size": input_size(name)}
     path = Path(name).with_suffix(".json") if name.endswith((".safetensors", ".json")) else Path(name + ".json")
     if not path.is_file():
-        raise unknown("model", name, bundled())
+        raise _unknown(name)
     return read_card(path)
+
+
+def _unknown(name: str) -> InputError:
+    return unknown("model", name, [*bundled(), *KINDS, *(entry.name for entry in published())])
 
 
 def fingerprint(classifier: Classifier) -> str:
@@ -82,19 +107,15 @@ def _pretrained(library: str, name: str) -> Classifier:
 
             network = timm.create_model(name, pretrained=True)
             facts: Any = network.pretrained_cfg
-            mean, std, size = facts["mean"], facts["std"], facts["input_size"][-1]
-            names = None
+            mean, std, names = facts["mean"], facts["std"], None
         else:
             from torchvision import models
 
             weights: Any = models.get_model_weights(name)["DEFAULT"]
             network = models.get_model(name, weights=weights)
-            mean, std, size, names = IMAGENET_MEAN, IMAGENET_STD, 224, weights.meta.get("categories")
+            mean, std, names = IMAGENET_MEAN, IMAGENET_STD, weights.meta.get("categories")
     except Exception as error:  # whatever the download ran into
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"the weights of {library}:{name} could not be fetched: {reason}") from None
-    card = {"arch": f"{library}:{name}", "data": "ImageNet", "size": size}
+    card = {"arch": f"{library}:{name}", "data": "ImageNet", "size": input_size(f"{library}:{name}")}
     return Classifier(network, mean, std, names, card=card)
-
-
-__all__ = ["bundled", "card", "fingerprint", "load", "sha256"]

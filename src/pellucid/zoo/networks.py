@@ -7,8 +7,19 @@ import re
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown
+from .cifar_resnets import DEPTHS, padded_resnet, wide_stage_resnet
 
-OWN = ("preact-W1-W2-...", "cifar-resnet18", "wrn-DEPTH-WIDTH", "timm:NAME", "torchvision:NAME")
+OWN = (
+    "preact-W1-W2-...",
+    "preact2-W1-W2-...",
+    "cifar-resnet18",
+    "cifar-resnet20",
+    "madry-cifar-resnet50",
+    "wide_resnet50_4",
+    "wrn-DEPTH-WIDTH",
+    "timm:NAME",
+    "torchvision:NAME",
+)
 
 
 class PreActBlock(nn.Module):
@@ -31,19 +42,21 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet(nn.Module):
-    """A pre-activation ResNet with a 3x3 stem for small images; its representation is as wide as its last stage.
+    """A pre-activation ResNet for small images; its representation is as wide as its last stage.
 
     Args:
         widths: channels of each stage; every stage after the first halves the resolution.
         depths: blocks of each stage.
         classes: how many logits.
         stem: channels of the stem, the first stage's if not given.
+        stride: 1 for a 3x3 stem, 2 for a 4x4 stem that halves the resolution. (A kernel that the stride divides: the
+            gradient to the image has no checkerboard in it.)
     """
 
-    def __init__(self, widths: list[int], depths: list[int], classes: int, stem: int | None = None):
+    def __init__(self, widths: list[int], depths: list[int], classes: int, stem: int | None = None, stride: int = 1):
         super().__init__()
         stem = stem or widths[0]
-        self.stem = nn.Conv2d(3, stem, 3, 1, 1, bias=False)
+        self.stem = nn.Conv2d(3, stem, 2 + stride, stride, 1, bias=False)
         before = [stem, *widths[:-1]]
         for number, (inputs, outputs, depth) in enumerate(zip(before, widths, depths, strict=True), start=1):
             first = PreActBlock(inputs, outputs, 1 if number == 1 else 2)
@@ -68,14 +81,24 @@ def build(arch: str, classes: int) -> nn.Module:
     """A network with fresh weights.
 
     Args:
-        arch: `preact-32-64-128` (a pre-activation ResNet of these widths, one block a stage), `cifar-resnet18`
-            (torchvision's with the 3x3 stem of CIFAR and without max pooling), `wrn-28-10` (a Wide ResNet of that
-            depth and widening, Zagoruyko and Komodakis 2016), `timm:NAME` or `torchvision:NAME`.
+        arch: `preact-32-64-128` (a pre-activation ResNet of these widths, one block a stage; `preact2-...`
+            halves the resolution at once, for 64 px and more), `cifar-resnet18`
+            (torchvision's with the 3x3 stem of CIFAR and without max pooling), `cifar-resnet20`, `-32`, `-44`, ... (He
+            et al. 2016, with shortcuts of option A), `madry-cifar-resnet50`, `-18`, `-34`, `-101`, `-152` (of the
+            MadryLab's CIFAR-10 checkpoints), `wide_resnet50_4` (torchvision's code, four times as wide), `wrn-28-10`
+            (a Wide ResNet of that depth and widening, Zagoruyko and Komodakis 2016), `timm:NAME` or
+            `torchvision:NAME`.
         classes: how many logits.
+
+    Raises:
+        InputError: no such name, with the nearest.
+
+    >>> sum(parameter.numel() for parameter in build("cifar-resnet20", 10).parameters())
+    269722
     """
-    if re.fullmatch(r"preact(-[1-9]\d{0,3}){1,6}", arch):
+    if re.fullmatch(r"preact2?(-[1-9]\d{0,3}){1,6}", arch):
         widths = [int(width) for width in arch.split("-")[1:]]
-        return PreActResNet(widths, [1] * len(widths), classes)
+        return PreActResNet(widths, [1] * len(widths), classes, stride=2 if arch.startswith("preact2") else 1)
     if match := re.fullmatch(r"wrn-(\d{1,3})-(\d{1,2})", arch):
         depth, width = int(match[1]), int(match[2])
         if depth < 10 or (depth - 4) % 6 or not width:
@@ -83,12 +106,38 @@ def build(arch: str, classes: int) -> nn.Module:
         return PreActResNet([16 * width, 32 * width, 64 * width], [(depth - 4) // 6] * 3, classes, stem=16)
     if arch == "cifar-resnet18":
         return _cifar_resnet18(classes)
+    if match := re.fullmatch(r"cifar-resnet(\d{1,3})", arch):
+        if int(match[1]) < 8 or (int(match[1]) - 2) % 6:
+            raise InputError(f"{arch}: the depth of a ResNet of three stages is 6n + 2 (20, 32, 44, 56, 110, ...)")
+        return padded_resnet(int(match[1]), classes)
+    if (match := re.fullmatch(r"madry-cifar-resnet(\d{2,3})", arch)) and int(match[1]) in DEPTHS:
+        return wide_stage_resnet(int(match[1]), classes)
+    if arch == "wide_resnet50_4":
+        return _wide_resnet50_4(classes)
     library, _, name = arch.partition(":")
     if library == "timm" and name:
         return _from_timm(name, classes)
     if library == "torchvision" and name:
         return _from_torchvision(name, classes)
     raise unknown("architecture", arch, OWN)
+
+
+def input_size(arch: str) -> int:
+    """The side in pixels of the images that an architecture is made for, as far as its name says.
+
+    >>> input_size("cifar-resnet20"), input_size("torchvision:resnet50")
+    (32, 224)
+    """
+    if arch.startswith("preact2-"):
+        return 64
+    if "cifar" in arch or arch.startswith(("preact-", "wrn-")):
+        return 32
+    if arch.startswith("timm:"):
+        from timm.models import get_pretrained_cfg
+
+        facts = get_pretrained_cfg(arch.removeprefix("timm:"))
+        return facts.input_size[-1] if facts else 224
+    return 224
 
 
 def _cifar_resnet18(classes: int) -> nn.Module:
@@ -98,6 +147,12 @@ def _cifar_resnet18(classes: int) -> nn.Module:
     network.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
     network.add_module("maxpool", nn.Identity())
     return network
+
+
+def _wide_resnet50_4(classes: int) -> nn.Module:
+    from torchvision.models.resnet import Bottleneck, ResNet
+
+    return ResNet(Bottleneck, [3, 4, 6, 3], num_classes=classes, width_per_group=256)
 
 
 def _from_timm(name: str, classes: int) -> nn.Module:

@@ -1,0 +1,80 @@
+"""Is this the file that was meant? Published digests, and those of files when they were first used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import write_text
+
+MAX_PINS = 4 * 2**20
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """The digest of a file, in hexadecimal."""
+    found = hashlib.new(algorithm, usedforsecurity=algorithm != "md5")
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def check_published(path: Path, checksum: str) -> None:
+    """Raise `InputError` unless the digest of a file is the published one, `sha256:HEX` or `md5:HEX`."""
+    algorithm, _, expected = checksum.partition(":")
+    found = digest(path, algorithm)
+    if found != expected:
+        raise InputError(
+            f"{path} is not the published file of this name: {algorithm} {found[:12]}..., published {expected[:12]}...;"
+            " delete it and download it again, or rename it if it is another"
+        )
+
+
+def cache_folder() -> Path:
+    """Where pellucid keeps what it must remember: `PELLUCID_CACHE`, or the platform's folder for caches."""
+    if given := os.environ.get("PELLUCID_CACHE"):
+        return Path(given)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "pellucid"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pellucid"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pellucid"
+
+
+def check_pinned(key: str, path: Path) -> str:
+    """The sha256 of a file; raises `InputError` if another one was pinned under this key."""
+    found, pinned = digest(path), _pins().get(key)
+    if pinned not in (None, found):
+        raise InputError(
+            f"{key} is not what it was when it was first used: sha256 {found[:12]}..., then {str(pinned)[:12]}...; "
+            f"if that is right, take it out of {_pins_path()}"
+        )
+    return found
+
+
+def pin(key: str, found: str) -> None:
+    """Remember a file's sha256 in `pins.json`, once it has proved to be usable."""
+    pins = _pins()
+    if key not in pins:
+        write_text(_pins_path(), json.dumps({**pins, key: found}, indent=2) + "\n")
+
+
+def _pins_path() -> Path:
+    return cache_folder() / "pins.json"
+
+
+def _pins() -> dict[str, str]:
+    path = _pins_path()
+    if not path.is_file():
+        return {}
+    try:
+        pins = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= MAX_PINS else None
+    except (ValueError, RecursionError):
+        pins = None
+    if not isinstance(pins, dict):
+        raise InputError(f"{path} is damaged; it is a mapping from files to their sha256. Delete it to start afresh")
+    return pins
