@@ -25,8 +25,8 @@ from ..errors import InputError, unknown
 from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_free, save
 from ..processes import processes, sharing
-from ..synthesis.start import label_each
-from ..zoo.models import fingerprint, load
+from ..synthesis.start import label_each, proportionate
+from ..zoo.models import card, fingerprint, load
 
 Flags = TypeVar("Flags")
 # A recipe's fields are flags of the command itself: --eps, not --recipe.eps.
@@ -38,7 +38,7 @@ class RunFlags:
     """Flags of every command that makes images."""
 
     model: str = "cifar10-l2-0.5"
-    """A bundled name, a bundle's path, timm:NAME or torchvision:NAME."""
+    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
     out: Path = Path("pellucid-out")
     """A folder (created), or an image file for one grid of all results."""
     seed: int = 0
@@ -58,11 +58,14 @@ class RunFlags:
 def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[str, Any] | None = None) -> Flags:
     """Flags from the command line; `--preset NAME` sets the recipe that further flags then change."""
     argv = _decimals(argv)
-    default = kind()
+    default: Any = kind()
     if presets and (name := value_of(argv, "--preset")) is not None:
         if name not in presets:
             raise unknown("preset", name, presets)
-        default = replace(default, recipe=presets[name])  # type: ignore[type-var]
+        default = replace(default, recipe=presets[name])
+    elif presets and hasattr(default, "model"):
+        side = _side(value_of(argv, "--model") or default.model)
+        default = replace(default, recipe=proportionate(default.recipe, side))
     config = (tyro.conf.FlagCreatePairsOff,)
     said = io.StringIO()
     try:
@@ -78,6 +81,14 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
             raise cause from None
         sys.stderr.write(said.getvalue())
         raise
+
+
+def _side(model: str) -> int | None:
+    """The side of the images that a model takes; None if it is not known, or the model is not."""
+    try:
+        return card(model).get("size")
+    except InputError:
+        return None
 
 
 def value_of(words: Sequence[str], flag: str) -> str | None:

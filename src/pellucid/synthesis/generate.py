@@ -12,7 +12,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..objective import CrossEntropy
-from .start import Start, fit, label_each, seeds
+from .start import Start, fit, label_each, proportionate, seeds
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def generate(
     Args:
         classifier: preferably a robust one; a standard one yields noise, which is the paper's point.
         labels: the class of each image, by name or index.
-        recipe: settings; `PRESETS` has the published ones.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
         start: `(N, 3, H, W)` images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
         seed: of the seeds.
@@ -66,7 +67,7 @@ def generate(
     >>> cats.images.shape
     torch.Size([2, 3, 32, 32])
     """
-    recipe = recipe or GenerateRecipe()
+    recipe = recipe or proportionate(GenerateRecipe(), classifier.size)
     label = classifier.labels(labels)
     if start is None:
         start = seeds(classifier, label, recipe.start, seed, mixture)

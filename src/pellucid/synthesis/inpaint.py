@@ -15,7 +15,7 @@ from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
 from ..objective import CrossEntropy, Outside
-from .start import label_each
+from .start import label_each, proportionate
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,14 @@ def inpaint(
         images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
         labels: the class of each image; what the classifier sees in the corrupted image if not given.
-        recipe: settings; `PRESETS` has the published ones.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
         **options: of `descend`.
 
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything.
     """
-    recipe = recipe or InpaintRecipe()
+    recipe = recipe or proportionate(InpaintRecipe(), classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
     label = predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))

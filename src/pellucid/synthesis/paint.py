@@ -16,7 +16,7 @@ from ..descent import Descent, Progress
 from ..errors import InputError
 from ..objective import Activation, Outside
 from .inpaint import check_mask
-from .start import fit
+from .start import fit, proportionate
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def paint(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         strokes: in order; each starts from what the one before left.
-        recipe: settings; `PRESETS` has the published ones.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
         **options: of `descend`.
 
     Returns:
@@ -80,7 +81,7 @@ def paint(
     Raises:
         InputError: no strokes, a mask of another size, a unit that does not exist, a strength that is not positive.
     """
-    recipe = recipe or PaintRecipe()
+    recipe = recipe or proportionate(PaintRecipe(), classifier.size)
     if not strokes:
         raise InputError("nothing to paint: give at least one stroke")
     current = check_images(fit(classifier, images))

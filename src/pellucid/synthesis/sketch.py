@@ -12,7 +12,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..objective import CrossEntropy
-from .start import fit, label_each
+from .start import fit, label_each, proportionate
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ def sketch(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
-        recipe: settings; `PRESETS` has the published ones.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
         **options: of `descend`.
     """
-    recipe = recipe or SketchRecipe()
+    recipe = recipe or proportionate(SketchRecipe(), classifier.size)
     start = fit(classifier, images)
     label = label_each(classifier, labels, len(start))
     descent = descend(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from ..data.image import cover
 from ..errors import InputError
 
 Start = Literal["gaussian", "noise", "gray"]
+Recipe = TypeVar("Recipe")
+
+DEFAULT_SIDE = 32  # of the images that the recipes' defaults are for
 
 
 def seeds(
@@ -43,6 +47,20 @@ def seeds(
         return classifier.gaussians.sample(labels, rng)
     blank = torch.full((len(labels), 3, side(classifier), side(classifier)), 0.5)
     return (blank + draw(torch.randn, blank, rng) / 20).clamp(0, 1) if kind == "noise" else blank
+
+
+def proportionate(recipe: Recipe, side: int | None) -> Recipe:
+    """A recipe whose defaults are for 32 px, for images of another side.
+
+    An L2 radius is a root of a sum over pixels: in proportion to the side, it allows each pixel the same change.
+
+    >>> from pellucid import GenerateRecipe
+    >>> proportionate(GenerateRecipe(eps=8.0, step_size=0.5), 64)
+    GenerateRecipe(eps=16.0, steps=40, step_size=1.0, start='gaussian')
+    """
+    settings: Any = recipe
+    factor = (side or DEFAULT_SIDE) / DEFAULT_SIDE
+    return replace(settings, eps=settings.eps * factor, step_size=settings.step_size * factor)
 
 
 def fit(classifier: Classifier, images: Tensor) -> Tensor:

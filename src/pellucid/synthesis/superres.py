@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..evaluation.quality import psnr, ssim
 from ..objective import CrossEntropy
 from .inpaint import predict
-from .start import label_each, side
+from .start import label_each, proportionate, side
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,15 @@ def superres(
         classifier: preferably a robust one; the result has its size.
         images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
-        recipe: settings; `PRESETS` has the published ones.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
         **options: of `descend`.
 
     Raises:
         InputError: images that are not square or already as large as the result.
     """
-    recipe = recipe or SuperresRecipe()
+    recipe = recipe or proportionate(SuperresRecipe(), classifier.size)
     images, size = check_images(images), side(classifier)
     if images.shape[2] != images.shape[3]:
         raise InputError(f"super-resolution takes square images, not {images.shape[3]} x {images.shape[2]}")

@@ -14,7 +14,7 @@ from ..descent import Descent
 from ..errors import InputError
 from ..objective import CrossEntropy
 from .inpaint import predict
-from .start import fit, label_each
+from .start import fit, label_each, proportionate
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ def translate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         labels: the class to turn each image into; of two classes, the one it is not, if not given.
-        recipe: settings; `PRESETS` has the published ones, and the paper's Figure 2.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones, and the paper's Figure 2.
         **options: of `descend`.
     """
-    recipe = recipe or TranslateRecipe()
+    recipe = recipe or proportionate(TranslateRecipe(), classifier.size)
     start = fit(classifier, images)
     if labels is None and classifier.classes != 2:
         raise InputError(f"say which of the {classifier.classes} classes to translate to")
