@@ -17,9 +17,9 @@ from common import place
 from torch import Tensor
 
 import pellucid as pl
+from pellucid.data.image import enlarge
 from pellucid.evaluation.quality import psnr, ssim
 from pellucid.synthesis.inpaint import predict
-from pellucid.synthesis.superres import enlarge
 
 
 def share(judge: pl.Classifier, images: Tensor, labels: Tensor) -> float:

@@ -139,10 +139,12 @@ def test_draws_are_images():
     assert draws.max() == 1
 
 
-def test_a_draw_is_enlarged_by_the_grain_with_nearest_neighbors():
+def test_a_draw_is_enlarged_by_the_grain():
     fine, coarse = fit_gaussians(split(4, size=4), 1), fit_gaussians(split(4, size=4), 1, grain=2)
-    image = coarse.sample(torch.tensor([0]), generators(0, 1))
+    image = coarse.sample(torch.tensor([0]), generators(0, 1), "nearest")
     assert image.shape == (1, 3, 4, 4)
+    smooth = torch.nn.functional.interpolate(image[:, :, ::2, ::2], (4, 4), mode="bicubic", align_corners=False)
+    assert torch.equal(coarse.sample(torch.tensor([0]), generators(0, 1)), smooth.clamp(0, 1))
     small = image[:, :, ::2, ::2]
     assert torch.equal(image, small.repeat_interleave(2, 2).repeat_interleave(2, 3))
     assert (fine.shape, coarse.shape) == ((3, 4, 4), (3, 2, 2))

@@ -8,8 +8,8 @@ from helpers import images
 
 from pellucid import L2, CrossEntropy, InputError, SuperresRecipe, descend, superres
 from pellucid.ball import norms
+from pellucid.data.image import enlarge
 from pellucid.evaluation.quality import psnr, ssim
-from pellucid.synthesis.superres import enlarge
 
 RECIPE = SuperresRecipe(eps=0.6, steps=8, step_size=0.1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,10 @@ class Descent:
 
     def to(self, device: torch.device) -> Descent:
         """This descent with its tensors on `device`."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Descent(**{name: v.to(device) if isinstance(v, Tensor) else v for name, v in values.items()})
+        changed = {
+            name: getattr(self, name).to(device) for name in ("images", "loss", "history", "start", "stopped_at")
+        }
+        return replace(self, **changed, label=None if self.label is None else self.label.to(device))
 
     def about(self, label: Tensor | None = None, **info: Any) -> Descent:
         """This descent with the intended classes and further facts for the sidecar."""

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from ..files import replacing
 MAX_PIXELS = 100_000_000  # refused before decoding: 10,000 x 10,000 is the largest square
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+Enlargement = Literal["bicubic", "nearest"]
 
 
 def read_image(path: str | Path, size: int | tuple[int, int] | None = None) -> Tensor:
@@ -124,6 +125,13 @@ def cover(images: Tensor, size: int | tuple[int, int]) -> Tensor:
     if tuple(images.shape[2:]) == (height, width):
         return images
     return F.interpolate(images, (height, width), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+
+
+def enlarge(images: Tensor, size: int | tuple[int, int], kind: Enlargement = "bicubic") -> Tensor:
+    """`(N, C, h, w)` in [0, 1] to `(N, C, H, W)` in [0, 1]."""
+    if kind == "nearest":
+        return F.interpolate(images, size, mode="nearest-exact")
+    return F.interpolate(images, size, mode="bicubic", align_corners=False).clamp(0, 1)
 
 
 def to_pil(image: Tensor) -> Image.Image:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..classifier import Classifier
-from ..data.image import cover, read_image, write_image
+from ..data.image import cover, enlarge, read_image, write_image
 from ..descent import Progress
 from ..devices import Precision
 from ..errors import InputError
@@ -29,7 +29,7 @@ from ..synthesis.generate import generate
 from ..synthesis.inpaint import inpaint, patch_mask
 from ..synthesis.paint import Stroke, paint
 from ..synthesis.sketch import sketch
-from ..synthesis.superres import enlarge, superres
+from ..synthesis.superres import superres
 from ..synthesis.translate import translate
 from .grid import grid, magnified
 from .page import Row, Section, page

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..ball import draw, generators
 from ..classifier import Classifier
-from ..data.image import cover
+from ..data.image import Enlargement, cover
 from ..errors import InputError
 
 Start = Literal["gaussian", "noise", "gray"]
@@ -26,6 +26,7 @@ def seeds(
     kind: Start = "gaussian",
     seed: int = 0,
     mixture: dict[str, float] | None = None,
+    enlargement: Enlargement = "bicubic",
 ) -> Tensor:
     """A start for each label: `(N,)` to `(N, 3, S, S)` in [0, 1].
 
@@ -36,6 +37,7 @@ def seeds(
             N(0.5, 0.05²); "gray" is 0.5 everywhere.
         seed: image number i has its own stream of it, whatever else is drawn.
         mixture: draw from these classes' Gaussians with these weights instead.
+        enlargement: of a draw whose resolution is lower than the classifier's.
     """
     rng = generators(seed, len(labels))
     if kind == "gaussian":
@@ -43,8 +45,8 @@ def seeds(
             raise InputError("this classifier has no class Gaussians; start from noise or gray instead")
         if mixture:
             weights = {classifier.label(name): weight for name, weight in mixture.items()}
-            return classifier.gaussians.mixture(weights, len(labels), rng)
-        return classifier.gaussians.sample(labels, rng)
+            return classifier.gaussians.mixture(weights, len(labels), rng, enlargement)
+        return classifier.gaussians.sample(labels, rng, enlargement)
     blank = torch.full((len(labels), 3, side(classifier), side(classifier)), 0.5)
     return (blank + draw(torch.randn, blank, rng) / 20).clamp(0, 1) if kind == "noise" else blank
 

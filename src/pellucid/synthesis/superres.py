@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..ball import L2
 from ..checks import check_images
 from ..classifier import Classifier
+from ..data.image import Enlargement, enlarge
 from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
@@ -31,7 +30,7 @@ class SuperresRecipe:
     """Steps of the descent."""
     step_size: float = 0.1
     """Length of a step."""
-    start: Literal["bicubic", "nearest"] = "bicubic"
+    start: Enlargement = "bicubic"
     """How the image is enlarged to begin with; the paper takes nearest neighbors and suggests bicubic."""
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
@@ -102,10 +101,3 @@ def superres(
                 "ssim": [round(value, 4) for value in ssim(result, reference).tolist()],
             }
     return descent
-
-
-def enlarge(images: Tensor, size: int, kind: Literal["bicubic", "nearest"]) -> Tensor:
-    """`(N, 3, h, w)` to `(N, 3, size, size)` in [0, 1]."""
-    if kind == "nearest":
-        return F.interpolate(images, (size, size), mode="nearest-exact")
-    return F.interpolate(images, (size, size), mode="bicubic", align_corners=False).clamp(0, 1)
