@@ -145,7 +145,7 @@ def compare_accuracy(data: pl.Dataset, recipe: TrainRecipe, seeds: int, steps: i
         results = []
         for seed in range(seeds):
             measured = pl.evaluate(make(seed), data.test, pl.EvaluateRecipe(eps=(0.5,), steps=(steps,), count=2000))
-            results.append((measured.clean, measured.robust[0.5][steps]))
+            results.append((measured.clean, measured.robust[0.5][f"pgd-{steps}"]))
         clean, robust = ([100 * result[i] for result in results] for i in (0, 1))
         print(f"  {name:<26} {cost} passes   clean {spread(clean)}   PGD-{steps} {spread(robust)}")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from test_training import metrics, split
 
-from pellucid import L2, CrossEntropy, StopRule, descend
+from pellucid import L2, CrossEntropy, EvaluateRecipe, Split, StopRule, descend, evaluate
 from pellucid.processes import Processes, processes, sharing
 
 pytest.importorskip("accelerate", reason='needs the extra "distributed"')
@@ -62,6 +62,22 @@ def test_a_shared_descent_gives_everybody_what_one_process_makes(tmp_path, count
     for ours in both:
         for name, expected in alone.items():
             assert torch.allclose(torch.tensor(ours[name]), expected, atol=1e-5), name
+
+
+def outcomes_of_an_evaluation(team=None):
+    generator = torch.Generator().manual_seed(0)
+    some = Split(torch.randint(0, 256, (11, 3, 8, 8), generator=generator).byte(), torch.arange(11) % 4)
+    with sharing(team or Processes()):
+        recipe = EvaluateRecipe(eps=(0.05, 0.5), steps=(3,), restarts=2, batch_size=4)
+        result = evaluate(conv_classifier(), some, recipe)
+    return {"shares": torch.tensor([result.clean, *(share for by in result.robust.values() for share in by.values())])}
+
+
+def test_a_shared_evaluation_comes_to_the_same_result(tmp_path):
+    both = in_two_processes(lambda rank: outcomes_of_an_evaluation(Processes(rank, 2)), tmp_path)
+    alone = outcomes_of_an_evaluation()["shares"].tolist()
+    assert [ours["shares"] for ours in both] == [alone, alone]
+    assert alone[0] > 0
 
 
 def launched(count, *words):

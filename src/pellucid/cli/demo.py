@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..devices import pick_precision
-from ..gallery.demo import demo
+from ..gallery.demo import Pair, demo
 from ..zoo.models import load
 from .common import parse, progress_bar
 
@@ -27,6 +27,10 @@ class Demo:
     """The robust classifier; it needs class Gaussians."""
     standard: str = "cifar10-standard"
     """The standard classifier to compare it with."""
+    larger_model: str = "animals59-l2-1.0"
+    """The robust classifier of larger images, which takes over wherever these tell more; "" for none."""
+    larger_standard: str = "animals59-standard"
+    """The standard classifier to compare that one with."""
     seed: int = 0
     """Every random choice follows from it."""
     device: str = "auto"
@@ -43,14 +47,21 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Demo, argv, "demo")
     began = time.monotonic()
-    robust, standard = load(flags.model, flags.device), load(flags.standard, flags.device)
-    robust.card["name"], standard.card["name"] = flags.model, flags.standard
+    pair = load_pair(flags.model, flags.standard, flags.device)
+    larger = load_pair(flags.larger_model, flags.larger_standard, flags.device) if flags.larger_model else None
     with progress_bar("demo", flags.quiet) as advance:
-        precision = pick_precision(flags.precision, robust.device)
+        precision = pick_precision(flags.precision, pair.robust.device)
         index = demo(
-            robust, standard, flags.out,
+            pair, flags.out, larger=larger,
             seed=flags.seed, precision=precision, overwrite=flags.overwrite, callback=advance,
         )  # fmt: skip
     if not flags.quiet:
         print(f"{index}  ({time.monotonic() - began:.0f} s; open it in a browser)")
     return 0
+
+
+def load_pair(robust: str, standard: str, device: str) -> Pair:
+    """Two classifiers by name, which go into the page with their names."""
+    pair = Pair(load(robust, device), load(standard, device))
+    pair.robust.card["name"], pair.standard.card["name"] = Path(robust).name, Path(standard).name
+    return pair

@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ..data.dataset import load_data
+import torch
+
+from .. import __version__
+from ..classifier import Classifier
+from ..data.dataset import LabeledImages, load_data
 from ..devices import pick_precision
 from ..errors import InputError
-from ..evaluation.accuracy import Accuracies, EvaluateRecipe, evaluate
+from ..evaluation.accuracy import EvaluateRecipe, evaluate
+from ..evaluation.outcomes import Accuracies
+from ..evaluation.sanity import rises_with_eps, sanity
 from ..files import write_text
 from ..gallery.save import check_writable
+from ..processes import processes, sharing
 from ..zoo.models import fingerprint, load
 from .common import INLINE, parse, progress_bar
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Clean accuracy, and accuracy under PGD, on a data set's test images.
+    """Clean accuracy, and accuracy under PGD and AutoAttack, on a data set's test images.
 
     pellucid evaluate --model cifar10-l2-0.5 --data torchvision:CIFAR10 --eps 0.5 --steps 20 100
     """
 
     model: str = "cifar10-l2-0.5"
-    """A bundled name, a bundle's path, timm:NAME or torchvision:NAME."""
+    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
     data: str = ""
     """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
+    grouping: str | None = None
+    """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
     out: Path | None = None
-    """Also write the result to this JSON file."""
+    """Also write the result to this JSON file. What is known so far is kept beside it, in NAME.partial.json, and the
+    same command goes on from there."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the attack. Every success is confirmed in float32."""
+    """Of PGD. Every success is confirmed in float32."""
     seed: int = 0
-    """Kept for random starts; the attacks of this command have none."""
+    """Of random starts."""
+    sanity: bool = True
+    """Look for signs that the result deceives, on 50 images: vanishing gradients, an attack that has not converged or
+    is weaker than noise, a classifier that depends on the batch or on chance."""
     overwrite: bool = False
     """Replace a result that exists."""
     quiet: bool = False
@@ -55,29 +68,62 @@ def main(argv: Sequence[str]) -> int:
             raise InputError(f"{flags.out} exists; choose another name or say --overwrite")
         check_writable(flags.out)
     classifier = load(flags.model, flags.device)
-    data = load_data(flags.data, classifier.size)
+    data = load_data(flags.data, classifier.size, grouping=flags.grouping)
     if classifier.class_names and len(data.class_names) != len(classifier.class_names):
         raise InputError(f"{flags.data} has {len(data.class_names)} classes, the model {len(classifier.class_names)}")
     split = data.test if len(data.test) else data.train
+    partial = flags.out.with_suffix(".partial.json") if flags.out is not None else None
     precision = pick_precision(flags.precision, classifier.device)
-    began = time.monotonic()
-    with progress_bar("evaluate", flags.quiet) as advance:
-        result = evaluate(classifier, split, flags.recipe, precision=precision, callback=advance)
+    together = processes()
+    together.wait()  # until everybody has seen that the place is free
+    try:
+        with sharing(together), progress_bar("evaluate", flags.quiet or not together.main) as advance:
+            result = evaluate(
+                classifier, split, flags.recipe,
+                precision=precision, seed=flags.seed, partial=partial, callback=advance,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        if partial is None or not partial.exists():
+            raise
+        print(f"pellucid evaluate: stopped; the same command goes on from {partial}", file=sys.stderr)
+        return 130
+    if not together.main:
+        return 0
+    signs = signs_of_deception(classifier, split, flags.recipe, result) if flags.sanity else []
+    for sign in signs:
+        print(f"warning: {sign}", file=sys.stderr)
     print(table(result))
     if flags.out is not None:
         facts = {"model": flags.model, "model_sha256": fingerprint(classifier), "data": data.name}
-        seconds = round(time.monotonic() - began, 1)
-        write_text(flags.out, json.dumps({**facts, **result.to_json(), "seconds": seconds}, indent=2) + "\n")
+        text = json.dumps({**facts, **result.to_json(), "warnings": signs, "versions": versions()}, indent=2)
+        write_text(flags.out, text + "\n")
+    if partial is not None:
+        partial.unlink(missing_ok=True)  # only now: until the result is written, it is all there is
     return 0
+
+
+def signs_of_deception(
+    classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe, result: Accuracies
+) -> list[str]:
+    """What `pellucid.evaluation.sanity` says of the classifier and of the result."""
+    rise = rises_with_eps(result)
+    return [*sanity(classifier, split, recipe), *([rise] if rise else [])]
+
+
+def versions() -> dict[str, str]:
+    """Of what computed the result."""
+    return {"pellucid": __version__, "torch": torch.__version__}
 
 
 def table(result: Accuracies) -> str:
     """The result as text, in percent with 95% confidence intervals."""
-    lines = [f"{result.count} images", f"clean            {_percent(result, result.clean)}"]
-    for eps, by_steps in result.robust.items():
-        lines += [f"eps {eps:<6g} PGD-{steps:<4} {_percent(result, share)}" for steps, share in by_steps.items()]
-    return "\n".join(lines)
+    rows = [("clean", result.clean)]
+    for eps, by_attack in result.robust.items():
+        rows += [(f"eps {eps:<6g} {name}", share) for name, share in by_attack.items()]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {100 * share:6.2f}  {_percent(*result.interval(share))}" for name, share in rows]
+    return "\n".join([f"{result.count} images, accuracy in percent [95% interval]", *lines])
 
 
-def _percent(result: Accuracies, share: float) -> str:
-    return f"{100 * share:6.2f} ± {100 * result.margin(share):.2f}"
+def _percent(low: float, high: float) -> str:
+    return f"[{100 * low:.2f}, {100 * high:.2f}]"

@@ -1,170 +1,208 @@
-"""Clean accuracy, and accuracy under projected gradient descent."""
+"""Accuracy on clean images, under PGD, and under AutoAttack."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from ..ball import L2, Linf
 from ..checks import positive_int
 from ..classifier import Classifier
-from ..data.dataset import Split
-from ..descend import descend
+from ..data.dataset import LabeledImages
 from ..devices import Precision
 from ..errors import InputError
-from ..objective import CrossEntropy, Misclassified
+from ..processes import Processes, sharing, team
+from ..zoo.models import fingerprint
+from .autoattack import AutoAttack, chosen
+from .outcomes import Accuracies, Outcomes
+from .partial import Partial, split_sha256
+from .pgd import PGD
+from .threat import Norm, check_radii, check_split, check_step_size, predict, threat_ball
 
 
 @dataclass(frozen=True)
 class EvaluateRecipe:
     """Settings of `evaluate`."""
 
-    norm: Literal["l2", "linf"] = "l2"
+    norm: Norm = "l2"
     """Norm of the balls."""
     eps: tuple[float, ...] = (0.25, 0.5, 1.0)
-    """Radii in [0, 1] units. Those of the published CIFAR-10 L2 table, without its 2.0."""
+    """Radii in [0, 1] units: 0.5, 8/255. The default is that of the published CIFAR-10 L2 table, without its 2.0."""
     steps: tuple[int, ...] = (20,)
-    """Steps of the attacks; each has a step size of 2.5 eps / steps (the reference library's convention)."""
+    """Steps of PGD, one attack for each number."""
+    step_size: float | None = None
+    """Length of PGD's steps, of all attacks; 2.5 eps / steps if not given (the reference library's convention)."""
+    random_start: bool = False
+    """PGD begins at a random point of the ball, not at the image."""
+    restarts: int = 1
+    """How often PGD tries; all tries but the first begin at random points."""
+    autoattack: tuple[str, ...] = ()
+    """Also AutoAttack: `standard`, or some of apgd-ce apgd-t fab-t square apgd-dlr fab. Needs pyautoattack."""
     count: int | None = None
     """Only the first so many images; all if not given."""
     batch_size: int = 500
     """Images at once."""
 
     def __post_init__(self) -> None:
-        if not self.eps or not all(0 < e < math.inf for e in self.eps):
-            raise InputError(f"eps must be positive, not {', '.join(map(str, self.eps)) or 'nothing'}")
+        check_radii(self.norm, self.eps)
+        check_step_size(self.step_size)
         for steps in self.steps:
             positive_int("steps", steps)
+        chosen(self.autoattack)
+        positive_int("restarts", self.restarts)
         positive_int("batch_size", self.batch_size)
         if self.count is not None:
             positive_int("count", self.count)
 
 
-@dataclass
-class Accuracies:
-    """The result of an evaluation.
+@dataclass(frozen=True)
+class Evaluation:
+    """What is to be measured: `evaluate` in parts, which may be worked on in any order, by any process.
 
-    Attributes:
-        count: how many images.
-        clean: share classified rightly.
-        robust: eps -> steps -> share that is right and stays so under every attack up to these steps.
-        settings: what was measured, and how.
+    >>> import pellucid as pl
+    >>> split = pl.Split(torch.zeros(5, 3, 32, 32, dtype=torch.uint8), torch.arange(5))
+    >>> recipe = EvaluateRecipe(eps=(0.5,), steps=(1,), batch_size=2)
+    >>> evaluation = Evaluation(pl.load("cifar10-l2-0.5", "cpu"), split, recipe)
+    >>> parts = [evaluation.outcomes(span) for span in evaluation.spans()]
+    >>> [len(part.index) for part in parts], Outcomes.joined(parts).accuracies().count
+    ([2, 2, 1], 5)
     """
 
-    count: int
-    clean: float
-    robust: dict[float, dict[int, float]] = field(default_factory=dict)
-    settings: dict = field(default_factory=dict)
+    classifier: Classifier
+    split: LabeledImages
+    recipe: EvaluateRecipe
+    precision: Precision = "float32"
+    seed: int = 0
 
-    def margin(self, share: float) -> float:
-        """Half the width of the 95% confidence interval of a share (normal approximation)."""
-        return 1.96 * math.sqrt(share * (1 - share) / self.count)
+    def __post_init__(self) -> None:
+        check_split(self.classifier, self.split)
+        self.attacks()
 
-    def to_json(self) -> dict:
-        """As plain JSON; shares rounded to 4 places."""
-        robust = {
-            f"{eps:g}": {f"pgd-{steps}": round(share, 4) for steps, share in by_steps.items()}
-            for eps, by_steps in self.robust.items()
+    @property
+    def count(self) -> int:
+        """How many images are measured."""
+        return min(self.recipe.count or len(self.split), len(self.split))
+
+    def spans(self, first: int = 0) -> list[slice]:
+        """The batches from image number `first` on."""
+        size = self.recipe.batch_size
+        return [slice(i, min(i + size, self.count)) for i in range(first, self.count, size)]
+
+    def attacks(self) -> list[PGD | AutoAttack]:
+        """The attacks at each eps, from the cheapest to the dearest."""
+        recipe = self.recipe
+        found: list[PGD | AutoAttack] = [
+            PGD(steps, recipe.step_size, recipe.random_start, recipe.restarts, self.precision, self.seed)
+            for steps in sorted(set(recipe.steps))
+        ]
+        if recipe.autoattack:
+            found.append(AutoAttack(chosen(recipe.autoattack), self.classifier.classes, self.seed))
+        return found
+
+    def outcomes(self, span: slice) -> Outcomes:
+        """What becomes of the images of one batch. At each eps, an attack gets what withstood the ones before it."""
+        images, labels = self.split.batch(span)
+        index = torch.arange(span.start, span.start + len(labels))
+        images, labels = images.to(self.classifier.device), labels.to(self.classifier.device)
+        clean = predict(self.classifier, images) == labels
+        robust = {}
+        for eps in self.recipe.eps:
+            held, ball = clean, threat_ball(self.recipe.norm, eps)
+            robust[eps] = {}
+            for attack in self.attacks():
+                left = held.nonzero()[:, 0]
+                held = held.clone()
+                held[left] = attack(self.classifier, images[left], labels[left], index[left.cpu()], ball)
+                robust[eps][attack.name] = held.cpu()
+        return Outcomes(index, clean.cpu(), robust)
+
+    def settings(self) -> dict[str, Any]:
+        """What was measured, and how, as it stands in the result."""
+        return {
+            **asdict(self.recipe),
+            "count": self.count,
+            "step_size": self.recipe.step_size or "2.5 eps / steps",
+            "attack_precision": self.precision,
+            "seed": self.seed,
         }
-        return {"images": self.count, "clean": round(self.clean, 4), "robust": robust, **self.settings}
+
+    def partial(self, path: Path) -> Partial:
+        """A file for the outcomes so far, bound to this classifier, these images and these settings."""
+        facts = {"model_sha256": fingerprint(self.classifier), "data_sha256": split_sha256(self.split, self.count)}
+        return Partial(path, {**facts, **self.settings()})
 
 
 def evaluate(
     classifier: Classifier,
-    split: Split,
+    split: LabeledImages,
     recipe: EvaluateRecipe | None = None,
     *,
     precision: Precision = "float32",
+    seed: int = 0,
+    partial: str | Path | None = None,
     callback: Callable[[float], None] | None = None,
 ) -> Accuracies:
-    """Measure accuracy on clean images and under PGD from the image itself (no random start, one restart).
+    """Measure accuracy on clean images and under attack.
 
-    An attack stops at the first point that the network sees wrongly. Every such success is confirmed by a second pass
-    in float32; an image whose success is not confirmed is attacked again in float32, so that a lower `precision`
-    saves time without flattering the classifier. Attacks run from few steps to many, and an image that one has
-    broken is not attacked again at that eps.
+    PGD stops at the first point that the network sees wrongly. Every success, AutoAttack's too, is projected onto the
+    ball and confirmed by a further pass in float32; an image whose success is not confirmed is attacked again in
+    float32, so that a lower `precision` saves time without flattering the classifier. Attacks run from few steps to
+    many and AutoAttack last, and an image that one has broken is not attacked again at that eps.
 
     Args:
         classifier: what to measure.
         split: labeled images of the classifier's size.
-        recipe: radii, steps, how many images.
-        precision: of the attack; the verdict is always float32.
+        recipe: radii, attacks, how many images.
+        precision: of PGD; AutoAttack and the verdict are always float32.
+        seed: of random starts.
+        partial: a JSON file in which the outcomes are kept after every batch. If it is there, the evaluation goes on
+            from it. It is left there: delete it once the result is safe.
         callback: called with the share of the work that is done.
+
+    Raises:
+        InputError: images of another size, labels that the classifier does not have, no pyautoattack where it is
+            needed, a partial file of other settings.
 
     >>> import pellucid as pl
     >>> images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
-    >>> result = evaluate(pl.load("cifar10-l2-0.5", "cpu"), Split(images, torch.zeros(4, dtype=torch.int64)),
+    >>> result = evaluate(pl.load("cifar10-l2-0.5", "cpu"), pl.Split(images, torch.zeros(4, dtype=torch.int64)),
     ...                   EvaluateRecipe(eps=(0.5,), steps=(2,)))
     >>> result.count
     4
     """
-    recipe = recipe or EvaluateRecipe()
-    count = min(recipe.count or len(split), len(split))
-    if not count:
-        raise InputError("there are no images to evaluate on")
-    if classifier.size and tuple(split.images.shape[2:]) != (classifier.size, classifier.size):
-        height, width = split.images.shape[2:]
-        raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
-    if int(split.labels.max()) >= classifier.classes:
-        raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
-    ball = {"l2": L2, "linf": Linf}[recipe.norm]
-    ladder = sorted(set(recipe.steps))
-    right = 0
-    survivors = {eps: dict.fromkeys(ladder, 0) for eps in recipe.eps}
-    for first in range(0, count, recipe.batch_size):
-        images, labels = split.batch(slice(first, min(first + recipe.batch_size, count)))
-        images, labels = images.to(classifier.device), labels.to(classifier.device)
-        clean = _right(classifier, images, labels)
-        right += int(clean.sum())
-        for eps in recipe.eps:
-            left, left_labels = images[clean], labels[clean]
-            for steps in ladder:
-                held = _withstands(classifier, left, left_labels, ball(eps), steps, precision)
-                left, left_labels = left[held], left_labels[held]
-                survivors[eps][steps] += len(left)
+    evaluation = Evaluation(classifier, split, recipe or EvaluateRecipe(), precision, seed)
+    kept = evaluation.partial(Path(partial)) if partial is not None else None
+    parts = _known(evaluation, kept)
+    for span in evaluation.spans(sum(len(part.index) for part in parts)):
+        parts = [Outcomes.joined([*parts, *_of_everybody(evaluation, span)])]
+        if kept is not None and team().main:
+            kept.write(parts[0])
         if callback is not None:
-            callback(min(1.0, (first + recipe.batch_size) / count))
-    robust = {eps: {steps: n / count for steps, n in by.items()} for eps, by in survivors.items()}
-    settings = {
-        **asdict(recipe),
-        "count": count,
-        "step_size": "2.5 eps / steps",
-        "attack_precision": precision,
-    }
-    return Accuracies(count, right / count, robust, settings)
+            callback(span.stop / evaluation.count)
+    return Outcomes.joined(parts).accuracies(evaluation.settings())
 
 
-def _right(classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
-    """Which images are classified rightly, in float32."""
-    with torch.no_grad():
-        return torch.cat([classifier.logits(c) for c in images.split(500)]).argmax(1) == labels
+def _of_everybody(evaluation: Evaluation, span: slice) -> list[Outcomes]:
+    """The outcomes of one batch, of which each process of those that share the work does its part."""
+    everybody = team()
+    own = everybody.share(span.stop - span.start)
+    part = slice(span.start + own.start, span.start + own.stop)
+    with sharing(Processes()):  # the descents within are not to be shared again
+        outcomes = evaluation.outcomes(part) if part.start < part.stop else None
+    return [part for part in everybody.gather(outcomes) if part is not None]
 
 
-def _withstands(classifier, images: Tensor, labels: Tensor, ball, steps: int, precision: Precision) -> Tensor:
-    """Which images are still classified rightly after PGD of so many steps, `(N,)` bools."""
-    if not len(images):
-        return torch.zeros(0, dtype=torch.bool, device=images.device)
-
-    def attack(x: Tensor, y: Tensor, precision: Precision):
-        descent = descend(
-            classifier,
-            -CrossEntropy(y),
-            x,
-            ball=ball,
-            steps=steps,
-            stop=Misclassified(y),
-            precision=precision,
-        )
-        return _right(classifier, descent.images, y), descent.stopped_at < steps
-
-    held, claimed = attack(images, labels, precision)
-    doubtful = held & claimed
-    if precision != "float32" and bool(doubtful.any()):
-        held = held.clone()
-        held[doubtful] = attack(images[doubtful], labels[doubtful], "float32")[0]
-    return held
+def _known(evaluation: Evaluation, kept: Partial | None) -> Sequence[Outcomes]:
+    """The outcomes that an earlier evaluation came to."""
+    names = [attack.name for attack in evaluation.attacks()]
+    if kept is None:
+        return []
+    known = kept.read(dict.fromkeys(evaluation.recipe.eps, names))
+    if known is None:
+        return []
+    if len(known.index) > evaluation.count:
+        raise InputError(f"{kept.path} has outcomes of more images than there are; delete it to begin anew")
+    return [known]

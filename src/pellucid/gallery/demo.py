@@ -1,4 +1,4 @@
-"""The demo: every task on the bundled pair of classifiers, first results of a fixed seed, as one page.
+"""The demo: every task on the bundled pairs of classifiers, first results of a fixed seed, as one page.
 
 Nothing is chosen by its looks: the seed is fixed, inputs are what the classifier itself generates, two photos that
 scikit-learn ships, and drawings that the project makes.
@@ -7,10 +7,12 @@ scikit-learn ships, and drawings that the project makes.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,32 @@ LEAD = (
 )
 
 
+# Of a classifier with many classes these are shown, where it has them: animals that are known by their looks.
+SHOWN = (
+    "king penguin", "ladybug", "monarch", "lesser panda", "goldfish",
+    "lion", "tabby", "golden retriever", "African elephant", "jellyfish",
+)  # fmt: skip
+PAIRS = (
+    ("automobile", "truck"), ("cat", "dog"), ("deer", "horse"), ("airplane", "bird"), ("truck", "ship"),
+    ("golden retriever", "German shepherd"), ("tabby", "Persian cat"), ("lion", "brown bear"),
+    ("ladybug", "monarch"), ("African elephant", "bison"),
+)  # fmt: skip
+BRUSHES = ("automobile", "ship", "frog", "horse", "ladybug", "king penguin", "brain coral", "jellyfish")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The classifier that makes the pictures (it needs class Gaussians), and one trained without attacks."""
+
+    robust: Classifier
+    standard: Classifier
+
+
 def demo(
-    robust: Classifier,
-    standard: Classifier,
+    pair: Pair,
     folder: Path,
     *,
+    larger: Pair | None = None,
     seed: int = 0,
     precision: Precision = "float32",
     overwrite: bool = False,
@@ -56,9 +79,9 @@ def demo(
     """Run every task and write `folder/index.html` with its PNGs.
 
     Args:
-        robust: the classifier that makes the pictures; it needs class Gaussians.
-        standard: the same network without adversarial training, to compare with.
+        pair: whose pictures are shown.
         folder: appears when everything is done, and not before.
+        larger: a pair for larger images, which takes over wherever these tell more.
         seed: of everything.
         precision: of the network's passes.
         overwrite: replace the folder.
@@ -70,16 +93,21 @@ def demo(
     if folder.exists() and not overwrite and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists; choose another --out or say --overwrite")
     with folder_replacing(folder) as temporary:
-        gallery = _Gallery(robust, standard, temporary, seed, precision, callback or (lambda share: None))
+        small = _Gallery(pair, temporary, seed, precision, callback or (lambda share: None))
+        large = small
+        if larger is not None:
+            large = _Gallery(larger, temporary, seed, precision, callback or (lambda share: None))
         tasks = [
-            gallery.generation, gallery.manipulation, gallery.inpainting, gallery.translation,
-            gallery.superresolution, gallery.sketches, gallery.painting,
+            (large, large.generation), *([] if large is small else [(small, small.generation)]),
+            (large, large.manipulation), (large, large.inpainting), (large, large.translation),
+            (large, large.superresolution), (small, small.sketches), (large, large.painting),
         ]  # fmt: skip
         sections = []
-        for number, task in enumerate(tasks):
+        for number, (gallery, task) in enumerate(tasks):
             gallery.span = (number / len(tasks), 1 / len(tasks))
             sections.append(task())
-        footer = f"Made by pellucid {__version__} with seed {seed}, on the classifiers {', '.join(gallery.names)}."
+        names = dict.fromkeys([*large.names, *small.names])
+        footer = f"Made by pellucid {__version__} with seed {seed}, on the classifiers {', '.join(names)}."
         write_text(temporary / "index.html", page("pellucid", LEAD, sections, footer))
     return folder / "index.html"
 
@@ -103,23 +131,23 @@ def folder_replacing(folder: Path):
 
 
 class _Gallery:
-    """The two classifiers, and one method for each task."""
+    """A pair of classifiers, and one method for each task."""
 
     def __init__(
         self,
-        robust: Classifier,
-        standard: Classifier,
+        pair: Pair,
         folder: Path,
         seed: int,
         precision: Precision,
         callback: Callable[[float], None],
     ):
         self.precision: Precision = precision
-        self.robust, self.standard, self.folder, self.seed = robust, standard, folder, seed
+        self.robust, self.standard, self.folder, self.seed = pair.robust, pair.standard, folder, seed
         self.advance = callback
         self.span = (0.0, 1.0)
-        self.names = [str(c.card.get("name", c.card.get("threat", "?"))) for c in (robust, standard)]
-        self.classes = robust.class_names or []
+        self.names = [str(c.card.get("name", c.card.get("threat", "?"))) for c in (pair.robust, pair.standard)]
+        every = self.robust.class_names or []
+        self.classes = every if len(every) <= 10 else [c for c in SHOWN if c in every] or every[:10]
         # One image of each class; the inputs of the tasks that take an image.
         self.made: Tensor = torch.empty(0)
 
@@ -133,6 +161,7 @@ class _Gallery:
         return {"precision": self.precision, "callback": callback}
 
     def row(self, caption: str, images: Tensor, file: str, names: Sequence[str] = ()) -> Row:
+        file = f"{self.names[0]}-{file}"
         sheet = grid(magnified(images.cpu(), CELL), columns=len(images))
         write_image(self.folder / file, sheet)
         return Row(caption, file, sheet.shape[2], sheet.shape[1], tuple(names))
@@ -145,12 +174,14 @@ class _Gallery:
         more = [
             self.row("three more seeds" if n == 1 else "", robust.images[n::4], f"generate-{n}.png") for n in (1, 2, 3)
         ]
+        size = self.made.shape[2]
         return Section(
-            "Generate",
+            f"Generate, {size} x {size} pixels",
             "Draw a blurry seed from a Gaussian fitted to the images of a class, then descend on the cross-entropy to "
             "that class. The robust classifier's gradient draws the object; the standard one's only adds noise that "
             "means the same to it.",
-            f"pellucid generate --classes {' '.join(self.classes[:3])} --count 4 --seed {self.seed} --out made.png",
+            shlex.join(["pellucid", "generate", "--model", self.names[0], "--classes", *self.classes[:3]])
+            + f" --count 4 --seed {self.seed} --out made.png",
             (
                 self.row("seed", robust.start[::4], "generate-seeds.png", self.classes),
                 self.row("robust", self.made, "generate-0.png"),
@@ -191,8 +222,9 @@ class _Gallery:
         )
 
     def translation(self) -> Section:
-        pairs = [("automobile", "truck"), ("cat", "dog"), ("deer", "horse"), ("airplane", "bird"), ("truck", "ship")]
-        pairs = [pair for pair in pairs if set(pair) <= set(self.classes)] or [(self.classes[0], self.classes[-1])]
+        known = self.robust.class_names or []
+        pairs = [(source, target) for source, target in PAIRS if source in self.classes and target in known]
+        pairs = pairs or [(self.classes[0], self.classes[-1])]
         start = self.made[[self.classes.index(source) for source, _ in pairs]]
         targets = [target for _, target in pairs]
         rows = [self.row("from", start, "translate-start.png", [source for source, _ in pairs])]
@@ -249,12 +281,13 @@ class _Gallery:
     def painting(self) -> Section:
         photo = self.photo("china.jpg")
         size = photo.shape[2]
-        brushes = [name for name in ("automobile", "ship", "frog", "horse") if name in self.classes]
+        known = self.robust.class_names or []
+        brushes = [name for name in BRUSHES if name in known]
         where = torch.zeros(1, 1, size, size)
         where[:, :, size // 2 :] = 1
         # The brush for a class: the unit that speaks for it most, by the last layer's weights.
         head = self.robust.network.get_parameter(f"{self.robust.head}.weight")
-        units = [int(head[self.classes.index(name)].argmax()) for name in brushes]
+        units = [int(head[known.index(name)].argmax()) for name in brushes]
         results = [
             paint(self.robust, photo, [Stroke(where, unit)], **self.options(part, len(units)))[-1].images
             for part, unit in enumerate(units)

@@ -1,0 +1,92 @@
+"""`pellucid transferability`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from ..data.dataset import load_data
+from ..devices import pick_precision
+from ..errors import InputError
+from ..evaluation.transferability import (
+    Transferability,
+    TransferabilityRecipe,
+    check_alike,
+    transferability,
+)
+from ..files import write_text
+from ..gallery.save import check_free, sidecar_path
+from ..zoo.models import fingerprint, load
+from .common import INLINE, parse, progress_bar
+
+
+@dataclass(frozen=True)
+class TransferabilityFlags:
+    """Adversarial examples of each model, tried on every other: a matrix, as a figure and as JSON.
+
+    pellucid transferability --models cifar10-l2-0.5 cifar10-standard --data torchvision:CIFAR10 --eps 0.5
+    """
+
+    models: tuple[str, ...] = ()
+    """Two or more: bundled names, bundles' paths, timm:NAME or torchvision:NAME, of one input size and the same
+    classes."""
+    data: str = ""
+    """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
+    grouping: str | None = None
+    """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
+    out: Path = Path("transferability.png")
+    """An image file for the figure; the numbers go to a .json beside it."""
+    device: str = "auto"
+    """auto, cpu, cuda, mps, ..."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of PGD. What counts is confirmed in float32."""
+    overwrite: bool = False
+    """Replace a result that exists."""
+    quiet: bool = False
+    """No progress bar."""
+    recipe: Annotated[TransferabilityRecipe, INLINE] = TransferabilityRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(TransferabilityFlags, argv, "transferability")
+    if not flags.data:
+        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
+    if repeated := [name for name in flags.models if flags.models.count(name) > 1]:
+        raise InputError(f"{repeated[0]} is named twice; name each model once")
+    if flags.out.suffix.lower() != ".png":
+        raise InputError(f"the figure is a .png, not {flags.out}")
+    check_free(flags.out, flags.overwrite)
+    models = {name: load(name, flags.device) for name in flags.models}
+    check_alike(models)
+    first = next(iter(models.values()))
+    data = load_data(flags.data, first.size, grouping=flags.grouping)
+    if first.class_names and len(data.class_names) != len(first.class_names):
+        raise InputError(f"{flags.data} has {len(data.class_names)} classes, the models {len(first.class_names)}")
+    split = data.test if len(data.test) else data.train
+    precision = pick_precision(flags.precision, first.device)
+    with progress_bar("transferability", flags.quiet) as advance:
+        result = transferability(models, split, flags.recipe, precision=precision, callback=advance)
+    facts = {"data": data.name, "model_sha256": {name: fingerprint(model) for name, model in models.items()}}
+    result.save_figure(flags.out)
+    write_text(sidecar_path(flags.out), json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
+    print(table(result))
+    if not flags.quiet:
+        print(f"{flags.out}  (numbers: {sidecar_path(flags.out)})")
+    return 0
+
+
+def table(result: Transferability) -> str:
+    """The matrix as text, in percent."""
+    names = [Path(name).name for name in result.names]
+    first, widths = max(9, *map(len, names)), [max(6, len(name)) for name in names]
+    lines = ["  ".join([f"{'made on':<{first}}", *(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))])]
+    for name, rates in zip(names, result.rates.tolist(), strict=True):
+        cells = (
+            f"{100 * rate:{w}.1f}" if rate == rate else f"{'-':>{w}}" for rate, w in zip(rates, widths, strict=True)
+        )
+        lines.append("  ".join([f"{name:<{first}}", *cells]))
+    return "\n".join(lines)

@@ -1,0 +1,99 @@
+"""What is known so far of an evaluation, on disk, so that one that was stopped goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.dataset import LabeledImages
+from ..errors import InputError
+from ..files import write_text
+from .outcomes import Outcomes
+
+MAX_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A JSON file with the outcomes of the first images of an evaluation.
+
+    Attributes:
+        path: the file.
+        facts: what the outcomes depend on, as plain JSON. A file with other facts is refused.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+
+    def write(self, outcomes: Outcomes) -> None:
+        """Keep what is known, in one piece."""
+        robust = {repr(eps): {name: _text(held) for name, held in by.items()} for eps, by in outcomes.robust.items()}
+        write_text(
+            self.path, json.dumps({"facts": self.facts, "clean": _text(outcomes.clean), "robust": robust}) + "\n"
+        )
+
+    def read(self, attacks: dict[float, list[str]]) -> Outcomes | None:
+        """What is known, or None if there is no file.
+
+        Args:
+            attacks: for each eps the names of the attacks whose outcomes there must be.
+
+        Raises:
+            InputError: the file belongs to an evaluation with other facts, or is none of pellucid's.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            if self.path.stat().st_size > MAX_BYTES:
+                raise ValueError(f"it has over {MAX_BYTES >> 20} MiB")
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            self._check_facts(content["facts"])
+            clean = _bools(content["clean"])
+            robust = {
+                eps: {name: _bools(content["robust"][repr(eps)][name], len(clean)) for name in names}
+                for eps, names in attacks.items()
+            }
+        except InputError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(f"{self.path} is not part of an evaluation ({reason}); delete it to begin anew") from None
+        return Outcomes(torch.arange(len(clean)), clean, robust)
+
+    def _check_facts(self, found: dict[str, Any]) -> None:
+        own = json.loads(json.dumps(self.facts))
+        differ = sorted(key for key in own.keys() | found.keys() if own.get(key) != found.get(key))
+        if differ:
+            shown = ", ".join(f"{key} ({_short(found.get(key))}, now {_short(own.get(key))})" for key in differ)
+            raise InputError(
+                f"{self.path} holds part of an evaluation with other settings: {shown}; "
+                "repeat the command that began it, or delete the file to begin anew"
+            )
+
+
+def split_sha256(split: LabeledImages, count: int) -> str:
+    """What tells one data set from another: the sha256 of the labels and of the first images."""
+    digest = hashlib.sha256(split.labels[:count].numpy().tobytes())
+    digest.update(split.raw(slice(0, min(16, count))).contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _text(bools: Tensor) -> str:
+    return "".join("01"[value] for value in bools.tolist())
+
+
+def _bools(text: str, count: int | None = None) -> Tensor:
+    if not isinstance(text, str) or not set(text) <= {"0", "1"} or len(text) != (len(text) if count is None else count):
+        raise ValueError("its outcomes are not one 0 or 1 for each image")
+    return torch.tensor([value == "1" for value in text], dtype=torch.bool)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 30 else f"{text[:27]}..."

@@ -1,0 +1,85 @@
+"""The threat model: what an attack may do to an image, and when it has succeeded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..ball import L2, Ball, Linf, norms
+from ..classifier import Classifier
+from ..data.dataset import LabeledImages
+from ..descend import SPLIT_VALUES, SPLIT_VALUES_CPU
+from ..errors import InputError
+from ..frozen import frozen
+
+Norm = Literal["l2", "linf"]
+
+
+def threat_ball(norm: Norm, eps: float) -> Ball:
+    """The images that an attack may choose from.
+
+    >>> threat_ball("linf", 8 / 255)
+    Linf(eps=0.03137254901960784)
+    """
+    return {"l2": L2, "linf": Linf}[norm](eps)
+
+
+def check_radii(norm: Norm, radii: Iterable[float]) -> None:
+    """Raise `InputError` unless there are radii, each positive, finite and, of a cube, at most 1."""
+    radii = tuple(radii)
+    if not radii or not all(0 < eps < math.inf for eps in radii):
+        raise InputError(f"eps must be positive, not {', '.join(map(str, radii)) or 'nothing'}")
+    if norm == "linf" and max(radii) > 1:
+        eps = f"{max(radii):g}"
+        raise InputError(f"an linf eps of {eps} allows any image, values are in [0, 1]; did you mean {eps}/255?")
+
+
+def check_step_size(step_size: float | None) -> None:
+    """Raise `InputError` unless the step size is positive and finite, or not given."""
+    if step_size is not None and not 0 < step_size < math.inf:
+        raise InputError(f"step_size must be positive, not {step_size}")
+
+
+def check_split(classifier: Classifier, split: LabeledImages) -> None:
+    """Raise `InputError` unless the classifier can be measured on these images."""
+    if not len(split):
+        raise InputError("there are no images to evaluate on")
+    height, width = split.size
+    if classifier.size and (height, width) != (classifier.size, classifier.size):
+        raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
+    if int(split.labels.max()) >= classifier.classes:
+        raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
+
+
+def at_once(images: Tensor) -> int:
+    """How many of these images to take at once: the bound on pixel values that `descend` keeps too."""
+    values = SPLIT_VALUES_CPU if images.device.type == "cpu" else SPLIT_VALUES
+    return max(8, values // math.prod(images.shape[1:]))
+
+
+def predict(classifier: Classifier, images: Tensor) -> Tensor:
+    """The class that the classifier sees in each image, `(N,)`; float32 and eval mode."""
+    with torch.no_grad(), frozen(classifier):
+        return torch.cat([classifier.logits(chunk).argmax(1) for chunk in images.split(at_once(images))])
+
+
+def inside(ball: Ball, points: Tensor, center: Tensor) -> Tensor:
+    """Which points are images, finite and in [0, 1], of the ball around `center`, `(N,)`; float rounding is allowed."""
+    offset = points - center
+    distance = offset.abs().flatten(1).amax(1) if isinstance(ball, Linf) else norms(offset)
+    low, high = points.flatten(1).aminmax(dim=1)
+    return (distance <= ball.eps * (1 + 1e-4) + 1e-6) & (low >= 0) & (high <= 1)  # no comparison holds for NaN
+
+
+def fooled(classifier: Classifier, candidates: Tensor, images: Tensor, labels: Tensor, ball: Ball) -> Tensor:
+    """Which candidates of an attack are adversarial, `(N,)` bools: the verdict that every success must pass.
+
+    A candidate is projected onto the ball around its image. It counts if the result is indeed in the ball and in
+    [0, 1], and if a further float32 pass of the network, none of whose layers is fused, does not see `labels` in it.
+    """
+    points = ball.project(candidates, images)
+    return inside(ball, points, images) & (predict(classifier, points) != labels)

@@ -1,0 +1,179 @@
+"""Do the adversarial examples of one classifier fool another?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..ball import Ball
+from ..checks import positive_int
+from ..classifier import Classifier
+from ..data.dataset import LabeledImages
+from ..descend import descend
+from ..devices import Precision
+from ..errors import InputError
+from ..files import replacing
+from ..objective import CrossEntropy
+from .threat import Norm, check_radii, check_split, check_step_size, fooled, predict, threat_ball
+
+
+@dataclass(frozen=True)
+class TransferabilityRecipe:
+    """Settings of `transferability`."""
+
+    norm: Norm = "l2"
+    """Norm of the ball."""
+    eps: float = 0.5
+    """Its radius, in [0, 1] units: 0.5, 8/255."""
+    steps: int = 20
+    """Steps of PGD. All are taken: an example that barely fools its own source hardly transfers."""
+    step_size: float | None = None
+    """Length of a step; 2.5 eps / steps if not given."""
+    count: int | None = None
+    """Only the first so many images; all if not given."""
+    batch_size: int = 500
+    """Images at once."""
+
+    def __post_init__(self) -> None:
+        check_radii(self.norm, [self.eps])
+        check_step_size(self.step_size)
+        positive_int("steps", self.steps)
+        positive_int("batch_size", self.batch_size)
+        if self.count is not None:
+            positive_int("count", self.count)
+
+
+@dataclass
+class Transferability:
+    """How often the adversarial examples of each source fool each target.
+
+    Attributes:
+        names: of the M classifiers.
+        rates: `(M, M)`, source by target, shares; NaN where no image counts. The diagonal is the attack's own success.
+        counts: `(M, M)`, how many images each share is of.
+        settings: what was measured, and how.
+    """
+
+    names: list[str]
+    rates: Tensor
+    counts: Tensor
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON; shares rounded to 4 places, None where there are none."""
+        rates = [[round(rate, 4) if rate == rate else None for rate in row] for row in self.rates.tolist()]
+        return {"models": self.names, "rates": rates, "counts": self.counts.tolist(), **self.settings}
+
+    def save_figure(self, path: str | Path) -> None:
+        """Write the matrix as an image, a row for each source."""
+        from matplotlib.figure import Figure
+
+        side = 2.5 + 0.8 * len(self.names)
+        figure = Figure(figsize=(side + 1, side), layout="constrained")
+        axes = figure.subplots()
+        shown = axes.imshow(self.rates.numpy(), cmap="viridis", vmin=0, vmax=1)
+        axes.set_xticks(range(len(self.names)), self.names, rotation=45, ha="right")
+        axes.set_yticks(range(len(self.names)), self.names)
+        axes.set_xlabel("tried on")
+        axes.set_ylabel("made on")
+        for row, rates in enumerate(self.rates.tolist()):
+            for column, rate in enumerate(rates):
+                text = f"{100 * rate:.0f}" if rate == rate else "-"
+                axes.text(column, row, text, ha="center", va="center", color="black" if rate > 0.6 else "white")
+        figure.colorbar(shown, label="share that fools the target")
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=150)
+
+
+def transferability(
+    classifiers: Mapping[str, Classifier],
+    split: LabeledImages,
+    recipe: TransferabilityRecipe | None = None,
+    *,
+    precision: Precision = "float32",
+    callback: Callable[[float], None] | None = None,
+) -> Transferability:
+    """Make adversarial examples on each classifier and try them on every one.
+
+    The rate from source s to target t is the share of images, among those that both classify rightly, whose
+    adversarial example made on s is classified wrongly by t. Untargeted and at a fixed radius, as in the literature
+    (Papernot, McDaniel and Goodfellow 2016, arXiv 1605.07277; Liu et al. 2017, arXiv 1611.02770, who also leave out
+    images that a model has wrong anyway). Whether the example fools its source does not matter; PGD takes all its
+    steps from the image itself and the last point counts, verified in float32.
+
+    Args:
+        classifiers: by name, at least two, of one input size and of the same classes.
+        split: labeled images.
+        recipe: ball, steps, how many images.
+        precision: of the attack; the verdict is always float32.
+        callback: called with the share of the work that is done.
+
+    Raises:
+        InputError: fewer than two classifiers, or classifiers of other sizes or classes than each other or the images.
+
+    >>> import pellucid as pl
+    >>> pair = {name: pl.load(name, "cpu") for name in ("cifar10-l2-0.5", "cifar10-standard")}
+    >>> split = pl.Split(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 2, 2, 6]))
+    >>> transferability(pair, split, TransferabilityRecipe(steps=1)).rates.shape
+    torch.Size([2, 2])
+    """
+    recipe = recipe or TransferabilityRecipe()
+    check_alike(classifiers)
+    for classifier in classifiers.values():
+        check_split(classifier, split)
+    models, ball = list(classifiers.values()), threat_ball(recipe.norm, recipe.eps)
+    count = min(recipe.count or len(split), len(split))
+    wins, counts = torch.zeros(2, len(models), len(models), dtype=torch.int64)
+    for first in range(0, count, recipe.batch_size):
+        images, labels = split.batch(slice(first, min(first + recipe.batch_size, count)))
+        images, labels = images.to(models[0].device), labels.to(models[0].device)
+        right = [predict(model, images) == labels for model in models]
+        for row, source in enumerate(models):
+            made = _examples(source, images, labels, right[row], ball, recipe, precision)
+            for column, target in enumerate(models):
+                both = right[row] & right[column]
+                counts[row, column] += int(both.sum())
+                if bool(both.any()):
+                    wins[row, column] += int(fooled(target, made[both], images[both], labels[both], ball).sum())
+            if callback is not None:
+                done = first + (row + 1) / len(models) * min(recipe.batch_size, count - first)
+                callback(done / count)
+    settings = {**asdict(recipe), "count": count, "step_size": recipe.step_size or "2.5 eps / steps"}
+    return Transferability(list(classifiers), wins / counts, counts, {**settings, "attack_precision": precision})
+
+
+def _examples(source, images: Tensor, labels: Tensor, rows: Tensor, ball: Ball, recipe, precision) -> Tensor:
+    """The images with those of `rows` replaced by what PGD makes of them."""
+    made = images.clone()
+    if bool(rows.any()):
+        descent = descend(
+            source, -CrossEntropy(labels[rows]), images[rows], ball=ball, steps=recipe.steps,
+            step_size=recipe.step_size, precision=precision,
+        )  # fmt: skip
+        made[rows] = descent.images
+    return made
+
+
+def check_alike(classifiers: Mapping[str, Classifier]) -> None:
+    """Raise `InputError` unless these are several classifiers of images of one size into the same classes."""
+    if len(classifiers) < 2:
+        raise InputError("transferability is between models; name two or more")
+    (first, one), *others = classifiers.items()
+    for name, other in others:
+        if one.classes != other.classes:
+            raise InputError(
+                f"{first} has {one.classes} classes and {name} has {other.classes}; take models of the same"
+            )
+        a, b = one.class_names, other.class_names
+        if a and b and a != b and sorted(a) == sorted(b):
+            raise InputError(f"{first} and {name} have the same classes in another order; their labels do not agree")
+        if one.size and other.size and one.size != other.size:
+            raise InputError(
+                f"{first} takes {one.size} px and {name} takes {other.size} px; "
+                "an example cannot be tried at another size than its own: take models of one size"
+            )
