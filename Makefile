@@ -17,6 +17,7 @@ lint: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/descend.py
 	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/train.py
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'pellucid needs Python 3.10 or newer: make PYTHON=python3.11'"

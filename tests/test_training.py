@@ -146,23 +146,6 @@ def test_the_callback_counts_all_steps(data, tmp_path):
     assert seen[-1].metrics["epoch"] == 1
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"epochs": 0},
-        {"batch_size": 0},
-        {"lr": -1.0},
-        {"lr": math.nan},
-        {"weight_decay": math.inf},
-        {"average": 1.0},
-    ],
-    ids=str,
-)
-def test_a_recipe_that_cannot_be_is_refused(options):
-    with pytest.raises(InputError, match=next(iter(options))):
-        TrainRecipe(**options)
-
-
 def test_other_data_and_another_precision_are_refused_by_name(data, tmp_path):
     run(data, replace(RECIPE, epochs=1), tmp_path)
     other = replace(data, name="others", train=split(32, 0))

@@ -28,6 +28,9 @@ class Ref:
     def __init__(self, key="0", count=4, kind=torch.FloatStorage, tag="storage"):
         self.description = (tag, kind, key, "cpu", count)
 
+    def __repr__(self):  # names of tests are made of it, and must be the same in every worker
+        return f"Ref{self.description[2:]}"
+
 
 class Call:
     """What a pickle asks for: `function(*arguments)`, then `state`."""

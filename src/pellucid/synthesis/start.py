@@ -58,7 +58,7 @@ def proportionate(recipe: Recipe, side: int | None) -> Recipe:
 
     >>> from pellucid import GenerateRecipe
     >>> proportionate(GenerateRecipe(eps=8.0, step_size=0.5), 64)
-    GenerateRecipe(eps=16.0, steps=40, step_size=1.0, start='gaussian')
+    GenerateRecipe(eps=16.0, steps=40, step_size=1.0, start='gaussian', enlargement='bicubic')
     """
     settings: Any = recipe
     factor = (side or DEFAULT_SIDE) / DEFAULT_SIDE
