@@ -34,5 +34,8 @@ def test_the_page_shows_every_task_and_every_picture_it_made(tiny_bundle, tmp_pa
     made_by = {name.split("-")[0] for name in shown}
     assert made_by == ({"small", "large"} if larger else {"small"})
     assert any(name.startswith("small-robust-sketch") for name in shown)
+    commands = re.findall(r"pellucid [a-z]+ --model (\S+)", text)
+    assert len(commands) == len(headings)
+    assert set(commands) == ({"small-robust", "large-robust"} if larger else {"small-robust"})
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0)

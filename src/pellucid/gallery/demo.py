@@ -160,6 +160,10 @@ class _Gallery:
 
         return {"precision": self.precision, "callback": callback}
 
+    def command(self, task: str, *words: object) -> str:
+        """A command line that does the like."""
+        return shlex.join(["pellucid", task, "--model", self.names[0], *map(str, words)])
+
     def row(self, caption: str, images: Tensor, file: str, names: Sequence[str] = ()) -> Row:
         file = f"{self.names[0]}-{file}"
         sheet = grid(magnified(images.cpu(), CELL), columns=len(images))
@@ -180,8 +184,9 @@ class _Gallery:
             "Draw a blurry seed from a Gaussian fitted to the images of a class, then descend on the cross-entropy to "
             "that class. The robust classifier's gradient draws the object; the standard one's only adds noise that "
             "means the same to it.",
-            shlex.join(["pellucid", "generate", "--model", self.names[0], "--classes", *self.classes[:3]])
-            + f" --count 4 --seed {self.seed} --out made.png",
+            self.command(
+                "generate", "--classes", *self.classes[:3], "--count", 4, "--seed", self.seed, "--out", "made.png"
+            ),
             (
                 self.row("seed", robust.start[::4], "generate-seeds.png", self.classes),
                 self.row("robust", self.made, "generate-0.png"),
@@ -200,7 +205,7 @@ class _Gallery:
             "Manipulate",
             "One photo of a flower, moved towards each class in turn inside the same small ball. Both networks are "
             "sure of the new class in the end, but only the robust one had to change what we see.",
-            "pellucid translate --images flower.jpg --classes frog --out frog.png",
+            self.command("translate", "--images", "flower.jpg", "--classes", self.classes[0], "--out", "changed.png"),
             tuple(rows),
         )
 
@@ -217,7 +222,7 @@ class _Gallery:
             "Inpaint",
             "A patch at a random place is replaced by the mean color, and the classifier fills it with what belongs to "
             "the class that it sees in the rest. Pixels outside the patch are kept as they were.",
-            f"pellucid inpaint --images generated/ --patch {side * 3 // 8} --out inpainted.png",
+            self.command("inpaint", "--images", "generated/", "--patch", side * 3 // 8, "--out", "inpainted.png"),
             tuple(rows),
         )
 
@@ -236,7 +241,9 @@ class _Gallery:
             "Translate",
             "Descend on the cross-entropy to another class and the image turns into it, keeping pose and colors where "
             "it can. No pairs of images and no network of its own are needed for a translation.",
-            "pellucid translate --images generated/0001.png --classes truck --out truck.png",
+            self.command(
+                "translate", "--images", "generated/0000.png", "--classes", targets[0], "--out", "translated.png"
+            ),
             tuple(rows),
         )
 
@@ -250,7 +257,7 @@ class _Gallery:
             "Super-resolve",
             f"Images of {size // factor} pixels are enlarged to {size}, and the classifier adds what a member of the "
             "class that it sees would have there. The ball around the enlarged image keeps the result true to it.",
-            f"pellucid superres --images generated/ --factor {factor} --out large.png",
+            self.command("superres", "--images", "generated/", "--factor", factor, "--out", "large.png"),
             (
                 self.row(f"{size // factor} px", enlarge(small, size, "nearest"), "superres-small.png", self.classes),
                 self.row("bicubic", enlarge(small, size, "bicubic"), "superres-bicubic.png"),
@@ -270,7 +277,7 @@ class _Gallery:
             "Sketch to image",
             "A flat drawing is a start like any other: the descent adds the texture, light and detail that the class "
             "has and the drawing lacks. The drawings are the project's own, made of a few polygons each.",
-            "pellucid sketch --images drawing.png --classes ship --out ship.png",
+            self.command("sketch", "--images", "drawing.png", "--classes", "ship", "--out", "ship.png"),
             (
                 self.row("drawing", pictures, "sketch-start.png", names),
                 self.row("robust", robust.images, "sketch-robust.png"),
@@ -292,13 +299,14 @@ class _Gallery:
             paint(self.robust, photo, [Stroke(where, unit)], **self.options(part, len(units)))[-1].images
             for part, unit in enumerate(units)
         ]
+        stroke = f"0,{size // 2},{size},{size // 2}:{units[0]}"
         names = ["photo", *(f"unit {unit} ({name})" for unit, name in zip(units, brushes, strict=True))]
         return Section(
             "Paint with features",
             "Single units of the representation serve as brushes: the lower half of a photo is changed so that one "
             "unit rises, while changes elsewhere are penalized. Each unit is the one that speaks most for the class in "
             "brackets.",
-            f"pellucid paint --images china.jpg --strokes 0,{size // 2},{size},{size // 2}:{units[0]} --out paint.png",
+            self.command("paint", "--images", "china.jpg", "--strokes", stroke, "--out", "painted.png"),
             (self.row("painted", torch.cat([photo.cpu(), *(r.cpu() for r in results)]), "paint.png", names),),
         )
 
