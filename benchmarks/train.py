@@ -92,7 +92,7 @@ def reference_train(data: pl.Dataset, recipe: TrainRecipe, seed: int) -> pl.Clas
             images = crop_flip(batch.images, Draws(generator, len(batch.labels))).contiguous()
             reference_step(model, optimizer, images, batch.labels, recipe.attack)
             step += 1
-    return pl.Classifier(network, classifier.mean.flatten(), classifier.std.flatten(), data.class_names).eval()
+    return pl.Classifier(network, model.mean.flatten().tolist(), model.std.flatten().tolist(), data.class_names).eval()
 
 
 def time_a_step(device: str, rounds: int) -> None:
