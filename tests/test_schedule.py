@@ -2,8 +2,9 @@ import math
 
 import pytest
 
+from pellucid.schedule import constant, cosine
 from pellucid.training.recipe import TrainRecipe
-from pellucid.training.schedule import constant, cosine, one_cycle, schedule, steps
+from pellucid.training.schedule import one_cycle, schedule, steps
 
 
 def test_one_cycle_rises_linearly_and_falls_as_a_half_cosine():
@@ -19,8 +20,8 @@ def test_steps_drop_tenfold():
 
 
 def test_cosine_and_constant():
-    assert [cosine()(p) for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, 0])
-    assert {constant()(p) for p in (0.0, 0.3, 1.0)} == {1.0}
+    assert [cosine(p) for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, 0])
+    assert {constant(p) for p in (0.0, 0.3, 1.0)} == {1.0}
 
 
 def by_epoch(**settings):
@@ -38,6 +39,6 @@ def test_the_multi_step_schedule_drops_after_the_epochs_it_is_given():
     assert by_epoch(schedule="multi-step", epochs=5, drops=(1, 4)) == pytest.approx([1, 0.1, 0.1, 0.1, 0.01])
 
 
-@pytest.mark.parametrize(("name", "same"), [("one-cycle", one_cycle()), ("cosine", cosine()), ("constant", constant())])
+@pytest.mark.parametrize(("name", "same"), [("one-cycle", one_cycle()), ("cosine", cosine), ("constant", constant)])
 def test_the_other_schedules_go_by_their_names(name, same):
     assert by_epoch(schedule=name, epochs=10) == pytest.approx([same((e + 0.5) / 10) for e in range(10)])

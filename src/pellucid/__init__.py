@@ -29,8 +29,10 @@ _HOMES = {
     "evaluation.outcomes": ["Accuracies", "Outcomes"],
     "evaluation.sanity": ["sanity"],
     "evaluation.transferability": ["Transferability", "TransferabilityRecipe", "transferability"],
-    "objective": ["Activation", "CrossEntropy", "Distance", "Misclassified", "Objective", "Outside", "StopRule"],
+    "objective": ["Activation", "CrossEntropy", "Distance", "Objective", "Outside"],
+    "optimizer": ["Adam", "Momentum", "Steepest"],
     "parametrize": ["Fourier", "Pixels"],
+    "stop": ["Exceeds", "Misclassified", "Near", "Reaches", "StopRule"],
     "synthesis.generate": ["GenerateRecipe", "generate"],
     "synthesis.inpaint": ["InpaintRecipe", "box_mask", "inpaint", "patch_mask"],
     "synthesis.paint": ["PaintRecipe", "Stroke", "paint"],
@@ -85,8 +87,10 @@ if TYPE_CHECKING:
     from .evaluation.outcomes import Accuracies, Outcomes
     from .evaluation.sanity import sanity
     from .evaluation.transferability import Transferability, TransferabilityRecipe, transferability
-    from .objective import Activation, CrossEntropy, Distance, Misclassified, Objective, Outside, StopRule
+    from .objective import Activation, CrossEntropy, Distance, Objective, Outside
+    from .optimizer import Adam, Momentum, Steepest
     from .parametrize import Fourier, Pixels
+    from .stop import Exceeds, Misclassified, Near, Reaches, StopRule
     from .synthesis.generate import GenerateRecipe, generate
     from .synthesis.inpaint import InpaintRecipe, box_mask, inpaint, patch_mask
     from .synthesis.paint import PaintRecipe, Stroke, paint

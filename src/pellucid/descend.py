@@ -19,9 +19,12 @@ from .descent import Descent, Progress
 from .devices import Precision
 from .errors import InputError, unknown
 from .frozen import fast, frozen
-from .objective import Objective, StopRule
-from .parametrize import Adam, Fourier, Pixels
+from .objective import Objective
+from .optimizer import Adam, Optimizer, State, Steepest
+from .parametrize import Parametrization, Pixels
 from .processes import team
+from .schedule import Schedule, constant
+from .stop import StopRule
 
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
 Stop = Callable[[Tensor, Activations], Tensor]
@@ -45,7 +48,9 @@ def descend(
     restarts: int = 1,
     keep_best: bool = False,
     stop: Stop | None = None,
-    parametrization: Pixels | Fourier | None = None,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule = constant,
+    parametrization: Parametrization | None = None,
     transforms: Sequence[Transform] = (),
     seed: int = 0,
     precision: Precision = "float32",
@@ -64,8 +69,8 @@ def descend(
         start: `(N, C, H, W)` in [0, 1]; moved to the classifier's device.
         ball: where the images may go.
         steps: how many steps.
-        step_size: the length of a step in the ball's norm; `2.5 * eps / steps` if not given. For a parametrization
-            other than pixels, Adam's learning rate (0.05 if not given).
+        step_size: the length of a step in the ball's norm; `2.5 * eps / steps` if not given. With `Adam` its learning
+            rate (0.05 if not given).
         center: the ball's center, `start` if not given.
         random_start: begin at a random point of the ball.
         restarts: how often to begin anew (from random points); the best per image by loss is returned.
@@ -73,7 +78,10 @@ def descend(
             before each step, so the last point is then not among them.
         stop: maps (images, activations) to `(N,)` bools; an image for which it holds is finished as it is, and leaves
             the batch. A rule with data of its own for each image is a `StopRule`, such as `Misclassified(label)`.
-        parametrization: `Pixels()` (default) or `Fourier()`.
+        optimizer: `Steepest()` (the default on pixels), `Momentum()`, or `Adam()` (the only one on anything else).
+        schedule: what `step_size` is multiplied by, from the share of the steps that are done; see
+            `pellucid.schedule`.
+        parametrization: `Pixels()` (default), `Fourier()` or `Maco(...)`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
         seed: of random starts and transforms; each image of the batch has its own stream of it.
         precision: "bfloat16" runs the network in autocast; the ball's arithmetic stays in float32.
@@ -83,7 +91,8 @@ def descend(
         callback: called after every step with a `Progress`.
 
     Raises:
-        InputError: steps below 1, a step size that is not positive, images outside [0, 1] or not finite.
+        InputError: steps below 1, a step size that is not positive, images outside [0, 1] or not finite, another
+            optimizer than Adam on a parametrization other than pixels.
 
     >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2))
     >>> from pellucid import Classifier, CrossEntropy, L2
@@ -104,16 +113,22 @@ def descend(
         raise InputError("straight_through does not go with compiled: its backward is known only after the forward")
     if precision not in get_args(Precision):
         raise unknown("precision", precision, get_args(Precision))
+    parametrization = parametrization or Pixels()
+    optimizer = optimizer or (Steepest() if isinstance(parametrization, Pixels) else Adam())
+    if not isinstance(parametrization, Pixels) and not isinstance(optimizer, Adam):
+        raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(parametrization).__name__} takes Adam")
     loop = _Loop(
         classifier=classifier,
         objective=objective.to(classifier.device),
         ball=ball,
         steps=steps,
-        step_size=_step_size(step_size, ball, steps, parametrization),
+        step_size=_step_size(step_size, ball, steps, optimizer, schedule),
         random_start=random_start or restarts > 1,
         keep_best=keep_best,
         stop=stop.to(classifier.device) if isinstance(stop, StopRule) else stop,
-        parametrization=parametrization or Pixels(),
+        optimizer=optimizer,
+        schedule=schedule,
+        parametrization=parametrization,
         transforms=tuple(transforms),
         seed=seed,
         precision=precision,
@@ -151,7 +166,9 @@ class _Loop:
     random_start: bool
     keep_best: bool
     stop: Stop | None
-    parametrization: Pixels | Fourier
+    optimizer: Optimizer
+    schedule: Schedule
+    parametrization: Parametrization
     transforms: tuple[Transform, ...]
     seed: int
     precision: Precision
@@ -192,7 +209,6 @@ class _Loop:
             finished=torch.zeros(len(start), dtype=torch.bool, device=start.device),
             center=center,
             parameter=self.parametrization.encode(images.contiguous(memory_format=torch.channels_last)),
-            adam=None if isinstance(self.parametrization, Pixels) else Adam(),
             ball=self.ball.select(index),
             step_size=_rows(self.step_size, index),
             objective=self.objective.select(index),
@@ -219,7 +235,7 @@ class _Loop:
                 loss[alive] = torch.where(chosen, losses, loss[alive])
                 if self.keep_best or stopping is not None:
                     final[alive] = torch.where(per_image(chosen, images), images, final[alive])
-                images = self._step(moving, gradient, start.shape)
+                images = self._step(moving, gradient, number, start.shape)
                 self.done += 1
                 if self.callback is not None:
                     self.callback(Progress(self.done, self.total, index[alive], images, losses))
@@ -230,7 +246,7 @@ class _Loop:
         if not self.keep_best and len(moving.alive):
             last = self.parametrization.decode(moving.parameter, _sized(start.shape, moving.alive))
             final[moving.alive] = torch.where(per_image(moving.finished, last), final[moving.alive], last)
-        if moving.adam is not None:  # what decodes to exactly 0 or 1 cannot be encoded
+        if not isinstance(self.parametrization, Pixels):  # what decodes to exactly 0 or 1 cannot be encoded
             final = self.ball.select(index).project(final, center)
         return Descent(final, loss, history, start, forwards, forwards, stopped_at)
 
@@ -254,13 +270,14 @@ class _Loop:
         stopping = None if moving.stop is None else moving.stop(images.detach(), _detached(activations))
         return images.detach(), losses.detach(), gradient, stopping
 
-    def _step(self, moving: _Moving, gradient: Tensor, shape: torch.Size) -> Tensor:
+    def _step(self, moving: _Moving, gradient: Tensor, number: int, shape: torch.Size) -> Tensor:
         """Move the parameter, and return the images that it now stands for."""
-        if moving.adam is None:
-            change = moving.ball.step(gradient, moving.step_size)
-            moving.parameter = moving.ball.project(moving.parameter + change, moving.center)
+        step_size = moving.step_size * self.schedule(number / self.steps)
+        change, moving.state = self.optimizer.step(gradient, step_size, moving.ball, moving.state)
+        parameter = moving.parameter + change
+        if isinstance(self.parametrization, Pixels):
+            moving.parameter = moving.ball.project(parameter, moving.center)
             return moving.parameter
-        parameter = moving.parameter + moving.adam.step(gradient, float(self.step_size))
         images = self.parametrization.decode(parameter, _sized(shape, moving.alive))
         if not isinstance(moving.ball, Unbounded):
             images = moving.ball.project(images, moving.center)
@@ -277,12 +294,12 @@ class _Moving:
     finished: Tensor
     center: Tensor
     parameter: Tensor
-    adam: Adam | None
     ball: Ball
     step_size: float | Tensor
     objective: Objective
     stop: Stop | None
     rng: list[torch.Generator]
+    state: State = ()
 
     def leave(self) -> None:
         """The finished images leave the batch."""
@@ -295,23 +312,23 @@ class _Moving:
         if isinstance(self.stop, StopRule):
             self.stop = self.stop.select(keep)
         self.rng = [self.rng[i] for i in keep.tolist()]
-        if self.adam is not None:
-            self.adam.select(keep)
+        self.state = tuple(rows[keep] for rows in self.state)
 
 
-def _step_size(given: float | None, ball: Ball, steps: int, parametrization) -> float | Tensor:
+def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule) -> float | Tensor:
     if isinstance(ball, Linf) and bool((torch.as_tensor(ball.eps) > 1).any()):
         warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=3)
     if given is not None and not (0 < given < math.inf):
         raise InputError(f"step_size must be positive, not {given}")
-    if parametrization is not None and not isinstance(parametrization, Pixels):
+    if isinstance(optimizer, Adam):
         return 0.05 if given is None else given
     if given is None:
         if not bool(torch.as_tensor(ball.eps).isfinite().all()):
             raise InputError("a descent in an unbounded ball needs a step_size")
         return 2.5 * ball.eps / steps
     eps = torch.as_tensor(ball.eps)
-    if bool((eps.isfinite() & (eps > steps * given * (1 + 1e-6))).any()):
+    way = given * sum(schedule(number / steps) for number in range(steps))
+    if bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
         warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=3)
     return given
 

@@ -206,22 +206,3 @@ class Outside(Objective):
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         return ((images - self.original).square() * (1 - self.mask)).flatten(1).mean(1)
-
-
-@dataclass(frozen=True)
-class StopRule(PerImage):
-    """When an image is finished. A subclass is a frozen dataclass with `__call__`."""
-
-    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        """Which images are finished: `(N, C, H, W)` images in [0, 1] to `(N,)` bools."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Misclassified(StopRule):
-    """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
-
-    label: Tensor
-
-    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        return activations.logits.argmax(1) != self.label

@@ -1,12 +1,13 @@
 """Parametrizations: what a descent moves when it does not move the pixels themselves.
 
 `decode` turns a parameter `(N, ...)` into images in [0, 1], `encode` finds a parameter for given images. A descent on
-pixels steps along the ball's steepest direction; other parameters take Adam's steps.
+pixels steps along the ball's steepest direction unless told otherwise; other parameters take Adam's steps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +15,18 @@ from torch import Tensor
 # The square root of the covariance of colors of natural images (ImageNet), as lucid publishes it: the columns turn
 # three uncorrelated channels into RGB. Scaled so that its largest column has norm 1.
 COLORS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+
+
+class Parametrization(Protocol):
+    """What moves, and the images that it stands for."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """`(N, C, H, W)` images to the parameter `(N, ...)` that decodes to them, as nearly as there is one."""
+        ...
+
+    def decode(self, parameter: Tensor, size: torch.Size) -> Tensor:
+        """The parameter to images `(N, C, H, W)` of the given size."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,29 +81,3 @@ class Fourier:
         spectrum = torch.view_as_complex((parameter * self._scale(size, parameter.device)).contiguous())
         mixed = torch.fft.irfft2(spectrum, s=size[-2:], norm="ortho")
         return torch.einsum("dc,nchw->ndhw", self._colors(mixed), mixed).sigmoid()
-
-
-@dataclass
-class Adam:
-    """Adam's steps (Kingma and Ba 2015), per element and so per image; its moments leave the batch with the images."""
-
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-    moments: tuple[Tensor, Tensor] | None = field(default=None, init=False)
-    count: int = field(default=0, init=False)
-
-    def step(self, gradient: Tensor, step_size: float) -> Tensor:
-        """The change of the parameter for this gradient."""
-        first, second = self.moments or (torch.zeros_like(gradient), torch.zeros_like(gradient))
-        b1, b2 = self.betas
-        self.count += 1
-        first = b1 * first + (1 - b1) * gradient
-        second = b2 * second + (1 - b2) * gradient.square()
-        self.moments = (first, second)
-        mean, power = first / (1 - b1**self.count), second / (1 - b2**self.count)
-        return -step_size * mean / (power.sqrt() + self.epsilon)
-
-    def select(self, index: Tensor) -> None:
-        """Keep only the images at `index`."""
-        if self.moments is not None:
-            self.moments = (self.moments[0][index], self.moments[1][index])

@@ -11,7 +11,8 @@ from ..ball import Ball, generators
 from ..classifier import Classifier
 from ..descend import Stop, descend
 from ..devices import Precision
-from ..objective import CrossEntropy, Misclassified
+from ..objective import CrossEntropy
+from ..stop import Misclassified
 from .threat import fooled
 
 

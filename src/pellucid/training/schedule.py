@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from ..schedule import Schedule, constant, cosine
 from .recipe import TrainRecipe
-
-Schedule = Callable[[float], float]
 
 
 def one_cycle(warmup: float = 0.25) -> Schedule:
@@ -16,7 +14,7 @@ def one_cycle(warmup: float = 0.25) -> Schedule:
     def at(progress: float) -> float:
         if progress < warmup:
             return max(progress / warmup, 1e-3)
-        return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+        return cosine((progress - warmup) / (1 - warmup))
 
     return at
 
@@ -26,16 +24,6 @@ def steps(drops: Sequence[float], factor: float = 0.1) -> Schedule:
     return lambda progress: factor ** sum(progress >= drop for drop in drops)
 
 
-def constant() -> Schedule:
-    """The peak throughout."""
-    return lambda progress: 1.0
-
-
-def cosine() -> Schedule:
-    """A half cosine from the peak to zero."""
-    return lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def schedule(recipe: TrainRecipe) -> Schedule:
     """The schedule that a recipe names; its epochs become shares of the whole training."""
     every = range(recipe.step_epochs, recipe.epochs, recipe.step_epochs)
@@ -43,6 +31,6 @@ def schedule(recipe: TrainRecipe) -> Schedule:
         "one-cycle": one_cycle(),
         "step": steps([epoch / recipe.epochs for epoch in every]),
         "multi-step": steps([epoch / recipe.epochs for epoch in recipe.drops]),
-        "cosine": cosine(),
-        "constant": constant(),
+        "cosine": cosine,
+        "constant": constant,
     }[recipe.schedule]
