@@ -1,0 +1,83 @@
+"""A figure of images: labeled rows, with a caption above each image where there is something to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..errors import InputError
+from .grid import LEGIBLE, magnified
+
+GAP, LINE = 4, 16  # pixels between images; height of a line of text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a sheet.
+
+    Attributes:
+        label: stands at the left.
+        images: `(N, 3, H, W)` in [0, 1].
+        captions: one for each image, or none.
+    """
+
+    label: str
+    images: Tensor
+    captions: Sequence[str] = ()
+
+
+def sheet(rows: Sequence[Row], side: int = LEGIBLE) -> Tensor:
+    """Rows of images as one image `(3, ...)` on white, for looking at.
+
+    Small images are enlarged by a whole factor to about `side` pixels. A label or caption that does not fit is cut.
+
+    >>> sheet([Row("start", torch.zeros(2, 3, 64, 64)), Row("result", torch.ones(2, 3, 64, 64), ["cat", "dog"])]).ndim
+    3
+    """
+    if not rows:
+        raise InputError("a sheet needs at least one row")
+    for row in rows:
+        if row.captions and len(row.captions) != len(row.images):
+            raise InputError(f"{len(row.captions)} captions for {len(row.images)} images in row {row.label!r}")
+    cells = [magnified(row.images.detach().cpu(), side) for row in rows]
+    margin = max((round(_font().getlength(row.label)) + 2 * GAP for row in rows if row.label), default=0)
+    width = margin + max(sum(image.shape[2] + GAP for image in images) for images in cells) - GAP
+    height = (
+        sum(images.shape[2] + GAP + LINE * bool(row.captions) for row, images in zip(rows, cells, strict=True)) - GAP
+    )
+    page = Image.new("RGB", (width, height), "white")
+    pen, top = ImageDraw.Draw(page), 0
+    for row, images in zip(rows, cells, strict=True):
+        if row.captions:
+            for column, caption in enumerate(row.captions):
+                left = margin + column * (images.shape[3] + GAP)
+                pen.text((left, top), _cut(caption, images.shape[3]), fill="black", font=_font())
+            top += LINE
+        pen.text((0, top + images.shape[2] // 2 - LINE // 2), row.label, fill="black", font=_font())
+        for column, image in enumerate(images):
+            page.paste(_picture(image), (margin + column * (images.shape[3] + GAP), top))
+        top += images.shape[2] + GAP
+    return torch.from_numpy(np.array(page)).permute(2, 0, 1).float() / 255
+
+
+def _picture(image: Tensor) -> Image.Image:
+    pixels = (image.clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(12)
+
+
+def _cut(text: str, width: int) -> str:
+    """As much of a text as fits."""
+    while text and _font().getlength(text) > width:
+        text = text[:-1]
+    return text
