@@ -38,14 +38,24 @@ def classifier():
     return classifier
 
 
-@pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory):
-    """The path, without suffix, of a bundle of 16 px with class Gaussians."""
+def bundle(path, seed):
+    """Save a bundle of 16 px with class Gaussians; its path, without suffix."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         network = build("preact-8-16", len(PETS))
     card = {"arch": "preact-8-16", "size": 16, "data": "colors", "threat": "none"}
     classifier = Classifier(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), PETS, card=card)
-    path = tmp_path_factory.mktemp("bundles") / "tiny-0.5"
     save_bundle(classifier, path, gaussians=fit_gaussians(pictures(16), len(PETS), grain=2))
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    """The path, without suffix, of a bundle of 16 px with class Gaussians."""
+    return bundle(tmp_path_factory.mktemp("bundles") / "tiny-0.5", seed=0)
+
+
+@pytest.fixture(scope="session")
+def other_bundle(tmp_path_factory):
+    """The path of another one, to be shown beside the first."""
+    return bundle(tmp_path_factory.mktemp("bundles") / "tiny-standard", seed=1)

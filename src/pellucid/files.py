@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError
 
@@ -39,3 +42,14 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in one piece."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def plain(recipe: Any) -> dict[str, Any]:
+    """A recipe's fields as JSON can hold them: no limit, which is infinity, becomes the word.
+
+    >>> from pellucid import ManipulateRecipe
+    >>> plain(ManipulateRecipe())["eps"]
+    'inf'
+    """
+    infinite = (float, math.inf)
+    return {name: "inf" if (type(value), value) == infinite else value for name, value in asdict(recipe).items()}

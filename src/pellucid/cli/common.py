@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,15 +17,17 @@ import tyro
 from torch import Tensor
 
 from ..classifier import Classifier
-from ..data.image import SUFFIXES, image_files, read_image
+from ..data.image import SUFFIXES, image_files, read_image, write_image
 from ..descent import Descent, Progress
 from ..devices import pick_device, pick_precision
 from ..errors import InputError, unknown
-from ..gallery.grid import grid, magnified, write_gif
-from ..gallery.save import check_free, save
-from ..processes import processes, sharing
+from ..files import plain
+from ..gallery.save import check_free, save, sidecar
+from ..gallery.sheet import Row, sheet
+from ..processes import Processes, processes, sharing
 from ..synthesis.start import label_each, proportionate
 from ..zoo.models import card, fingerprint, load
+from .frames import Frames, check_frames
 
 Flags = TypeVar("Flags")
 # A recipe's fields are flags of the command itself: --eps, not --recipe.eps.
@@ -53,6 +54,14 @@ class RunFlags:
     """Replace results that exist."""
     quiet: bool = False
     """No progress bar."""
+
+
+@dataclass(frozen=True)
+class BesideFlags(RunFlags):
+    """Flags of the commands that can show two classifiers side by side."""
+
+    beside: str | None = None
+    """A second classifier, to which the same is done: cifar10-standard, ..."""
 
 
 def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[str, Any] | None = None) -> Flags:
@@ -116,14 +125,18 @@ def _decimals(words: Sequence[str]) -> list[str]:
     return plain
 
 
+Task = Callable[..., "Descent | list[Descent]"]
+Rows = Callable[[dict[str, Descent]], list[Row]]
+
+
 def carry_out(
-    flags: Any,
-    command: str,
-    argv: Sequence[str],
-    inputs: Sequence[Path],
-    task: Callable[..., Descent | list[Descent]],
+    flags: Any, command: str, argv: Sequence[str], inputs: Sequence[Path], task: Task, rows: Rows | None = None
 ) -> int:
-    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, save what it returns."""
+    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, save what it returns.
+
+    With `flags.beside` the task runs with that classifier too. Where `rows` is given and the output is one image, it
+    shows the rows that it makes of the descents by their classifiers' names.
+    """
     check_free(flags.out, flags.overwrite)
     together = processes()
     if flags.save_frames is not None:
@@ -131,37 +144,74 @@ def carry_out(
             raise InputError("--save-frames needs one process: each of several sees its own images only")
         check_frames(flags.save_frames, flags.overwrite)
     together.wait()  # until everybody has seen that the place is free
-    classifier = load(flags.model, flags.device)
+    names = models(flags)
     frames = Frames() if flags.save_frames else None
-    with sharing(together), progress_bar(command, flags.quiet or not together.main) as advance:
-
-        def callback(progress: Progress) -> None:
-            advance(progress.step / progress.steps)
-            if frames is not None:
-                frames.add(progress)
-
-        result = task(classifier, callback=callback, precision=pick_precision(flags.precision, classifier.device))
+    made = [
+        _run(flags, name, number / len(names), 1 / len(names), command, task, together, frames if number == 0 else None)
+        for number, name in enumerate(names)
+    ]
     if not together.main:
         return 0
-    descents = result if isinstance(result, list) else [result]
+    (classifier, descents), *others = made
+    final = descents[-1]
     info = {
         "task": command,
         "command": [command, *argv],
-        "recipe": asdict(flags.recipe) if is_dataclass(flags.recipe) and not isinstance(flags.recipe, type) else {},
+        "recipe": plain(flags.recipe) if is_dataclass(flags.recipe) and not isinstance(flags.recipe, type) else {},
         "seed": flags.seed,
         "model": flags.model,
         "model_sha256": fingerprint(classifier),
         "classes": classifier.class_names,
         "inputs": [{"path": str(path), "sha256": file_sha256(path)} for path in inputs],
     }
-    final = descents[-1]
+    for other, (*_, beside_final) in others:
+        facts = {"model": names[1], "model_sha256": fingerprint(other), **beside_final.info}
+        info["beside"] = {**facts, "images": sidecar(beside_final)["images"]}
     final.info = {**info, **final.info}
-    sidecar = save(final, flags.out, overwrite=flags.overwrite)
+    page = None
+    if rows is not None and flags.out.suffix:
+        page = sheet(rows({name: last for name, (_, (*_, last)) in zip(short(names), made, strict=True)}))
+    path = save(final, flags.out, sheet=page, overwrite=flags.overwrite)
+    if not flags.out.suffix:
+        for _, (*_, beside_final) in others:
+            for number, image in enumerate(beside_final.images):
+                write_image(flags.out / "beside" / f"{number:04d}.png", image)
     if frames is not None and flags.save_frames is not None:
         frames.write(flags.save_frames, descents[0].start, final.images)
     if not flags.quiet:
-        print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar})")
+        print(f"{flags.out}  ({len(final.images)} images; how they were made: {path})")
     return 0
+
+
+def models(flags: Any) -> list[str]:
+    """The classifiers that the flags name: one, or two side by side."""
+    beside = getattr(flags, "beside", None)
+    if beside == flags.model:
+        raise InputError(f"{beside} cannot stand beside itself; name another classifier")
+    return [flags.model, beside] if beside else [flags.model]
+
+
+def short(names: Sequence[str]) -> list[str]:
+    """Models' names without their folders, unless that makes two alike."""
+    last = [Path(name).name for name in names]
+    return last if len(set(last)) == len(last) else list(names)
+
+
+def _run(
+    flags: Any, name: str, begin: float, span: float, command: str, task: Task, together: Processes,
+    frames: Frames | None,
+) -> tuple[Classifier, list[Descent]]:  # fmt: skip
+    """The task with one classifier."""
+    classifier = load(name, flags.device)
+    with sharing(together), progress_bar(command, flags.quiet or not together.main) as advance:
+
+        def callback(progress: Progress) -> None:
+            advance(begin + span * progress.step / progress.steps)
+            if frames is not None:
+                frames.add(progress)
+
+        result = task(classifier, callback=callback, precision=pick_precision(flags.precision, classifier.device))
+    return classifier, result if isinstance(result, list) else [result]
 
 
 @contextmanager
@@ -192,47 +242,6 @@ def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float], None]]:
         yield lambda share: bar.update(task, completed=share)
 
 
-class Frames:
-    """Collects what the images look like during a descent."""
-
-    def __init__(self, at_most: int = 60):
-        self.at_most = at_most
-        self.current: Tensor | None = None
-        self.seen: list[Tensor] = []
-
-    def add(self, progress: Progress) -> None:
-        """Note the images after a step, of about `at_most` steps in all."""
-        if self.current is None or self.current.shape[0] <= int(progress.index.max()):
-            rows = int(progress.index.max()) + 1
-            grown = torch.full((rows, *progress.images.shape[1:]), 0.5)
-            if self.current is not None:
-                grown[: len(self.current)] = self.current
-            self.current = grown
-        if len(progress.index):
-            self.current[progress.index.cpu()] = progress.images.cpu()
-        if progress.step % math.ceil(progress.steps / self.at_most) == 0 or progress.step == progress.steps:
-            self.seen.append(self.current.clone())
-
-    def write(self, path: Path, start: Tensor, end: Tensor) -> None:
-        """A GIF, or a folder of PNGs, from the start to the end."""
-        from ..data.image import write_image
-
-        same = [frame for frame in self.seen if len(frame) == len(end)]
-        sheets = [grid(magnified(frame)) for frame in [start.cpu(), *same, end.cpu()]]
-        if path.suffix.lower() == ".gif":
-            write_gif(path, sheets)
-            return
-        for number, sheet in enumerate(sheets):
-            write_image(path / f"frame-{number:04d}.png", sheet)
-
-
-def check_frames(path: Path, overwrite: bool) -> None:
-    """Raise `InputError` if frames cannot go to `path`."""
-    if path.suffix and path.suffix.lower() != ".gif":
-        raise InputError(f"frames go to a .gif or to a folder, not {path}")
-    check_free(path, overwrite)
-
-
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """The image files that were named, those in named folders included."""
     if not paths:
@@ -261,6 +270,8 @@ def file_sha256(path: Path) -> str:
 
 __all__ = [
     "SUFFIXES",
+    "BesideFlags",
+    "Row",
     "RunFlags",
     "carry_out",
     "find_images",

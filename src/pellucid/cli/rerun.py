@@ -16,7 +16,11 @@ from ..gallery.save import check_free
 from ..zoo.models import fingerprint, load
 from .common import file_sha256, parse, value_of
 
-TASKS = ("generate", "inpaint", "translate", "superres", "sketch", "paint")
+TASKS = (
+    "generate", "inpaint", "translate", "superres", "sketch", "paint",
+    "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
+)  # fmt: skip
+OUTPUTS = ("--out", "--save-frames", "--gif", "--sheet", "--index")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Rerun, argv, "rerun")
     words, facts = read_command(flags.sidecar)
-    task, rest = words[0], _without(words[1:], "--out", "--save-frames")
+    task, rest = words[0], _without(words[1:], *OUTPUTS)
     if flags.out is None:
         old = Path(value_of(words, "--out") or "")
         out = old.with_name(f"{old.stem}-rerun{old.suffix}") if old.name else Path("pellucid-out-rerun")

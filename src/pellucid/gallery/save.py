@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ..data.image import SUFFIXES, write_image
 from ..errors import InputError
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from ..descent import Descent
 
 
-def save(descent: Descent, path: str | Path, *, overwrite: bool = False) -> Path:
+def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, overwrite: bool = False) -> Path:
     """Write a descent's images and a sidecar.
 
     Args:
         descent: what to write.
         path: a name that ends like an image gets one grid, for looking at: small images are enlarged. Any other name
             is a folder and gets every image in its own file at its own size.
+        sheet: `(3, H, W)`, what an image file shows instead of the grid; see `pellucid.gallery.sheet`.
         overwrite: replace what is there.
 
     Returns:
@@ -38,7 +40,7 @@ def save(descent: Descent, path: str | Path, *, overwrite: bool = False) -> Path
     path = Path(path)
     check_free(path, overwrite)
     if path.suffix.lower() in SUFFIXES:
-        write_image(path, grid(magnified(descent.images)))
+        write_image(path, grid(magnified(descent.images)) if sheet is None else sheet)
     else:
         digits = max(4, len(str(len(descent.images) - 1)))
         for number, image in enumerate(descent.images):

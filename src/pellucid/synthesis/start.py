@@ -62,7 +62,9 @@ def proportionate(recipe: Recipe, side: int | None) -> Recipe:
     """
     settings: Any = recipe
     factor = (side or DEFAULT_SIDE) / DEFAULT_SIDE
-    return replace(settings, eps=settings.eps * factor, step_size=settings.step_size * factor)
+    lengths = {name: getattr(recipe, name) for name in ("eps", "step_size", "radii") if hasattr(recipe, name)}
+    scaled = {name: tuple(v * factor for v in x) if isinstance(x, tuple) else x * factor for name, x in lengths.items()}
+    return replace(settings, **scaled)
 
 
 def fit(classifier: Classifier, images: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""`pellucid interpolate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from torch import Tensor
+
+from ..checks import positive_int
+from ..descent import Descent
+from ..errors import InputError
+from ..gallery.grid import grid, magnified, write_gif
+from ..representation.interpolate import PRESETS, InterpolateRecipe, interpolate
+from .common import INLINE, BesideFlags, Row, carry_out, parse
+from .frames import check_frames
+from .pictures import pictures
+
+
+@dataclass(frozen=True)
+class Interpolate(BesideFlags):
+    """Walk from one image to another through their representations, beside the average of their pixels.
+
+    pellucid interpolate --images dog.png wolf.png --out walk.png --gif walk.gif
+    """
+
+    images: tuple[Path, ...] = ()
+    """Image files: from the first to the second, from the third to the fourth, ..."""
+    data: str = ""
+    """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
+    count: int = 8
+    """How many images of the data, two for each walk."""
+    gif: Path | None = None
+    """Also write the walks, there and back, as an animation: a name ending in .gif."""
+    preset: str | None = None
+    """Published settings: paper, notebook-cifar10."""
+    recipe: Annotated[InterpolateRecipe, INLINE] = InterpolateRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(Interpolate, argv, "interpolate", PRESETS)
+    positive_int("intervals", flags.recipe.intervals)
+    source = pictures(flags.images, flags.data, flags.count, flags.seed)
+    if (len(source.files) or source.count) % 2:
+        raise InputError(f"a walk needs two images, and {len(source.files) or source.count} make no pairs")
+    if flags.gif is not None:
+        if flags.gif.suffix.lower() != ".gif":
+            raise InputError(f"the animation is a .gif, not {flags.gif}")
+        check_frames(flags.gif, flags.overwrite)
+    walks: list[Tensor] = []
+
+    def task(classifier, **options):
+        images = source.read(classifier.size)
+        descent = interpolate(classifier, images[::2], images[1::2], flags.recipe, seed=flags.seed, **options)
+        walks.append(steps(descent.images, flags.recipe.intervals))
+        return descent
+
+    def rows(made: dict[str, Descent]) -> list[Row]:
+        walked = {"pixels": steps(next(iter(made.values())).start, flags.recipe.intervals)}
+        walked |= {name: steps(descent.images, flags.recipe.intervals) for name, descent in made.items()}
+        return [Row(name, walk[pair]) for pair in range(len(walked["pixels"])) for name, walk in walked.items()]
+
+    code = carry_out(flags, "interpolate", argv, source.files, task, rows)
+    if flags.gif is not None and code == 0:
+        sheets = [grid(magnified(images)) for images in walks[0].unbind(1)]
+        write_gif(flags.gif, [*sheets, *sheets[-2:0:-1]])
+    return code
+
+
+def steps(images: Tensor, intervals: int) -> Tensor:
+    """The images of N walks, one walk after the other, as `(N, T + 1, 3, H, W)`."""
+    return images.unflatten(0, (-1, intervals + 1))

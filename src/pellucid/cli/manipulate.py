@@ -1,0 +1,67 @@
+"""`pellucid manipulate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+
+from ..descent import Descent
+from ..errors import InputError
+from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
+from .common import INLINE, BesideFlags, Row, carry_out, parse
+from .pictures import pictures
+
+
+@dataclass(frozen=True)
+class Manipulate(BesideFlags):
+    """Add a feature to images: raise a unit of the representation until it exceeds every other one.
+
+    pellucid manipulate --images photo.png --units 17 200 --out striped.png
+    """
+
+    images: tuple[Path, ...] = ()
+    """Image files, or folders of them."""
+    data: str = ""
+    """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
+    count: int = 8
+    """How many images of the data."""
+    units: tuple[int, ...] = ()
+    """Units of the representation; each is added to every image."""
+    preset: str | None = None
+    """Published settings: paper, notebook."""
+    recipe: Annotated[ManipulateRecipe, INLINE] = ManipulateRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(Manipulate, argv, "manipulate", PRESETS)
+    if not flags.units:
+        raise InputError("name the units to add: --units NUMBER ...")
+    source = pictures(flags.images, flags.data, flags.count, flags.seed)
+
+    def task(classifier, **options):
+        images = source.read(classifier.size)
+        units = torch.tensor(flags.units).repeat_interleave(len(images))
+        every = images.repeat(len(flags.units), 1, 1, 1)
+        return manipulate(classifier, every, units, flags.recipe, seed=flags.seed, **options)
+
+    return carry_out(flags, "manipulate", argv, source.files, task, rows)
+
+
+def rows(made: dict[str, Descent]) -> list[Row]:
+    """The images, and below them for each unit what became of them; captions tell the step at which each was done."""
+    first = next(iter(made.values()))
+    units = first.info["units"]
+    each = units.count(units[0])
+    found = [Row("image", first.start[:each])]
+    for begin in range(0, len(units), each):
+        for name, descent in made.items():
+            part = slice(begin, begin + each)
+            ends = zip(descent.stopped_at[part].tolist(), descent.stopped[part], strict=True)
+            told = [f"step {at}" if why == "stop" else "not done" for at, why in ends]
+            found.append(Row(f"{name} unit {units[begin]}", descent.images[part], told))
+    return found

@@ -1,0 +1,162 @@
+"""How near an image can be brought to another's representation without moving far (representations paper, Figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..ball import L2
+from ..checks import check_images
+from ..classifier import Classifier
+from ..descend import descend
+from ..errors import InputError
+from ..files import replacing
+from ..objective import Distance
+from ..optimizer import Momentum
+from ..schedule import cosine
+from ..synthesis.start import fit, proportionate
+from .invert import alike
+from .match import represent
+
+
+@dataclass(frozen=True)
+class DistanceRecipe:
+    """Settings of `distance`."""
+
+    radii: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+    """Of the L2 balls around the source, increasing."""
+    steps: int = 100
+    """Steps of the descent in each ball."""
+    momentum: float = 0.9
+    """How much of its direction a step keeps from the ones before."""
+    straight_through: bool = False
+    """The gradient passes the last ReLU as if it were the identity."""
+
+
+PRESETS = {
+    # The radii of Figure 5, which are also within those of Figure 4; the paper does not say how many steps it took.
+    "paper": DistanceRecipe((2.0, 8.0, 32.0, 128.0), 1000),
+}
+
+
+@dataclass(frozen=True)
+class DistanceCurve:
+    """What `distance` found.
+
+    Attributes:
+        radii: `(R,)`.
+        distances: `(R, N)`, of each pair at each radius, relative to the norm of the target's representation.
+        images: `(R, N, 3, H, W)`, the sources as they were moved.
+        sources, targets: `(N, 3, H, W)`.
+        forwards, backwards: passes through the network, batches counted once.
+    """
+
+    radii: Tensor
+    distances: Tensor
+    images: Tensor
+    sources: Tensor
+    targets: Tensor
+    forwards: int
+    backwards: int
+
+    @property
+    def mean(self) -> Tensor:
+        """`(R,)`, over the pairs."""
+        return self.distances.mean(1)
+
+    @property
+    def margin(self) -> Tensor:
+        """`(R,)`, half the width of the mean's 95% confidence interval: 1.96 standard errors; NaN for a single pair."""
+        return 1.96 * self.distances.std(1) / self.distances.shape[1] ** 0.5
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, rounded to 5 places."""
+        rounded = [[round(value, 5) for value in row] for row in self.distances.tolist()]
+        return {"radii": self.radii.tolist(), "mean": [round(v, 5) for v in self.mean.tolist()], "distances": rounded}
+
+
+def distance(
+    classifier: Classifier,
+    sources: Tensor,
+    targets: Tensor,
+    recipe: DistanceRecipe | None = None,
+    **options,
+) -> DistanceCurve:
+    """The distance in representation as a function of the radius:
+
+        y(eps) = min over ‖δ‖₂ <= eps of ‖R(source + δ) - R(target)‖₂ / ‖R(target)‖₂.
+
+    A standard classifier's curve falls at radii that nobody sees; a robust one's stays up until the source has become
+    like the target. All radii of all pairs are one batch.
+
+    Args:
+        classifier: whose representation R is.
+        sources, targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
+        **options: of `descend`.
+
+    Raises:
+        InputError: radii that are not positive and increasing, sources that are neither one nor as many as targets, a
+            target whose representation is zero.
+
+    >>> import pellucid as pl
+    >>> two = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> curve = distance(pl.load("cifar10-l2-0.5", "cpu"), two[:1], two[1:], DistanceRecipe((1.0, 8.0), steps=5))
+    >>> curve.distances.shape, bool(curve.mean[0] > curve.mean[1])
+    (torch.Size([2, 1]), True)
+    """
+    recipe = recipe or proportionate(DistanceRecipe(), classifier.size)
+    radii = torch.tensor(recipe.radii)
+    if not len(radii) or not bool((radii > 0).all()) or not bool((radii.diff() > 0).all()):
+        raise InputError(f"radii must be positive and increasing, not {', '.join(f'{r:g}' for r in recipe.radii)}")
+    targets = fit(classifier, check_images(targets, "targets"))
+    sources = alike(fit(classifier, check_images(sources, "sources")), targets)
+    wanted = represent(classifier, targets)
+    if bool((torch.linalg.vector_norm(wanted, dim=1) == 0).any()):
+        raise InputError("the representation of a target is zero: all of its units are off")
+    rows = len(radii)
+    descent = descend(
+        classifier,
+        Distance(wanted.repeat(rows, 1), straight_through=recipe.straight_through),
+        sources.repeat(rows, 1, 1, 1),
+        ball=L2(radii.repeat_interleave(len(targets))),
+        steps=recipe.steps,
+        optimizer=Momentum(recipe.momentum),
+        schedule=cosine,
+        keep_best=True,
+        **options,
+    )
+    return DistanceCurve(
+        radii=radii,
+        distances=descent.loss.unflatten(0, (rows, -1)).cpu(),
+        images=descent.images.unflatten(0, (rows, -1)).cpu(),
+        sources=sources.cpu(),
+        targets=targets.cpu(),
+        forwards=descent.forwards,
+        backwards=descent.backwards,
+    )
+
+
+def plot(curves: Mapping[str, DistanceCurve], path: str | Path) -> None:
+    """Write the curves of several classifiers, by name, as one figure with 95% confidence bands."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        radii, mean, margin = curve.radii.numpy(), curve.mean.numpy(), curve.margin.nan_to_num().numpy()
+        (line,) = axes.plot(radii, mean, marker="o", markersize=3, label=name)
+        axes.fill_between(radii, mean - margin, mean + margin, alpha=0.2, color=line.get_color())
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("radius of the ball around the source")
+    axes.set_ylabel("distance to the target's representation")
+    axes.legend()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)

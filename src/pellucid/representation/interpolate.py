@@ -1,0 +1,92 @@
+"""Interpolation: from one image to another through representations (representations paper, appendix A.5, eq. 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..checks import check_images, positive_int
+from ..classifier import Classifier
+from ..descent import Descent
+from ..errors import InputError
+from ..evaluation.quality import ghosting
+from ..synthesis.start import fit, proportionate
+from .match import MatchRecipe, match, represent
+
+
+@dataclass(frozen=True)
+class InterpolateRecipe(MatchRecipe):
+    """Settings of `interpolate`."""
+
+    intervals: int = 8
+    """T of eq. 6: an interpolation has T + 1 images, the two given ones among them."""
+
+
+PAPER = InterpolateRecipe(
+    eps=1000,
+    steps=10_000,
+    step_size=1.0,
+    momentum=0,
+    schedule="constant",
+    tolerance=0,
+    straight_through=True,
+    intervals=9,
+)
+PRESETS = {
+    # Appendix A.6.2; the number of images is the notebook's.
+    "paper": PAPER,
+    "notebook-cifar10": replace(PAPER, step_size=0.1),
+}
+
+
+def interpolate(
+    classifier: Classifier,
+    first: Tensor,
+    last: Tensor,
+    recipe: InterpolateRecipe | None = None,
+    **options,
+) -> Descent:
+    """Walk between images:   x_λ = argmin over x of ‖R(x) - ((1 - λ) R(first) + λ R(last))‖₂,   λ = 0, 1/T, ... 1.
+
+    All images of all pairs are solved together, each from the average of its pair's pixels with the same weights.
+
+    Args:
+        classifier: whose representation it is; of a standard one the result stays near the average of pixels.
+        first, last: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+            `PRESETS` has the published ones.
+        **options: of `descend`.
+
+    Returns:
+        N (T + 1) images, pair by pair; `start` holds the interpolation of pixels. `info["ghosting"]` says, for the
+        middle of each pair, how much of both images shines through (see `ghosting`); 1 for an average of pixels.
+
+    Raises:
+        InputError: fewer than one interval, different numbers of first and last images.
+
+    >>> import pellucid as pl
+    >>> two = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> walk = interpolate(pl.load("cifar10-l2-0.5", "cpu"), two[:1], two[1:], InterpolateRecipe(steps=3, intervals=2))
+    >>> walk.images.shape
+    torch.Size([3, 3, 32, 32])
+    """
+    recipe = recipe or proportionate(InterpolateRecipe(), classifier.size)
+    intervals = positive_int("intervals", recipe.intervals)
+    first, last = (fit(classifier, check_images(images)) for images in (first, last))
+    if first.shape != last.shape:
+        raise InputError(f"images of {tuple(first.shape)} and {tuple(last.shape)} make no pairs; give two of one shape")
+    shares = torch.linspace(0, 1, intervals + 1)
+    start = between(first, last, shares)
+    wanted = between(represent(classifier, first), represent(classifier, last), shares.to(classifier.device))
+    descent = match(classifier, wanted, start, recipe, **options)
+    middle = descent.images.unflatten(0, (len(first), intervals + 1))[:, (intervals + 1) // 2]
+    shine = ghosting(middle, first.to(middle), last.to(middle)) if intervals > 1 else torch.zeros(0)
+    return descent.about(shares=shares.tolist(), ghosting=[round(v, 3) for v in shine.tolist()])
+
+
+def between(first: Tensor, last: Tensor, shares: Tensor) -> Tensor:
+    """`(N, ...)` and `(N, ...)` to `(N (T + 1), ...)`: (1 - λ) first + λ last for each of T + 1 shares λ."""
+    shares = shares.reshape(1, -1, *[1] * (first.ndim - 1))
+    return torch.lerp(first[:, None], last[:, None], shares).flatten(0, 1)

@@ -1,0 +1,89 @@
+"""Matching a representation: the descent that inversion, interpolation and the distance curve share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..ball import L2, Ball, Unbounded
+from ..checks import check_images
+from ..classifier import Classifier
+from ..descend import descend
+from ..descent import Descent
+from ..errors import InputError
+from ..objective import Distance
+from ..optimizer import Momentum
+from ..schedule import constant, cosine
+from ..stop import Near
+
+SCHEDULES = {"constant": constant, "cosine": cosine}
+BATCH_VALUES = 2**20  # pixel values in one batch of a pass without gradients
+
+
+@dataclass(frozen=True)
+class MatchRecipe:
+    """Settings of a descent to a representation."""
+
+    eps: float = math.inf
+    """Radius of the L2 ball around the start; inf for none. The papers' 1000 is none in all but name."""
+    steps: int = 400
+    """Steps of the descent, at most."""
+    step_size: float = 0.4
+    """Length of the first step."""
+    momentum: float = 0.9
+    """How much of its direction a step keeps from the ones before; 0 for the papers' plain gradient descent."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """How the steps' length falls: with a half cosine to 0, or not at all, as in the papers."""
+    tolerance: float = 0.01
+    """An image is done at this distance, relative to the norm of what it is to match."""
+    straight_through: bool = False
+    """The gradient passes the last ReLU as if it were the identity (the notebooks' fake_relu). It is another gradient
+    than that of the distance, and the descent stalls two to three times as far from the target."""
+
+
+def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe: MatchRecipe, **options) -> Descent:
+    """x = argmin over ‖x' - x₀‖₂ <= eps of ‖R(x') - r‖₂ / ‖r‖₂,   eq. 4 of the representations paper.
+
+    Args:
+        classifier: whose representation R is.
+        representation: `(N, U)`, r, what the images are to be represented by.
+        start: `(N, 3, H, W)`, x₀.
+        recipe: settings.
+        **options: of `descend`.
+
+    Raises:
+        InputError: a representation that is zero, to which no distance can be relative.
+    """
+    if bool((zero := torch.linalg.vector_norm(representation, dim=1) == 0).any()):
+        number = int(zero.nonzero()[0])
+        raise InputError(f"the representation to match is zero for image {number}: all of its units are off")
+    distance = Distance(representation, straight_through=recipe.straight_through)
+    ball: Ball = L2(recipe.eps) if math.isfinite(recipe.eps) else Unbounded()
+    return descend(
+        classifier,
+        distance,
+        start,
+        ball=ball,
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        optimizer=Momentum(recipe.momentum),
+        schedule=SCHEDULES[recipe.schedule],
+        stop=Near(distance, recipe.tolerance),
+        **options,
+    )
+
+
+def represent(classifier: Classifier, images: Tensor) -> Tensor:
+    """R(x) of `(N, 3, H, W)` images in [0, 1], `(N, U)` on the classifier's device, in batches, without gradients."""
+    batch = max(1, BATCH_VALUES // check_images(images)[0].numel())
+    was_training = classifier.training
+    classifier.eval()
+    try:
+        with torch.no_grad():
+            return torch.cat([classifier(part.to(classifier.device)).representation for part in images.split(batch)])
+    finally:
+        classifier.train(was_training)

@@ -1,0 +1,130 @@
+"""A data set made by inversion: every image of a folder, replaced by one that its classifier represents alike.
+
+Ilyas et al. 2019 (*Adversarial Examples Are Not Bugs, They Are Features*) train on such a set: what a standard network
+learns from the inversions of a robust one is robust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from ..classifier import Classifier
+from ..data.image import SUFFIXES, read_image, write_image
+from ..data.jsonfile import read_json
+from ..errors import InputError
+from ..files import plain, write_text
+from ..processes import Processes
+from .invert import InvertRecipe, begin, invert
+
+SETTINGS, LEDGER = "inversion.json", "inverted.jsonl"
+
+
+def rebuild(
+    classifier: Classifier,
+    folder: Path,
+    out: Path,
+    recipe: InvertRecipe,
+    *,
+    facts: dict,
+    seed: int = 0,
+    chunk: int = 256,
+    team: Processes | None = None,
+    callback: Callable[[float], None] | None = None,
+    **options,
+) -> int:
+    """Invert every image below a folder into a folder of the same structure.
+
+    An image counts as done when its PNG and its line in `inverted.jsonl` are written; a second call goes on with
+    those that are not. Its start follows from the seed and its path, so that the result does not depend on where a
+    run was interrupted, or on which other images there are.
+
+    Args:
+        classifier: whose representation is inverted.
+        folder: with images at any depth, such as class folders.
+        out: where the inversions go.
+        recipe: settings of `invert`.
+        facts: what else the result depends on, such as the classifier's fingerprint; kept in `inversion.json`.
+        seed: of the noise.
+        chunk: how many images are inverted, and then written, at once.
+        team: the processes that share the work, all of which make this call.
+        callback: called with the share of the images that are done.
+        **options: of `descend`.
+
+    Returns:
+        How many images were inverted by this call.
+
+    Raises:
+        InputError: no images, two of one name, or `out` holds inversions with other settings.
+    """
+    team = team or Processes()
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not _hidden(path, folder))
+    if not files:
+        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
+    twins = [path for path, times in Counter(path.with_suffix("") for path in files).items() if times > 1]
+    if twins:
+        raise InputError(f"{twins[0]} exists with several suffixes, and would be written to one PNG; rename one")
+    settings = json.loads(json.dumps({**facts, "recipe": plain(recipe), "seed": seed}))
+    if (out / SETTINGS).is_file():
+        if read_json(out / SETTINGS) != settings:
+            raise InputError(f"{out} holds inversions with other settings (see {SETTINGS}); choose another --out")
+    elif team.main:
+        write_text(out / SETTINGS, json.dumps(settings, indent=2) + "\n")
+    team.wait()
+    done = _done(out)
+    todo = [path for path in files if str(path.relative_to(folder)) not in done]
+    team.wait()  # nobody writes before everybody has read
+    for first in range(0, len(todo), chunk):
+        part = todo[first : first + chunk]
+        targets = torch.stack([read_image(path, classifier.size) for path in part])
+        names = [str(path.relative_to(folder)) for path in part]
+        start = torch.cat(
+            [begin(recipe.start, row[None], _number(name, seed)) for name, row in zip(names, targets, strict=True)]
+        )
+        descent = invert(classifier, targets, recipe, start=start, **options)
+        if team.main:
+            with (out / LEDGER).open("a", encoding="utf-8") as ledger:
+                for number, name in enumerate(names):
+                    write_image(_target(out, name), descent.images[number])
+                    told = {key: values[number] for key, values in descent.info["result"].items()}
+                    if number == 0:
+                        ledger.write("\n")  # ends a line that a crash may have cut off
+                    ledger.write(json.dumps({"image": name, **told, "steps": int(descent.stopped_at[number])}) + "\n")
+        if callback is not None:
+            callback((len(files) - len(todo) + first + len(part)) / len(files))
+    return len(todo)
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _target(out: Path, name: str) -> Path:
+    return (out / name).with_suffix(".png")
+
+
+def _number(name: str, seed: int) -> int:
+    """A number for a path and a seed, whose noise no other path shares but by chance in 2⁴⁸."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big")
+
+
+def _done(out: Path) -> set[str]:
+    """The images that are finished; a line cut off by a crash does not count."""
+    return {name for name in _listed(out / LEDGER) if _target(out, name).is_file()}
+
+
+def _listed(ledger: Path) -> Iterator[str]:
+    if not ledger.is_file():
+        return
+    for line in ledger.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            name = json.loads(line)["image"]
+        except (ValueError, TypeError, KeyError):
+            continue
+        if isinstance(name, str):
+            yield name
