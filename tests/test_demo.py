@@ -5,9 +5,13 @@ import re
 import pytest
 
 from pellucid import load_bundle
-from pellucid.gallery.demo import Pair, demo
+from pellucid.gallery.demo import demo
+from pellucid.gallery.scene import Pair
 
-TASKS = ["Generate", "Manipulate", "Inpaint", "Translate", "Super-resolve", "Sketch to image", "Paint with features"]
+TASKS = [
+    "Generate", "Manipulate", "Inpaint", "Translate", "Super-resolve", "Sketch to image", "Paint with features",
+    "Invert a representation", "Interpolate", "Visualize units", "Add a feature",
+]  # fmt: skip
 
 
 def pair(path, name):

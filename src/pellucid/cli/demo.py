@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..devices import pick_precision
-from ..gallery.demo import Pair, demo
+from ..gallery.demo import demo
+from ..gallery.scene import Pair
 from ..zoo.models import load
 from .common import parse, progress_bar
 

@@ -1,0 +1,211 @@
+"""How robust each layer is: the measure of Ilyas et al. 2019 (their response on style transfer, distill.pub 00019)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..ball import norms
+from ..checks import check_images, positive_int
+from ..classifier import Activations, Classifier
+from ..descend import descend
+from ..devices import Precision
+from ..errors import InputError
+from ..frozen import frozen
+from ..objective import Objective
+from .threat import Norm, check_radii, check_step_size, threat_ball
+
+
+@dataclass(frozen=True)
+class LayersRecipe:
+    """Settings of `layer_robustness`. The article states none of them, so that every result must."""
+
+    norm: Norm = "l2"
+    """Norm of the ball around each image."""
+    eps: float = 0.5
+    """Its radius in [0, 1] units. R grows with it: values for different radii cannot be compared."""
+    steps: int = 20
+    """Steps of the search for the worst image of the ball."""
+    step_size: float | None = None
+    """Length of a step; 2.5 eps / steps if not given."""
+    restarts: int = 2
+    """Searches from different random points; the worst counts. At the image itself there is no gradient to follow."""
+    layers: tuple[str, ...] = ()
+    """Which layers; all that `pellucid show` lists, and the representation, if none is named."""
+    bootstrap: int = 1000
+    """Resamplings of the images for the 95% confidence interval."""
+
+
+@dataclass(frozen=True)
+class LayerRobustness:
+    """What was found for one layer.
+
+    Attributes:
+        layer: its name.
+        value: R, the mean largest change over the mean distance between two images; low is robust.
+        low, high: the 95% bootstrap interval of R.
+        change: `(N,)`, the largest change found around each image.
+        spread: the mean distance of two different images.
+    """
+
+    layer: str
+    value: float
+    low: float
+    high: float
+    change: Tensor
+    spread: float
+
+
+@dataclass(frozen=True)
+class Shift(Objective):
+    """‖f(x) - clean‖₂ of a layer f: how far it has gone from what it was, `(N, ...)`, without a unit of its own."""
+
+    clean: Tensor
+    layer: str
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset({self.layer})
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        return norms(activations[self.layer].flatten(1) - self.clean.flatten(1))
+
+
+def layer_robustness(
+    classifier: Classifier,
+    images: Tensor,
+    recipe: LayersRecipe | None = None,
+    *,
+    seed: int = 0,
+    precision: Precision = "float32",
+    batch_size: int = 50,
+    callback: Callable[[float], None] | None = None,
+) -> list[LayerRobustness]:
+    """How far a small change of the image moves each layer, relative to how far apart two images are in it:
+
+        R(f) = mean over x of max over x' in B(x) of ‖f(x') - f(x)‖₂  /  mean over x₁ ≠ x₂ of ‖f(x₁) - f(x₂)‖₂.
+
+    Args:
+        classifier: any network.
+        images: `(N, 3, H, W)` in [0, 1], at least two, at the classifier's size.
+        recipe: ball, steps, restarts, layers.
+        seed: of random starts and of the bootstrap.
+        precision: of the search; what it found is measured in float32.
+        batch_size: how many images at once. Memory holds the layer's activations of two such batches.
+        callback: called with the share of the work that is done.
+
+    Returns:
+        One result a layer, from input to output. The maximum is only bounded from below: compare with more steps
+        (`converged`) and with the first-order estimate (`pellucid.evaluation.jacobian`).
+
+    Raises:
+        InputError: fewer than two images, a layer that does not exist or is the same for all images.
+
+    >>> import pellucid as pl
+    >>> recipe = LayersRecipe(steps=2, restarts=1, layers=("representation",), bootstrap=10)
+    >>> photos = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> [found] = layer_robustness(pl.load("cifar10-l2-0.5", "cpu"), photos, recipe)
+    >>> found.low <= found.value <= found.high
+    True
+    """
+    recipe = recipe or LayersRecipe()
+    check_radii(recipe.norm, [recipe.eps])
+    check_step_size(recipe.step_size)
+    positive_int("batch_size", batch_size)
+    images = check_images(images)
+    if len(images) < 2:
+        raise InputError("layer robustness compares images with each other; give two or more")
+    names = recipe.layers or (*classifier.layers, "representation")
+    found = []
+    for number, layer in enumerate(dict.fromkeys(names)):
+        changes = []
+        for first in range(0, len(images), batch_size):
+            part = images[first : first + batch_size]
+            changes.append(largest_change(classifier, part, layer, recipe, seed + first, precision))
+            if callback is not None:
+                callback((number + (first + len(part)) / len(images)) / len(names))
+        apart = distances(classifier, images, layer, batch_size)
+        found.append(_ratio(layer, torch.cat(changes), apart, recipe.bootstrap, seed))
+    return found
+
+
+def largest_change(
+    classifier: Classifier,
+    images: Tensor,
+    layer: str,
+    recipe: LayersRecipe,
+    seed: int = 0,
+    precision: Precision = "float32",
+) -> Tensor:
+    """max over x' in B(x) of ‖f(x') - f(x)‖₂ for each image, `(N,)`, as far as the search finds it."""
+    clean = read(classifier, images, layer)
+    descent = descend(
+        classifier,
+        -Shift(clean, layer),
+        images,
+        ball=threat_ball(recipe.norm, recipe.eps),
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        random_start=True,
+        restarts=recipe.restarts,
+        keep_best=True,
+        seed=seed,
+        precision=precision,
+    )
+    return norms((read(classifier, descent.images, layer) - clean).flatten(1)).cpu()
+
+
+def read(classifier: Classifier, images: Tensor, layer: str) -> Tensor:
+    """A layer's activations, without gradients."""
+    with torch.no_grad(), frozen(classifier):
+        return classifier(images.to(classifier.device), {layer} - {"representation", "logits"})[layer]
+
+
+def distances(classifier: Classifier, images: Tensor, layer: str, batch_size: int) -> Tensor:
+    """The distance of every two images in a layer, `(N, N)`, with two batches of activations in memory at a time."""
+    parts = [slice(first, first + batch_size) for first in range(0, len(images), batch_size)]
+    apart = torch.zeros(len(images), len(images))
+    for number, rows in enumerate(parts):
+        one = read(classifier, images[rows], layer).flatten(1)
+        for columns in parts[number:]:
+            other = one if columns == rows else read(classifier, images[columns], layer).flatten(1)
+            # Not by ‖a‖² + ‖b‖² - 2ab, which loses the small distances of large activations.
+            block = torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist").cpu()
+            apart[rows, columns], apart[columns, rows] = block, block.T
+    return apart
+
+
+def _ratio(layer: str, change: Tensor, apart: Tensor, bootstrap: int, seed: int) -> LayerRobustness:
+    count = len(change)
+    spread = float(apart.sum() / (count * (count - 1)))
+    if spread == 0:
+        raise InputError(f"layer {layer!r} is the same for all images; there is nothing to compare a change with")
+    weights = torch.randint(count, (bootstrap, count), generator=torch.Generator().manual_seed(seed))
+    times = torch.zeros(bootstrap, count).scatter_add_(1, weights, torch.ones(bootstrap, count))
+    # A resampled image is no pair with its own copies: they are one image, at a distance that is no distance.
+    pairs = times.sum(1).square() - times.square().sum(1)
+    resampled = (times @ change / count) / (((times @ apart) * times).sum(1) / pairs)
+    resampled = resampled[resampled.isfinite()]
+    low, high = torch.quantile(resampled, torch.tensor([0.025, 0.975])).tolist()
+    return LayerRobustness(layer, float(change.mean()) / spread, low, high, change, spread)
+
+
+def converged(
+    classifier: Classifier,
+    images: Tensor,
+    layers: Sequence[str],
+    recipe: LayersRecipe,
+    *,
+    times: int = 5,
+    seed: int = 0,
+) -> dict[str, float]:
+    """By what factor the largest change grows with `times` as many steps; near 1 the search has converged."""
+    longer = replace(recipe, steps=recipe.steps * times, step_size=recipe.step_size and recipe.step_size / times)
+    grown = {}
+    for layer in layers:
+        few, many = (float(largest_change(classifier, images, layer, r, seed).mean()) for r in (recipe, longer))
+        grown[layer] = many / few
+    return grown

@@ -1,0 +1,82 @@
+"""What the sections of the demo share: a pair of classifiers, and how a row of pictures gets onto the page."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..classifier import Classifier
+from ..data.image import cover, read_image, write_image
+from ..descent import Progress
+from ..devices import Precision
+from .grid import grid, magnified
+from .page import Row
+
+CELL = 96  # side of an image on the page
+
+# Of a classifier with many classes these are shown, where it has them: animals that are known by their looks.
+SHOWN = (
+    "king penguin", "ladybug", "monarch", "lesser panda", "goldfish",
+    "lion", "tabby", "golden retriever", "African elephant", "jellyfish",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The classifier that makes the pictures (it needs class Gaussians), and one trained without attacks."""
+
+    robust: Classifier
+    standard: Classifier
+
+
+class Scene:
+    """A pair of classifiers and a folder: what every section of the page draws on."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        folder: Path,
+        seed: int,
+        precision: Precision,
+        callback: Callable[[float], None],
+    ):
+        self.precision: Precision = precision
+        self.robust, self.standard, self.folder, self.seed = pair.robust, pair.standard, folder, seed
+        self.advance = callback
+        self.span = (0.0, 1.0)
+        self.names = [str(c.card.get("name", c.card.get("threat", "?"))) for c in (pair.robust, pair.standard)]
+        every = self.robust.class_names or []
+        self.classes = every if len(every) <= 10 else [c for c in SHOWN if c in every] or every[:10]
+        # One image of each class; the inputs of the tasks that take an image.
+        self.made: Tensor = torch.empty(0)
+
+    def options(self, part: int, parts: int) -> dict[str, Any]:
+        """Options of the descent number `part` of this task's `parts`."""
+        first, width = self.span
+
+        def callback(progress: Progress) -> None:
+            self.advance(first + width * (part + progress.step / progress.steps) / parts)
+
+        return {"precision": self.precision, "callback": callback}
+
+    def command(self, task: str, *words: object) -> str:
+        """A command line that does the like."""
+        return shlex.join(["pellucid", task, "--model", self.names[0], *map(str, words)])
+
+    def row(self, caption: str, images: Tensor, file: str, names: Sequence[str] = ()) -> Row:
+        file = f"{self.names[0]}-{file}"
+        sheet = grid(magnified(images.cpu(), CELL), columns=len(images))
+        write_image(self.folder / file, sheet)
+        return Row(caption, file, sheet.shape[2], sheet.shape[1], tuple(names))
+
+    def photo(self, name: str) -> Tensor:
+        """A photo that scikit-learn ships, at the classifier's size: `(1, 3, S, S)`."""
+        from sklearn.datasets import __file__ as datasets
+
+        return cover(read_image(Path(datasets).parent / "images" / name)[None], self.made.shape[2])
