@@ -8,7 +8,15 @@ import pytest
 import pellucid
 
 SOURCE = Path(pellucid.__file__).parent
-LAYERS = [{"core"}, {"data", "zoo"}, {"training"}, {"evaluation"}, {"synthesis"}, {"gallery"}, {"cli"}]
+LAYERS = [
+    {"core"},
+    {"data", "zoo"},
+    {"training"},
+    {"evaluation"},
+    {"synthesis", "style", "representation"},
+    {"gallery"},
+    {"cli"},
+]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.name not in ("__init__.py", "__main__.py")]
 

@@ -26,13 +26,23 @@ _HOMES = {
     "descent": ["Descent", "Progress"],
     "errors": ["InputError"],
     "evaluation.accuracy": ["EvaluateRecipe", "evaluate"],
+    "evaluation.layers": ["LayerRobustness", "LayersRecipe", "layer_robustness"],
     "evaluation.outcomes": ["Accuracies", "Outcomes"],
     "evaluation.sanity": ["sanity"],
     "evaluation.transferability": ["Transferability", "TransferabilityRecipe", "transferability"],
-    "objective": ["Activation", "CrossEntropy", "Distance", "Objective", "Outside"],
+    "objective": ["Activation", "CrossEntropy", "Distance", "Diversity", "Objective", "Outside"],
     "optimizer": ["Adam", "Momentum", "Steepest"],
-    "parametrize": ["Fourier", "Pixels"],
+    "parametrize": ["Fourier", "Maco", "Pixels", "magnitude_spectrum"],
+    "representation.activating": ["Activating", "activating"],
+    "representation.visualize": ["VisualizeRecipe", "visualize"],
+    "representation.distance": ["DistanceCurve", "DistanceRecipe", "distance"],
+    "representation.interpolate": ["InterpolateRecipe", "interpolate"],
+    "representation.invert": ["InvertRecipe", "invert"],
+    "representation.kaleidoscope": ["kaleidoscope"],
+    "representation.manipulate": ["ManipulateRecipe", "manipulate"],
     "stop": ["Exceeds", "Misclassified", "Near", "Reaches", "StopRule"],
+    "style.recipe": ["StylizeRecipe"],
+    "style.stylize": ["Stylized", "stylize"],
     "synthesis.generate": ["GenerateRecipe", "generate"],
     "synthesis.inpaint": ["InpaintRecipe", "box_mask", "inpaint", "patch_mask"],
     "synthesis.paint": ["PaintRecipe", "Stroke", "paint"],
@@ -84,13 +94,23 @@ if TYPE_CHECKING:
     from .descent import Descent, Progress
     from .errors import InputError
     from .evaluation.accuracy import EvaluateRecipe, evaluate
+    from .evaluation.layers import LayerRobustness, LayersRecipe, layer_robustness
     from .evaluation.outcomes import Accuracies, Outcomes
     from .evaluation.sanity import sanity
     from .evaluation.transferability import Transferability, TransferabilityRecipe, transferability
-    from .objective import Activation, CrossEntropy, Distance, Objective, Outside
+    from .objective import Activation, CrossEntropy, Distance, Diversity, Objective, Outside
     from .optimizer import Adam, Momentum, Steepest
-    from .parametrize import Fourier, Pixels
+    from .parametrize import Fourier, Maco, Pixels, magnitude_spectrum
+    from .representation.activating import Activating, activating
+    from .representation.visualize import VisualizeRecipe, visualize
+    from .representation.distance import DistanceCurve, DistanceRecipe, distance
+    from .representation.interpolate import InterpolateRecipe, interpolate
+    from .representation.invert import InvertRecipe, invert
+    from .representation.kaleidoscope import kaleidoscope
+    from .representation.manipulate import ManipulateRecipe, manipulate
     from .stop import Exceeds, Misclassified, Near, Reaches, StopRule
+    from .style.recipe import StylizeRecipe
+    from .style.stylize import Stylized, stylize
     from .synthesis.generate import GenerateRecipe, generate
     from .synthesis.inpaint import InpaintRecipe, box_mask, inpaint, patch_mask
     from .synthesis.paint import PaintRecipe, Stroke, paint

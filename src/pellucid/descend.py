@@ -81,13 +81,13 @@ def descend(
         optimizer: `Steepest()` (the default on pixels), `Momentum()`, or `Adam()` (the only one on anything else).
         schedule: what `step_size` is multiplied by, from the share of the steps that are done; see
             `pellucid.schedule`.
-        parametrization: `Pixels()` (default), `Fourier()` or `Maco(...)`.
+        parametrization: `Pixels()` (default), `Fourier()` or `Maco(magnitude)`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
         seed: of random starts and transforms; each image of the batch has its own stream of it.
         precision: "bfloat16" runs the network in autocast; the ball's arithmetic stays in float32.
         compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
         batch_size: at most so many images at once; chosen by image size if not given. On a GPU a batch that does not
-            fit is halved and tried again.
+            fit is halved and tried again. Images whose losses read each other (`Diversity`) stay together.
         callback: called after every step with a `Progress`.
 
     Raises:
@@ -135,9 +135,9 @@ def descend(
         compiled=compiled,
         callback=callback,
     )
-    size = min(batch_size or _split(start), len(start))
+    size = min(_whole(batch_size or _split(start), objective.together), len(start))
     results: list[Descent] = []
-    own = team().share(len(start))
+    own = team().share(len(start), objective.together)
     first = own.start
     with torch.inference_mode(False), torch.enable_grad(), frozen(classifier):
         while first < own.stop:
@@ -146,9 +146,9 @@ def descend(
             try:
                 results.append(loop.best_of(restarts, start[index], center[index], index))
             except torch.cuda.OutOfMemoryError:
-                if size == 1:
+                if size <= objective.together:
                     raise
-                size = (size + 1) // 2
+                size = _whole((size + 1) // 2, objective.together)
                 continue
             first += len(index)
     return _joined(_of_everybody(results, start.device))
@@ -338,6 +338,11 @@ def _split(images: Tensor) -> int:
     if images.device.type == "cpu":
         return max(8, SPLIT_VALUES_CPU // images[0].numel())
     return max(1, SPLIT_VALUES // images[0].numel())
+
+
+def _whole(images: int, group: int) -> int:
+    """At most so many images, but whole groups and at least one."""
+    return max(group, images // group * group)
 
 
 def _rows(values: float | Tensor, index: Tensor) -> float | Tensor:

@@ -8,6 +8,7 @@ and scale, and every term of a sum reads the same `Activations`, so the network 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .checks import positive_int
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +65,11 @@ class Objective(PerImage):
     def uses_straight_through(self) -> bool:
         """Whether it wants the straight-through last ReLU."""
         return bool(getattr(self, "straight_through", False))
+
+    @property
+    def together(self) -> int:
+        """How many images in a row have to be in one batch, because the loss of each reads the others; mostly 1."""
+        return 1
 
     def __add__(self, other: Objective) -> Objective:
         return Sum((self, other), (1.0, 1.0))
@@ -112,6 +119,10 @@ class Sum(Objective):
     def uses_straight_through(self) -> bool:
         return any(term.uses_straight_through for term in self.terms)
 
+    @property
+    def together(self) -> int:
+        return math.lcm(*(term.together for term in self.terms))
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Objective):
@@ -129,13 +140,31 @@ class CrossEntropy(Objective):
         return F.cross_entropy(logits, labels, reduction="none")
 
 
+def pooled(values: Tensor) -> Tensor:
+    """A layer's activations as `(N, U)`: channels `(N, C, H, W)` and tokens `(N, T, U)` averaged over their positions.
+
+    >>> pooled(torch.ones(2, 5, 4, 4)).shape, pooled(torch.ones(2, 9, 5)).shape, pooled(torch.ones(2, 5)).shape
+    (torch.Size([2, 5]), torch.Size([2, 5]), torch.Size([2, 5]))
+    """
+    if values.ndim == 4:
+        return values.mean((2, 3))
+    return values.mean(1) if values.ndim == 3 else values
+
+
+def _positions_last(values: Tensor) -> Tensor:
+    """A layer's activations as `(N, C, positions)`."""
+    if values.ndim == 4:
+        return values.flatten(2)
+    return values.transpose(1, 2) if values.ndim == 3 else values[..., None]
+
+
 @dataclass(frozen=True)
 class Activation(Objective):
-    """One activation of a layer, `(N, U)` or `(N, C, H, W)`: a unit or channel, or a direction in its space.
+    """One activation of a layer: a unit or channel, or a direction in its space.
 
-    `unit` is one int for all images or `(N,)` ints; of a spatial layer it is a channel, averaged over positions.
-    `direction`, `(U,)`, takes the dot product instead. Lower is better, so what an image is to show is maximized by
-    `-Activation(unit=5)`.
+    `unit` is one int for all images or `(N,)` ints; of a layer with positions it is a channel, averaged over them (see
+    `pooled`). `direction`, `(U,)` for all images or `(N, U)`, takes the dot product instead. Lower is better, so what
+    an image is to show is maximized by `-Activation(unit=5)`.
     """
 
     unit: Tensor | int | None = None
@@ -159,9 +188,7 @@ class Activation(Objective):
         return self if shared else super().select(index)
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        values = activations[self.layer]
-        if values.ndim == 4:
-            values = values.mean((2, 3))
+        values = pooled(activations[self.layer])
         if self.direction is not None:
             return (values * self.direction.to(values)).sum(1)
         # Only what is known without asking the device: a tensor of units is checked where it is made.
@@ -191,6 +218,46 @@ class Distance(Objective):
         target = self.target.flatten(1)
         offset = activations[self.layer].flatten(1) - target
         return torch.linalg.vector_norm(offset, dim=1) / torch.linalg.vector_norm(target, dim=1).clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class Diversity(Objective):
+    """How alike the images of a group are: mean over the others j of   ⟨Gᵢ, Gⱼ⟩ / (‖Gᵢ‖ ‖Gⱼ‖),   between 0 and 1.
+
+    G is the Gram matrix of a layer's channels, A Aᵀ with A the `(C, positions)` activations (Olah, Mordvintsev and
+    Schubert 2017). The first `size` images of a descent are a group, the next are another, and no split of the batch
+    cuts one. Each image moves away from where the others are: the gradient of its loss leaves them alone. An image
+    without others has the loss 0. Added to an objective it makes images that show one feature in different ways:
+
+        -Activation(unit=5) + 0.1 * Diversity(size=4, layer="layer3")
+    """
+
+    size: int
+    layer: str = "representation"
+    group: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        positive_int("the size of a group", self.size)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset({self.layer})
+
+    @property
+    def together(self) -> int:
+        return self.size
+
+    def select(self, index: Tensor) -> Self:
+        """Where the images of a descent are divided they get the numbers of their groups, which then stay with them."""
+        return super().select(index) if self.group is not None else replace(self, group=index // self.size)
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        channels = _positions_last(activations[self.layer])
+        grams = F.normalize((channels @ channels.transpose(1, 2)).flatten(1))
+        group = torch.arange(len(grams), device=grams.device) // self.size if self.group is None else self.group
+        others = (group[:, None] == group) & ~torch.eye(len(group), dtype=torch.bool, device=group.device)
+        alike = grams @ grams.detach().T
+        return (alike * others).sum(1) / others.sum(1).clamp_min(1)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ pixels steps along the ball's steepest direction unless told otherwise; other pa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from .errors import InputError
 
 # The square root of the covariance of colors of natural images (ImageNet), as lucid publishes it: the columns turn
 # three uncorrelated channels into RGB. Scaled so that its largest column has norm 1.
@@ -64,20 +67,110 @@ class Fourier:
         # The same contrast for every size: unit coefficients give pixels of about unit variance.
         return (1 / frequency**self.decay / max(height, width) ** (1 - self.decay))[..., None]
 
-    def _colors(self, like: Tensor) -> Tensor:
-        if not self.colors or like.shape[1] != 3:
-            return torch.eye(like.shape[1]).to(like)
-        return (COLORS / torch.linalg.vector_norm(COLORS, dim=0).max()).to(like)
-
     def encode(self, images: Tensor) -> Tensor:
         """`(N, C, H, W)` images to the parameter that decodes to them."""
-        values = torch.logit(images.clamp(1e-4, 1 - 1e-4))
-        mixed = torch.einsum("dc,nchw->ndhw", torch.linalg.inv(self._colors(values)), values)
-        spectrum = torch.view_as_real(torch.fft.rfft2(mixed, norm="ortho"))
+        spectrum = torch.view_as_real(_spectrum(images, self.colors))
         return spectrum / self._scale(images.shape, images.device)
 
     def decode(self, parameter: Tensor, size: torch.Size) -> Tensor:
         """The parameter to images `(N, C, H, W)` of the given size."""
         spectrum = torch.view_as_complex((parameter * self._scale(size, parameter.device)).contiguous())
-        mixed = torch.fft.irfft2(spectrum, s=size[-2:], norm="ortho")
-        return torch.einsum("dc,nchw->ndhw", self._colors(mixed), mixed).sigmoid()
+        return _images(spectrum, size, self.colors)
+
+
+@dataclass(frozen=True)
+class Maco:
+    """Images whose magnitude spectrum is fixed, so that only their phase moves (Fel et al. 2023, *Unlocking Feature
+    Visualization for Deeper Networks with MAgnitude Constrained Optimization*):
+
+        images = sigmoid(colors · irfft2(magnitude · exp(i · phase)))
+
+    The parameter is the phase, `(N, C, H, W // 2 + 1)`; `encode` takes that of given images. The magnitude is one for
+    all images, `(C, H, W // 2 + 1)`, as `magnitude_spectrum` reads it off natural images. It is kept exactly: a real
+    image's spectrum has a mirror image of each frequency, with the opposite phase, and where a frequency is its own
+    mirror image the phase can only be 0 or π.
+
+    Raises:
+        InputError: a magnitude that is not `(C, H, W // 2 + 1)`, finite and at least 0; images of another size.
+
+    >>> photos = torch.rand(5, 3, 8, 8)
+    >>> maco = Maco(magnitude_spectrum(photos))
+    >>> maco.decode(maco.encode(photos[:2]), photos[:2].shape).shape
+    torch.Size([2, 3, 8, 8])
+    """
+
+    magnitude: Tensor
+
+    def __post_init__(self) -> None:
+        magnitude = self.magnitude
+        if magnitude.ndim != 3 or not bool(magnitude.isfinite().all() & (magnitude >= 0).all()):
+            raise InputError(
+                f"a magnitude spectrum is (C, H, W // 2 + 1), finite and at least 0, not {tuple(magnitude.shape)}; "
+                "take magnitude_spectrum(images)"
+            )
+
+    def encode(self, images: Tensor) -> Tensor:
+        """`(N, C, H, W)` images to their phase, `(N, C, H, W // 2 + 1)` in [-π, π]."""
+        self._check(images.shape)
+        return _spectrum(images).angle()
+
+    def decode(self, parameter: Tensor, size: torch.Size) -> Tensor:
+        """The phase to images `(N, C, H, W)` of the given size."""
+        self._check(size)
+        phase = _phase_of_real(parameter, size[-1])
+        return _images(torch.polar(self.magnitude.to(phase).expand_as(phase), phase), size)
+
+    def _check(self, size: torch.Size) -> None:
+        channels, height, width = size[-3:]
+        if self.magnitude.shape != (channels, height, width // 2 + 1):
+            raise InputError(
+                f"a magnitude spectrum of {tuple(self.magnitude.shape)} is not that of {channels} x {height} x {width} "
+                "images; take magnitude_spectrum of images of that size"
+            )
+
+
+def magnitude_spectrum(images: Tensor) -> Tensor:
+    """The mean magnitude spectrum of `(N, C, H, W)` images in [0, 1], `(C, H, W // 2 + 1)`.
+
+    It is that of decorrelated colors before the sigmoid, which is what `Maco` fixes:
+
+        mean over images of | rfft2(colors⁻¹ · logit(image)) |
+    """
+    return _spectrum(images).abs().mean(0)
+
+
+def _colors(channels: int, wanted: bool, like: Tensor) -> Tensor:
+    """From decorrelated channels to RGB; nothing is known of other numbers of channels than three."""
+    if not wanted or channels != 3:
+        return torch.eye(channels).to(like)
+    return (COLORS / torch.linalg.vector_norm(COLORS, dim=0).max()).to(like)
+
+
+def _spectrum(images: Tensor, colors: bool = True) -> Tensor:
+    """The complex spectrum `(N, C, H, W // 2 + 1)` of images, without sigmoid and with their colors decorrelated."""
+    values = torch.logit(images.clamp(1e-4, 1 - 1e-4))
+    unmix = torch.linalg.inv(_colors(values.shape[1], colors, values))
+    return torch.fft.rfft2(torch.einsum("dc,nchw->ndhw", unmix, values), norm="ortho")
+
+
+def _images(spectrum: Tensor, size: torch.Size, colors: bool = True) -> Tensor:
+    """The images in [0, 1] of a complex spectrum."""
+    mixed = torch.fft.irfft2(spectrum, s=size[-2:], norm="ortho")
+    return torch.einsum("dc,nchw->ndhw", _colors(mixed.shape[1], colors, mixed), mixed).sigmoid()
+
+
+def _phase_of_real(phase: Tensor, width: int) -> Tensor:
+    """The phase of a real image: in the columns that mirror themselves it is odd, and 0 or π where f is -f.
+
+    Without this the inverse transform would average a frequency with its mirror image, and so change its magnitude.
+    """
+    height = phase.shape[-2]
+    row = torch.arange(height, device=phase.device)
+    mirror = -row % height
+    columns = list(phase.unbind(-1))
+    for number in {0} if width % 2 else {0, len(columns) - 1}:
+        column = columns[number]
+        odd = torch.where(row < mirror, column, -column[..., mirror])
+        nearest = (column / math.pi).detach().round() * math.pi
+        columns[number] = torch.where(row == mirror, nearest, odd)
+    return torch.stack(columns, -1)

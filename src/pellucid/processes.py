@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ class Processes:
     slice(0, 5, None)
     >>> Processes(rank=1, count=2).share(5)
     slice(3, 5, None)
+    >>> Processes(rank=1, count=2).share(5, together=4)
+    slice(4, 5, None)
     """
 
     rank: int = 0
@@ -33,11 +36,15 @@ class Processes:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
 
-    def share(self, items: int) -> slice:
-        """The part of `items` that falls to this process; the shares differ by at most one item."""
-        each, more = divmod(items, self.count)
+    def share(self, items: int, together: int = 1) -> slice:
+        """The part of `items` that falls to this process; the shares differ by at most one item, or one group of it.
+
+        The first `together` items are a group, the next are another, and no group is cut.
+        """
+        each, more = divmod(math.ceil(items / together), self.count)
         first = self.rank * each + min(self.rank, more)
-        return slice(first, first + each + (self.rank < more))
+        last = first + each + (self.rank < more)
+        return slice(min(first * together, items), min(last * together, items))
 
     def gather(self, value: Any) -> list[Any]:
         """Everybody's value, in order of rank, for everybody. Values are pickled, between these processes only."""

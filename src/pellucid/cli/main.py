@@ -17,12 +17,21 @@ COMMANDS = {
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
     "transferability": "adversarial examples of each model, tried on every other",
+    "layers": "how robust each layer is",
     "generate": "images of a class, from class Gaussian seeds, noise or gray",
     "inpaint": "fill in a region of an image",
     "translate": "turn an image into one of another class",
     "superres": "enlarge a small image",
     "sketch": "turn a drawing into an image of a class",
+    "stylize": "the content of one picture in the style of others",
     "paint": "paint units of the representation onto an image",
+    "invert": "recover images from their representations",
+    "interpolate": "walk from one image to another through their representations",
+    "visualize": "what maximizes units, channels, directions and classes",
+    "activating": "the images of a data set that activate a unit most and least",
+    "distance": "how near an image can be brought to another's representation, by how far it moves",
+    "manipulate": "add a feature to images, and no more of it than it takes",
+    "compare-style": "style transfer with several networks at equal budgets, as one page",
     "rerun": "repeat a result from its JSON sidecar",
 }
 
@@ -43,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        return import_module(f".{name}", __package__).main(rest) or 0
+        return import_module(f".{name.replace('-', '_')}", __package__).main(rest) or 0
     except InputError as error:
         print(f"pellucid{f' {name}' if name in COMMANDS else ''}: {error}", file=sys.stderr)
         return 2

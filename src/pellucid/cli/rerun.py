@@ -19,6 +19,7 @@ from .common import file_sha256, parse, value_of
 TASKS = (
     "generate", "inpaint", "translate", "superres", "sketch", "paint",
     "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
+    "stylize",
 )  # fmt: skip
 OUTPUTS = ("--out", "--save-frames", "--gif", "--sheet", "--index")
 

@@ -1,8 +1,9 @@
 """Random transforms that a descent applies to images before the classifier sees them.
 
-A transform maps `(N, C, H, W)` images and one generator for each image to images of the same size, differentiably.
-They keep a standard classifier's visualizations from relying on the exact position of single pixels (Olah,
-Mordvintsev and Schubert 2017); a robust classifier does not need them, which is the representations paper's point.
+A transform maps `(N, C, H, W)` images and one generator for each image to images, differentiably; all but `pad` and
+`resize` keep the size. They keep a standard classifier's visualizations from relying on the exact position of single
+pixels (Olah, Mordvintsev and Schubert 2017); a robust classifier does not need them, which is the representations
+paper's point.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..ball import draw
 from ..errors import InputError
+from .image import cover
 
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
 
@@ -40,6 +43,20 @@ def jitter(pixels: int) -> Transform:
         )
 
     return apply
+
+
+def pad(pixels: int, value: float = 0.5) -> Transform:
+    """Put a border of this value, gray if not given, around each image, which grows by it.
+
+    >>> pad(2)(torch.rand(1, 3, 8, 8), [torch.Generator()]).shape
+    torch.Size([1, 3, 12, 12])
+    """
+    return lambda images, generators: F.pad(images, [pixels] * 4, value=value)
+
+
+def resize(side: int) -> Transform:
+    """Bring each image to `side` x `side` pixels."""
+    return lambda images, generators: cover(images, side)
 
 
 def rotate(degrees: Sequence[float]) -> Transform:
@@ -79,7 +96,52 @@ def _warp(choices: Sequence[tuple[float, float]]) -> Transform:
     return apply
 
 
-def standard() -> list[Transform]:
-    """The list that lucid publishes as its standard: jitter 8, scale 0.9 to 1.1, rotate up to 10 degrees, jitter 4."""
-    scales = [1 + (i - 5) / 50 for i in range(11)]
-    return [jitter(8), scale(scales), rotate([*range(-10, 11), 0, 0, 0, 0, 0]), jitter(4)]
+def crop(least: float, most: float, noise: float = 0.0, spread: float = 0.15) -> Transform:
+    """A random square of each image, enlarged to the image's size, under Gaussian noise.
+
+    As Fel et al. 2023 do it, with one crop of an image in each step.
+
+    Args:
+        least, most: share of the image's side that a crop has, drawn uniformly.
+        noise: standard deviation of what is added to every pixel.
+        spread: standard deviation of a crop's place around the center, as a share of the side; it stays in the image.
+    """
+    if not 0 < least <= most <= 1:
+        raise InputError(f"a crop has between 0 and 1 of an image's side, not {least} to {most}")
+
+    def apply(images: Tensor, generators: list[torch.Generator]) -> Tensor:
+        share = least + (most - least) * torch.stack([torch.rand((), generator=g) for g in generators])
+        place = 2 * spread * torch.stack([torch.randn(2, generator=g) for g in generators])  # -1 and 1 are the borders
+        place = place.clamp(share[:, None] - 1, 1 - share[:, None])
+        zoom = torch.cat([share[:, None, None] * torch.eye(2), place[..., None]], dim=2).to(images)
+        places = F.affine_grid(zoom, list(images.shape), align_corners=False)
+        crops = F.grid_sample(images, places, mode="bilinear", padding_mode="border", align_corners=False)
+        return crops + noise * draw(torch.randn, crops, generators) if noise else crops
+
+    return apply
+
+
+def standard(side: int = 224) -> list[Transform]:
+    """The list that lucid publishes as its standard, for images of `side` pixels.
+
+    A gray border of 12 pixels, jitter by 8, scale by 0.9 to 1.1, rotation by up to 10 degrees and often none, jitter
+    by 4. Those are pixels of 224; of smaller images there are fewer, but at least one. lucid's jitter by 8 cuts off 8
+    pixels at random places, so it is one of up to 4 to either side.
+    """
+
+    def pixels(of_224: int) -> int:
+        return max(1, round(of_224 * side / 224))
+
+    return [
+        pad(pixels(12)),
+        jitter(pixels(4)),
+        scale([1 + (i - 5) / 50 for i in range(11)]),
+        rotate([*range(-10, 11), 0, 0, 0, 0, 0]),
+        jitter(pixels(2)),
+        resize(side),
+    ]
+
+
+def crops() -> list[Transform]:
+    """What goes with `pellucid.Maco`: squares of 40 to 100 percent of an image's side, under noise of 0.05."""
+    return [crop(0.4, 1.0, noise=0.05)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from .sliders import SCRIPT, Slider, sliders
+from .sliders import STYLE as SLIDER_STYLE
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d1f24; --soft: #626873; --paper: #fbfaf7; --line: #dcd8cf; --card: #fff; }
 @media (prefers-color-scheme: dark) {
@@ -45,12 +48,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """One task: title, what it does, the command that does it, its rows."""
+    """One task: title, what it does, the command that does it or "", its rows, and pairs of pictures with sliders."""
 
     title: str
     text: str
     command: str
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = ()
+    sliders: tuple[Slider, ...] = ()
 
 
 def page(title: str, lead: str, sections: list[Section], footer: str) -> str:
@@ -62,7 +66,7 @@ def page(title: str, lead: str, sections: list[Section], footer: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE}{SLIDER_STYLE if any(section.sliders for section in sections) else ""}</style>
 </head>
 <body>
 <main>
@@ -71,6 +75,7 @@ def page(title: str, lead: str, sections: list[Section], footer: str) -> str:
 {body}
 <footer>{escape(footer)}</footer>
 </main>
+{f"<script>{SCRIPT}</script>" if any(section.sliders for section in sections) else ""}
 </body>
 </html>
 """
@@ -82,7 +87,8 @@ def _section(section: Section) -> str:
 <h2>{escape(section.title)}</h2>
 <p>{escape(section.text)}</p>
 {rows}
-<pre>{escape(section.command)}</pre>
+{sliders(section.sliders)}
+{f"<pre>{escape(section.command)}</pre>" if section.command else ""}
 </section>"""
 
 

@@ -1,0 +1,256 @@
+"""The images of a data set that activate each unit most and least (representations paper, Figure 8)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..checks import positive_int
+from ..classifier import Classifier
+from ..data.dataset import LabeledImages
+from ..devices import Precision
+from ..errors import InputError
+from ..evaluation.partial import split_sha256
+from ..evaluation.threat import at_once
+from ..files import replacing
+from ..frozen import frozen
+from ..objective import pooled
+from ..processes import team
+from ..zoo.models import fingerprint
+
+MAX_BYTES, MAX_FACTS = 2**28, 2**16
+READ = 512  # images that are read from a split at once
+TENSORS = {"most": torch.float32, "most_index": torch.int64, "least": torch.float32, "least_index": torch.int64}
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The k largest or smallest values seen so far of each unit, and whose they are; of equal ones the first seen."""
+
+    values: Tensor
+    index: Tensor
+    largest: bool
+
+    @staticmethod
+    def none(units: int, largest: bool) -> Extremes:
+        """Of no images."""
+        return Extremes(torch.empty(units, 0), torch.empty(units, 0, dtype=torch.int64), largest)
+
+    def with_more(self, values: Tensor, index: Tensor, k: int) -> Extremes:
+        """With further values, `(U, n)`, of images that come later: `index`, `(n,)` or `(U, n)`."""
+        values = torch.cat([self.values, values], 1)
+        index = torch.cat([self.index, index.expand(len(values), -1)], 1)
+        values, order = values.sort(dim=1, descending=self.largest, stable=True)
+        return Extremes(values[:, :k].contiguous(), index.gather(1, order[:, :k]), self.largest)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an index was made of.
+
+    Attributes:
+        layer: whose units these are.
+        count: how many images were looked at.
+        model_sha256: of the classifier.
+        data_sha256: of the split's labels and its first images.
+    """
+
+    layer: str
+    count: int
+    model_sha256: str
+    data_sha256: str
+
+
+@dataclass(frozen=True)
+class Activating:
+    """For each of U units the k images of a split that activate it most, and the k that do so least.
+
+    Attributes:
+        most, most_index: `(U, k)` values from the largest down, float32, and the images' numbers, int64.
+        least, least_index: `(U, k)` from the smallest up.
+        facts: what it was made of.
+    """
+
+    most: Tensor
+    most_index: Tensor
+    least: Tensor
+    least_index: Tensor
+    facts: Facts
+
+    def images(self, split: LabeledImages, units: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The images of some units, most and least activating, each `(len(units), k, C, H, W)` in [0, 1].
+
+        Raises:
+            InputError: another split than the one that was looked at, a unit that does not exist.
+        """
+        if len(split) != self.facts.count or split_sha256(split, len(split)) != self.facts.data_sha256:
+            raise InputError("this is another split than the one that the activating images were looked for in")
+        for unit in units:
+            if not 0 <= unit < len(self.most):
+                raise InputError(f"layer {self.facts.layer!r} has units 0 to {len(self.most) - 1}, not {unit}")
+        rows = torch.tensor(list(units))
+        most, least = (
+            torch.stack([split.batch(index)[0] for index in table[rows]])
+            for table in (self.most_index, self.least_index)
+        )
+        return most, least
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as one safetensors file, whose metadata hold the facts."""
+        path = Path(path)
+        if path.suffix != ".safetensors":
+            raise InputError(f"cannot write {path}: the name of an index ends in .safetensors")
+        tensors = {name: getattr(self, name).contiguous() for name in TENSORS}
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, {"pellucid": json.dumps({"activating": 1, **asdict(self.facts)})})
+        return path
+
+    @staticmethod
+    def load(path: str | Path) -> Activating:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: missing, over 256 MiB, damaged, or not such a file.
+        """
+        path = Path(path)
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError(f"it has over {MAX_BYTES >> 20} MiB")
+            with safe_open(path, framework="pt") as file:
+                facts = _facts((file.metadata() or {}).get("pellucid", ""))
+                if set(file.keys()) != set(TENSORS):
+                    raise ValueError("it holds other tensors")
+                tensors = {name: file.get_tensor(name) for name in TENSORS}
+            _check(tensors, facts.count)
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist") from None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, SafetensorError) as error:
+            raise InputError(f"{path} is not an index of activating images: {error}") from None
+        return Activating(**tensors, facts=facts)
+
+
+def activating(
+    classifier: Classifier,
+    split: LabeledImages,
+    *,
+    layer: str = "representation",
+    k: int = 8,
+    precision: Precision = "float32",
+    callback: Callable[[float], None] | None = None,
+) -> Activating:
+    """The images that activate each unit of a layer most and least, in one pass over a split.
+
+    A channel's activation is its mean over positions. Of images with the same value the first one counts. Processes
+    that share the work (`pellucid.processes.sharing`) divide the images among them and all get the whole result.
+
+    Args:
+        classifier: whose units.
+        split: images of the classifier's size.
+        layer: `representation`, `logits`, or any other layer.
+        k: how many images of each unit are kept at either end; all of them where the split has fewer.
+        precision: "bfloat16" runs the network in autocast.
+        callback: called with the share of the images that is done.
+
+    Raises:
+        InputError: an empty split, images of another size, a layer that does not exist, activations that are not
+            finite.
+
+    >>> import pellucid as pl
+    >>> images = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+    >>> split = pl.Split(images, torch.zeros(6, dtype=torch.int64))
+    >>> found = activating(pl.load("cifar10-l2-0.5", "cpu"), split, layer="logits", k=2)
+    >>> found.most_index.shape, bool((found.most[:, 0] >= found.most[:, 1]).all())
+    (torch.Size([10, 2]), True)
+    """
+    k = positive_int("k", k)
+    _check_split(classifier, split)
+    everybody = team()
+    own = range(len(split))[everybody.share(len(split))]
+    ends: list[Extremes] = []
+    for index, values in _values(classifier, split, own, layer, precision):
+        ends = ends or [Extremes.none(values.shape[1], largest) for largest in (True, False)]
+        ends = [end.with_more(values.T, index, k) for end in ends]
+        if callback is not None:
+            callback((int(index[-1]) + 1 - own.start) / len(own))
+    parts = [part for part in everybody.gather(ends) if part]
+    if not parts:
+        raise InputError("none of the split's images can be read")
+    most, least = parts[0]
+    for other_most, other_least in parts[1:]:
+        most = most.with_more(other_most.values, other_most.index, k)
+        least = least.with_more(other_least.values, other_least.index, k)
+    facts = Facts(layer, len(split), fingerprint(classifier), split_sha256(split, len(split)))
+    return Activating(most.values, most.index, least.values, least.index, facts)
+
+
+def _values(
+    classifier: Classifier, split: LabeledImages, own: range, layer: str, precision: Precision
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The numbers of some images, `(n,)`, and their activations, `(n, U)` float32, both on the CPU."""
+    device = classifier.device
+    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as read:
+        for first in range(own.start, own.stop, READ):
+            index, images = _images(split, range(first, min(first + READ, own.stop)))
+            if not len(index):
+                continue
+            parts = math.ceil(len(index) / at_once(images))
+            for numbers, batch in zip(index.chunk(parts), images.chunk(parts), strict=True):
+                batch = batch.to(device).contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+                    values = pooled(read(batch)[layer]).cpu()
+                if not bool(values.isfinite().all()):
+                    raise InputError(f"layer {layer!r} is not finite on images {int(numbers[0])} to {int(numbers[-1])}")
+                yield numbers, values
+
+
+def _images(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
+    """Images of a split in [0, 1], and which they are: unreadable ones may be left out."""
+    images, _ = split.batch(slice(numbers.start, numbers.stop))
+    index = torch.arange(numbers.start, numbers.stop)
+    if len(images) < len(index):
+        index = torch.tensor([i for i in numbers if len(split.raw(slice(i, i + 1)))], dtype=torch.int64)
+    return index, images
+
+
+def _check_split(classifier: Classifier, split: LabeledImages) -> None:
+    if not len(split):
+        raise InputError("there are no images to look at")
+    height, width = split.size
+    if classifier.size and (height, width) != (classifier.size, classifier.size):
+        raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
+
+
+def _facts(text: str) -> Facts:
+    """The facts in a file's metadata; raises `ValueError` for what is none."""
+    known: Any = json.loads(text) if len(text) <= MAX_FACTS else None
+    if not isinstance(known, dict) or known.pop("activating", None) != 1 or set(known) != set(Facts.__annotations__):
+        raise ValueError("it does not say what it was made of")
+    facts = Facts(**known)
+    texts = (facts.layer, facts.model_sha256, facts.data_sha256)
+    if type(facts.count) is not int or facts.count < 1 or not all(isinstance(text, str) for text in texts):
+        raise ValueError("it does not say what it was made of")
+    return facts
+
+
+def _check(tensors: dict[str, Tensor], count: int) -> None:
+    """Raise `ValueError` unless the tensors are values and numbers of images, as `activating` leaves them."""
+    shapes = {tensor.shape for tensor in tensors.values()}
+    if len(shapes) != 1 or any(
+        tensors[name].dtype != dtype or tensors[name].ndim != 2 for name, dtype in TENSORS.items()
+    ):
+        raise ValueError("its tensors have other shapes")
+    if not tensors["most"].numel() or not (tensors["most"].isfinite().all() and tensors["least"].isfinite().all()):
+        raise ValueError("its values are not finite numbers")
+    for name in ("most_index", "least_index"):
+        low, high = (int(v) for v in tensors[name].aminmax())
+        if low < 0 or high >= count:
+            raise ValueError(f"it names images {low} to {high} of {count}")
