@@ -102,12 +102,12 @@ if TYPE_CHECKING:
     from .optimizer import Adam, Momentum, Steepest
     from .parametrize import Fourier, Maco, Pixels, magnitude_spectrum
     from .representation.activating import Activating, activating
-    from .representation.visualize import VisualizeRecipe, visualize
     from .representation.distance import DistanceCurve, DistanceRecipe, distance
     from .representation.interpolate import InterpolateRecipe, interpolate
     from .representation.invert import InvertRecipe, invert
     from .representation.kaleidoscope import kaleidoscope
     from .representation.manipulate import ManipulateRecipe, manipulate
+    from .representation.visualize import VisualizeRecipe, visualize
     from .stop import Exceeds, Misclassified, Near, Reaches, StopRule
     from .style.recipe import StylizeRecipe
     from .style.stylize import Stylized, stylize
