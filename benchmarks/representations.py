@@ -3,8 +3,8 @@
     pellucid train --data cifar10.npz --arch preact-24-48-96-192 --epochs 8 --seed 11 --attack.eps 0.25 --out runs/judge
     python benchmarks/representations.py --judge runs/judge/judge --data cifar10.npz
 
-The judge had no part in making the images: another network, another seed. It is itself a little robust, because the noise
-that a standard classifier's inversions consist of deceives other standard classifiers too.
+The judge had no part in making the images: another network, another seed. It is itself a little robust, because the
+noise that a standard classifier's inversions consist of deceives other standard classifiers too.
 """
 
 import argparse
@@ -24,9 +24,8 @@ def percent(bools: Tensor) -> str:
 
 
 def inversion(makers: dict[str, pl.Classifier], judge: pl.Classifier, images: Tensor, labels: Tensor) -> None:
-    print(
-        f"\ninversion of {len(images)} test images from noise (the judge knows {percent(predict(judge, images) == labels)})"
-    )
+    known = percent(predict(judge, images) == labels)
+    print(f"\ninversion of {len(images)} test images from noise (of themselves the judge knows {known})")
     for name, maker in makers.items():
         made = pl.invert(maker, images)
         away, near, alike = (statistics.mean(made.info["result"][key]) for key in ("distance", "psnr", "ssim"))
@@ -60,7 +59,8 @@ def interpolation(makers: dict[str, pl.Classifier], judge: pl.Classifier, images
         known = (chances.argmax(1)[:, None] == pairs).any(1)
         ghosts = ghosting(middles, first, last).mean()
         print(
-            f"  {name:<9} ghosting {ghosts:.3f}  one of the two {percent(known)}  confidence {chances.amax(1).mean():.3f}"
+            f"  {name:<9} ghosting {ghosts:.3f}  one of the two {percent(known)}  "
+            f"confidence {chances.amax(1).mean():.3f}"
         )
 
     row("pixels", average)
