@@ -78,9 +78,7 @@ def main() -> None:
             flags.rounds,
         )
         more = 100 * (1 / ratio(seconds, "forward", "activating") - 1)
-        print(
-            f"activating, {len(split):,} images, all units: {min(seconds['activating']):.1f} s, {more:+.1f}% over the pass"
-        )
+        print(f"activating, {len(split):,} images: {min(seconds['activating']):.1f} s, {more:+.1f}% over the bare pass")
 
 
 if __name__ == "__main__":

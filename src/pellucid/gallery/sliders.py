@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 STYLE = """
-.pair { position: relative; display: inline-block; margin: 0 1rem 1.5rem 0; vertical-align: top; max-width: 100%; }
-.pair img { display: block; max-width: 100%; border-radius: 4px; }
+.pair { position: relative; display: inline-block; margin: 0 1rem 1.5rem 0; vertical-align: top; width: 20rem;
+  max-width: 100%; }
+.pair img { display: block; width: 100%; border-radius: 4px; }
 .pair .over { position: absolute; inset: 0 auto auto 0; clip-path: inset(0 0 0 var(--share, 50%)); }
 .pair .stack { position: relative; }
 .pair input { width: 100%; margin: 0.3rem 0 0; }
