@@ -2,11 +2,13 @@ import json
 import shutil
 
 import pytest
-from helpers import images
+import torch
+from helpers import images, in_two_processes
 
 from pellucid import InputError, InvertRecipe
 from pellucid.cli.main import main
 from pellucid.data.image import read_image, write_image
+from pellucid.processes import Processes, sharing
 from pellucid.representation.rebuild import LEDGER, SETTINGS, rebuild
 
 RECIPE = InvertRecipe(steps=2, step_size=0.3)
@@ -121,3 +123,16 @@ def test_mistakes_are_told_before_the_work(tiny_bundle, folder, tmp_path, monkey
     (tmp_path / "full" / "note.txt").write_text("mine")
     assert main(["invert", "--model", str(tiny_bundle), "--folder", "from", *more]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_two_processes_make_what_one_makes(classifier, folder, tmp_path):
+    rebuild(classifier, folder, tmp_path / "one", RECIPE, facts={})
+
+    def share(rank):
+        together = Processes(rank, 2)
+        with sharing(together):
+            made = rebuild(classifier, folder, tmp_path / "two", RECIPE, facts={}, chunk=3, team=together)
+        return {"made": torch.tensor(made)}
+
+    assert in_two_processes(share, tmp_path) == [{"made": 5}, {"made": 5}]
+    assert content(tmp_path / "two") == content(tmp_path / "one")
