@@ -34,13 +34,15 @@ class LayersFlags:
     """
 
     models: tuple[str, ...] = ("cifar10-l2-0.5", "cifar10-standard")
-    """Bundled names, bundles' paths, timm:NAME or torchvision:NAME. Each takes the images at its own size."""
+    """Bundled names, bundles' paths, timm:NAME or torchvision:NAME."""
     images: tuple[Path, ...] = ()
     """Image files, or folders of them."""
     data: str = ""
     """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
     count: int = 200
     """How many images of the data."""
+    size: int | None = None
+    """Side of the images in pixels, the same for all models; each model's own if not given."""
     random: bool = False
     """Also measure the first model with random weights, as a control."""
     check: bool = False
@@ -79,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     found, checks = {}, {}
     with progress_bar("layers", flags.quiet) as advance:
         for number, (name, classifier) in enumerate(classifiers.items()):
-            images = source.read(classifier.size)
+            images = source.read(flags.size or classifier.size)
             found[name] = layer_robustness(
                 classifier, images, flags.recipe, seed=flags.seed,
                 precision=pick_precision(flags.precision, classifier.device),
