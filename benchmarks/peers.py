@@ -19,8 +19,9 @@ from common import place
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.ball import threat_ball
 from pellucid.evaluation.pgd import PGD
-from pellucid.evaluation.threat import fooled, predict, threat_ball
+from pellucid.evaluation.threat import fooled, predict
 
 Attack = Callable[[pl.Classifier, Tensor, Tensor, str, float, int, float], Tensor]
 

@@ -18,6 +18,7 @@ from test_evaluate import flat_classifier, gray_split
 from pellucid import Classifier, EvaluateRecipe, InputError, evaluate
 from pellucid.cli.common import parse
 from pellucid.cli.evaluate import Evaluate
+from pellucid.cli.layers import LayersFlags
 from pellucid.cli.main import main
 from pellucid.cli.transferability import TransferabilityFlags
 from pellucid.evaluation import partial
@@ -125,7 +126,9 @@ def test_its_python_runs(tmp_path, monkeypatch):
 @pytest.mark.parametrize("line", re.findall(r"^pellucid .*", PAGE, re.MULTILINE))
 def test_its_command_lines_are_understood(line):
     _, command, *words = shlex.split(line)
-    flags = parse({"evaluate": Evaluate, "transferability": TransferabilityFlags}[command], words, command)
+    flags = parse(
+        {"evaluate": Evaluate, "transferability": TransferabilityFlags, "layers": LayersFlags}[command], words, command
+    )
     assert flags.data in line
 
 

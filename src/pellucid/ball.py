@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import overload
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
 
 from .errors import InputError
+
+Norm = Literal["l2", "linf"]
 
 
 @overload
@@ -181,3 +183,21 @@ def draw(sample, like: Tensor, generators: list[torch.Generator]) -> Tensor:
 def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:
     """One generator for each of `count` images, the first of which is image number `first` of the run."""
     return [torch.Generator().manual_seed((seed * 1_000_003 + first + i) % 2**63) for i in range(count)]
+
+
+def threat_ball(norm: Norm, eps: float) -> Ball:
+    """The images that an attack may choose from; raises `InputError` for a radius that is none.
+
+    >>> threat_ball("linf", 8 / 255)
+    Linf(eps=0.03137254901960784)
+    """
+    check_radius(norm, eps)
+    return {"l2": L2, "linf": Linf}[norm](eps)
+
+
+def check_radius(norm: Norm, eps: float) -> None:
+    """Raise `InputError` unless a radius is positive, finite and, of a cube, at most 1."""
+    if not 0 < eps < math.inf:
+        raise InputError(f"eps must be positive, not {eps}")
+    if norm == "linf" and eps > 1:
+        raise InputError(f"an linf eps of {eps:g} allows any image, values are in [0, 1]; did you mean {eps:g}/255?")

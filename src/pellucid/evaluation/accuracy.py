@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..ball import Norm, threat_ball
 from ..checks import positive_int
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -20,7 +21,7 @@ from .autoattack import AutoAttack, chosen
 from .outcomes import Accuracies, Outcomes
 from .partial import Partial, split_sha256
 from .pgd import PGD
-from .threat import Norm, check_radii, check_split, check_step_size, predict, threat_ball
+from .threat import check_radii, check_split, check_step_size, predict
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..ball import norms
+from ..ball import Norm, norms, threat_ball
 from ..checks import check_images, positive_int
 from ..classifier import Activations, Classifier
 from ..descend import descend
@@ -16,7 +16,7 @@ from ..devices import Precision
 from ..errors import InputError
 from ..frozen import frozen
 from ..objective import Objective
-from .threat import Norm, check_radii, check_step_size, threat_ball
+from .threat import check_radii, check_step_size
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ball import Ball, norms
+from ..ball import Ball, norms, threat_ball
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..descend import descend
@@ -26,7 +26,7 @@ from ..objective import CrossEntropy
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points
-from .threat import fooled, predict, threat_ball
+from .threat import fooled, predict
 
 SAMPLE = 50  # images that are looked at
 TINY = 1e-12  # of a gradient's norm: far below it, float32 knows no direction

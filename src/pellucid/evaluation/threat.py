@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..ball import L2, Ball, Linf, norms
+from ..ball import Ball, Linf, Norm, check_radius, norms
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..descend import SPLIT_VALUES, SPLIT_VALUES_CPU
 from ..errors import InputError
 from ..frozen import frozen
 
-Norm = Literal["l2", "linf"]
-
-
-def threat_ball(norm: Norm, eps: float) -> Ball:
-    """The images that an attack may choose from.
-
-    >>> threat_ball("linf", 8 / 255)
-    Linf(eps=0.03137254901960784)
-    """
-    return {"l2": L2, "linf": Linf}[norm](eps)
-
 
 def check_radii(norm: Norm, radii: Iterable[float]) -> None:
     """Raise `InputError` unless there are radii, each positive, finite and, of a cube, at most 1."""
     radii = tuple(radii)
-    if not radii or not all(0 < eps < math.inf for eps in radii):
-        raise InputError(f"eps must be positive, not {', '.join(map(str, radii)) or 'nothing'}")
-    if norm == "linf" and max(radii) > 1:
-        eps = f"{max(radii):g}"
-        raise InputError(f"an linf eps of {eps} allows any image, values are in [0, 1]; did you mean {eps}/255?")
+    if not radii:
+        raise InputError("eps must be positive, not nothing")
+    for eps in radii:
+        check_radius(norm, eps)
 
 
 def check_step_size(step_size: float | None) -> None:

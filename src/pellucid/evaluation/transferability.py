@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ball import Ball
+from ..ball import Ball, Norm, threat_ball
 from ..checks import positive_int
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -19,7 +19,7 @@ from ..devices import Precision
 from ..errors import InputError
 from ..files import replacing
 from ..objective import CrossEntropy
-from .threat import Norm, check_radii, check_split, check_step_size, fooled, predict, threat_ball
+from .threat import check_radii, check_split, check_step_size, fooled, predict
 
 
 @dataclass(frozen=True)

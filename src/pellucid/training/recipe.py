@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ..ball import L2, Ball, Linf
+from ..ball import Ball, Norm, check_radius, threat_ball
 from ..errors import InputError
 
 
@@ -16,7 +16,7 @@ class Attack:
 
     eps: float = 0.0
     """Radius of the ball in [0, 1] units; 0 trains a standard classifier. The synthesis paper's CIFAR-10: 0.5."""
-    norm: Literal["l2", "linf"] = "l2"
+    norm: Norm = "l2"
     """Norm of the ball."""
     steps: int = 1
     """Steps of the attack. The papers take 7; one or two full-length steps cost a third and come close at small eps."""
@@ -30,8 +30,8 @@ class Attack:
     def __post_init__(self) -> None:
         if not 0 <= self.eps < float("inf"):
             raise InputError(f"eps must be 0 (standard training) or positive, not {self.eps}")
-        if self.norm == "linf" and self.eps > 1:
-            raise InputError(f"an Linf eps of {self.eps:g} allows any image; did you mean {self.eps:g}/255?")
+        if self.eps:
+            check_radius(self.norm, self.eps)
         if self.steps < 1:
             raise InputError(f"attack steps must be at least 1, not {self.steps}")
         if self.step_size is not None and not 0 < self.step_size < float("inf"):
@@ -42,7 +42,7 @@ class Attack:
     @property
     def ball(self) -> Ball:
         """The ball of this attack; only where eps is not 0."""
-        return {"l2": L2, "linf": Linf}[self.norm](self.eps)
+        return threat_ball(self.norm, self.eps)
 
     @property
     def length(self) -> float:
