@@ -70,14 +70,19 @@ def interpolation(makers: dict[str, pl.Classifier], judge: pl.Classifier, images
 
 
 def visualization(makers: dict[str, pl.Classifier], judge: pl.Classifier, units: int, seeds: int) -> None:
+    """How often two seeds of a unit are seen as one class, and how often two images of any units would be."""
     print(f"\nvisualization of {units} units from {seeds} seeds each: pairs of seeds that the judge puts in one class")
     for name, maker in makers.items():
-        chosen = torch.randperm(320, generator=torch.Generator().manual_seed(0))[:units].tolist()
-        made = pl.visualize(maker, [str(unit) for unit in chosen], seeds=seeds)
-        seen = predict(judge, made.images).reshape(units, seeds)
-        same = seen[:, :, None] == seen[:, None, :]
-        pairs = (same.sum((1, 2)) - seeds) / (seeds * (seeds - 1))
-        print(f"  {name:<9} {100 * float(pairs.mean()):.1f}% of pairs; all {seeds} in one class: {percent(pairs == 1)}")
+        head = maker.network.get_parameter(f"{maker.head}.weight")
+        chosen = torch.randperm(head.shape[1], generator=torch.Generator().manual_seed(0))[:units].tolist()
+        seen = predict(judge, pl.visualize(maker, chosen, seeds=seeds).images).reshape(units, seeds)
+        same = (seen[:, :, None] == seen[:, None, :]).float()
+        agreed = float((same.sum((1, 2)) - seeds).mean() / (seeds * (seeds - 1)))
+        shares = torch.bincount(seen.flatten()) / seen.numel()
+        chance = float(shares.square().sum())
+        kappa = (agreed - chance) / (1 - chance)  # Fleiss 1971: agreement beyond that of chance
+        print(f"  {name:<9} {100 * agreed:5.1f}%, by chance {100 * chance:5.1f}%, kappa {kappa:.3f}", end="")
+        print(f"; the judge's most frequent class has {percent(seen.flatten() == shares.argmax())} of the images")
 
 
 def main() -> None:
