@@ -1,0 +1,164 @@
+"""The backbone: a frozen copy of a network that yields chosen layers, and stops after the last of them."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import torch
+from torch import Tensor, nn
+
+from ..classifier import Classifier
+from ..devices import Precision
+from ..errors import InputError, unknown
+from ..frozen import folded, watch_pairs
+from ..layers import straight_through_last_relu
+from .surgery import Padding, Pooling, randomize, replicate_padding, swap_pooling
+
+# What the experiments on each kind of network take: style layers, and the content layer.
+LAYERS = {
+    "VGG": (("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), ("relu4_2",)),
+    "AlexNet": (("relu1", "relu2", "relu3", "relu4"), ("relu3",)),
+    "SqueezeNet": (("relu1", "fire2", "fire4", "fire6", "fire8"), ("fire5",)),
+    "PreActResNet": (("stem", "stage1", "stage2", "stage3"), ("stage2",)),
+    "ResNet": (("layer1", "layer2", "layer3", "layer4"), ("layer3",)),
+}
+
+
+def default_layers(classifier: Classifier) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The style layers and content layers of a network whose kind is known.
+
+    Raises `InputError` with the names of its layers for any other.
+    """
+    layers = LAYERS.get(type(classifier.network).__name__)
+    if layers is None or any(name not in classifier.layers for names in layers for name in names):
+        raise InputError(
+            f"which layers of {type(classifier.network).__name__} carry style is not known; name style layers and "
+            f"content layers (there are: {', '.join(classifier.layers)})"
+        )
+    return layers
+
+
+class _Reached(Exception):  # noqa: N818 - it ends a forward pass, and is no error
+    """All layers that were asked for are there."""
+
+
+class Backbone:
+    """A classifier's network, made ready for gradients to its input.
+
+    It is a copy, in eval mode, frozen, channels last, its batch norms folded into its convolutions. Nothing behind the
+    last of its layers runs.
+
+    Args:
+        classifier: whose network is copied; it is left as it is.
+        layers: names of `classifier.layers`, or paths of any modules.
+        pooling: "average" or "blur" in place of max pooling.
+        padding: "replicate" in place of zeros.
+        smooth: layers are softmax-smoothed over all of their channels and positions (SWAG; Wang, Li and Vasconcelos
+            2021), and multiplied by the number of those.
+        straight_through: the gradient passes the last ReLU before the last layer as if it were the identity.
+        random_weights: the seed of weights to draw in place of the trained ones.
+        normalization: a mean and a standard deviation for each channel in place of the classifier's.
+        precision: "bfloat16" runs the network in autocast.
+
+    Raises:
+        InputError: a layer does not exist, is not reached, or has no positions.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+    >>> _ = network(torch.rand(1, 3, 8, 8))
+    >>> backbone = Backbone(Classifier(network, card={"size": 8}), ["1"])
+    >>> backbone(torch.rand(1, 3, 20, 30))["1"].shape  # the linear layer, which takes 8 x 8 only, does not run
+    torch.Size([1, 4, 18, 28])
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        layers: Sequence[str],
+        *,
+        pooling: Pooling = "own",
+        padding: Padding = "own",
+        smooth: bool = False,
+        straight_through: bool = False,
+        random_weights: int | None = None,
+        normalization: tuple[Sequence[float], Sequence[float]] | None = None,
+        precision: Precision = "float32",
+    ):
+        self.layers = tuple(dict.fromkeys(layers))
+        self.smooth, self.precision, self.device = smooth, precision, classifier.device
+        self.network = copy.deepcopy(classifier.network).eval().requires_grad_(False)
+        self.mean, self.std = classifier.mean, classifier.std
+        if normalization is not None:
+            self.mean, self.std = (torch.tensor(v, device=self.device).reshape(1, -1, 1, 1) for v in normalization)
+        if random_weights is not None:
+            randomize(self.network, random_weights)
+        swap_pooling(self.network, pooling)
+        if padding == "replicate":
+            replicate_padding(self.network)
+        self.network.to(memory_format=torch.channels_last)
+        self._modules = {name: _module(self.network, classifier, name) for name in self.layers}
+        self._kept: dict[str, Tensor] = {}
+        self._left: Counter[str] = Counter()
+        self._changes = ExitStack()
+        self._end = nn.Identity()
+        if straight_through:
+            self._changes.enter_context(straight_through_last_relu(self.network, self._end))
+        for name, module in self._modules.items():
+            module.register_forward_hook(self._keep(name))
+        self._calls = Counter(dict.fromkeys(self.layers, 10**9))  # the first pass runs to the end, and counts
+        self._prepare(classifier.size or 96)
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Layers of `(N, 3, H, W)` images in [0, 1], each `(N, C, h, w)`, float32."""
+        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        self._left = self._calls.copy()
+        try:
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                self.network(images)
+        except _Reached:
+            pass
+        found = {name: self._kept.pop(name).float() for name in self.layers if name in self._kept}
+        if missing := [name for name in self.layers if name not in found]:
+            raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
+        return {name: _smoothed(values) for name, values in found.items()} if self.smooth else found
+
+    def _prepare(self, size: int) -> None:
+        """One whole pass: how often each layer runs in it, and which batch norms may be folded."""
+        image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
+        with watch_pairs(self.network) as watch:
+            found = self(image.requires_grad_())
+        for name, values in found.items():
+            if values.ndim != 4:
+                raise InputError(f"layer {name} has no positions, its shape is {tuple(values.shape)}; choose another")
+        self._calls = self._calls - self._left
+        inside = [set(module.modules()) for module in self._modules.values()]
+        pairs = [
+            (convolution, norm)
+            for convolution, norm in watch.pairs(list(found.values()))
+            if not any(convolution in modules and norm not in modules for modules in inside)
+        ]
+        self._changes.enter_context(folded(pairs))
+
+    def _keep(self, name: str):
+        def hook(module: nn.Module, args: tuple, output) -> None:
+            # A copy: the next module is often a ReLU that works in place on this very tensor.
+            self._kept[name] = (output[0] if isinstance(output, tuple) else output).clone()
+            self._left -= Counter([name])
+            if not self._left:
+                self._end(output)
+                raise _Reached
+
+        return hook
+
+
+def _module(network: nn.Module, classifier: Classifier, name: str) -> nn.Module:
+    try:
+        return network.get_submodule(classifier.layers.get(name, name))
+    except AttributeError:
+        raise unknown("layer", name, classifier.layers) from None
+
+
+def _smoothed(values: Tensor) -> Tensor:
+    return values.flatten(1).softmax(1).reshape(values.shape) * values[0].numel()

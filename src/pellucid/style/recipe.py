@@ -1,0 +1,166 @@
+"""The settings of a style transfer, and published ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..checks import positive_int
+from ..errors import InputError
+from .surgery import Padding, Pooling
+
+RESTRICTED_IMAGENET = ((0.4717, 0.4499, 0.3837), (0.2600, 0.2516, 0.2575))
+
+
+@dataclass(frozen=True)
+class StylizeRecipe:
+    """Settings of `stylize`."""
+
+    style_weight: float = 1.0
+    """Of the style loss. With `relative`, 1 is a sensible start for every network."""
+    content_weight: float = 0.1
+    """Of the content loss; 0 makes a texture."""
+    smoothness: float = 0.0
+    """Weight of the total variation."""
+    relative: bool = True
+    """Divide each style layer's loss by its value at the content image, and each content layer's by the variance of the
+    content's features. Without it losses are as they come, and weights mean something else on every network."""
+    style_loss: Literal["gram", "covariance", "wasserstein"] = "gram"
+    """Distance of Gram matrices, of covariances, or of Gaussians with the features' means and covariances."""
+    style_layers: tuple[str, ...] = ()
+    """Layers whose statistics are matched; those known for the kind of network if not given."""
+    content_layers: tuple[str, ...] = ()
+    """Layers that are kept; those known for the kind of network if not given."""
+    layer_weights: tuple[float, ...] = ()
+    """One for each style layer; equal if not given."""
+    strength: float = 1.0
+    """How much of the style is aimed at: statistics between the content's own (0) and the style's (1)."""
+    size: int | None = None
+    """Shorter side of the result in pixels; the content's own if not given."""
+    style_scale: float = 1.0
+    """Size of the style picture's strokes: its shorter side as a multiple of the result's."""
+    start: Literal["content", "noise", "gray", "normal-noise"] = "content"
+    """What the picture is at first. normal-noise has N(0, 1) pixels, most of which are clamped, as in 2019."""
+    colors: Literal["style", "luminance", "linear"] = "style"
+    """luminance: the content's colors under the result's lightness. linear: the style picture gets the mean and
+    covariance of the content's colors beforehand."""
+    optimizer: Literal["auto", "lbfgs", "adam", "plain-lbfgs"] = "auto"
+    """L-BFGS with a strong Wolfe line search, Adam, or L-BFGS without line search on clamped pixels, as in 2019.
+    auto: L-BFGS up to a million pixels, then Adam, which needs a tenth of the memory."""
+    evaluations: int = 100
+    """Evaluations of the loss, at each scale."""
+    learning_rate: float | None = None
+    """The optimizer's learning rate: 1 for L-BFGS and 0.02 for Adam if not given."""
+    averaging: float = 0.0
+    """Decay of a running average of Adam's iterates, which is the result; 0 takes the last one."""
+    smallest: int = 64
+    """Shorter side of the first of the scales, each sqrt(2) times the one before. As large as size: one scale."""
+    pooling: Pooling = "own"
+    """average or blur in place of max pooling."""
+    padding: Padding = "own"
+    """replicate pads with copies of the border in place of zeros."""
+    jitter: int = 0
+    """Every evaluation sees the picture moved by up to so many pixels; with Adam."""
+    transforms: bool = False
+    """Every evaluation sees it moved, turned and scaled a little, by lucid's standard transforms; with Adam."""
+    parametrization: Literal["pixels", "fourier"] = "pixels"
+    """What moves; fourier is decorrelated frequencies, with Adam."""
+    smooth_activations: bool = False
+    """Softmax-smoothed layers (SWAG)."""
+    random_weights: bool = False
+    """Weights drawn anew in place of the trained ones: a control."""
+    straight_through: bool = False
+    """The gradient passes the last ReLU before the last layer as if it were the identity."""
+    normalization: Literal["own", "restricted-imagenet"] = "own"
+    """The network's own, or that of the 2019 experiments, which was given to all their networks."""
+    tile: int = 0
+    """Side of tiles in pixels whose gradients are computed one after the other; 0 takes the picture in one piece."""
+
+    def __post_init__(self) -> None:
+        for name in ("style_weight", "content_weight", "smoothness", "style_scale", "strength", "averaging"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{name} must be a number of at least 0, not {value}")
+        if not 0.05 <= self.style_scale <= 20:
+            raise InputError(f"style_scale must be between 0.05 and 20, not {self.style_scale}")
+        if self.strength > 1 or self.averaging >= 1:
+            raise InputError("strength is between 0 and 1, and averaging below 1")
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
+            raise InputError(f"learning_rate must be a positive number, not {self.learning_rate}")
+        if not all(math.isfinite(weight) and weight >= 0 for weight in self.layer_weights):
+            raise InputError("layer_weights must be numbers of at least 0")
+        if self.layer_weights and not sum(self.layer_weights):
+            raise InputError("layer_weights are all 0; give one layer a weight")
+        if not (self.style_weight or self.content_weight or self.smoothness):
+            raise InputError("all weights are 0; there is nothing to lower")
+        positive_int("evaluations", self.evaluations)
+        positive_int("smallest", self.smallest)
+        if self.size is not None:
+            positive_int("size", self.size)
+        if self.tile < 0 or self.jitter < 0:
+            raise InputError("tile and jitter are numbers of pixels, 0 for none")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        random = [name for name in ("jitter", "transforms") if getattr(self, name)]
+        adam_only = random + ["averaging"] * bool(self.averaging)
+        adam_only += [f"parametrization {self.parametrization}"] * (self.parametrization != "pixels")
+        if adam_only and self.optimizer != "adam":
+            raise InputError(f"{adam_only[0]} goes with optimizer adam, not {self.optimizer}")
+        if self.tile and random:
+            raise InputError(f"{random[0]} does not go with tiles")
+        if self.tile and self.smooth_activations:
+            raise InputError("smooth_activations does not go with tiles: a softmax reads the whole picture")
+
+
+_DISTILL = StylizeRecipe(
+    relative=False,
+    content_weight=1.0,
+    size=512,
+    smallest=512,
+    optimizer="plain-lbfgs",
+    evaluations=500,
+    normalization="restricted-imagenet",
+)
+
+# Nakano's response in *A Discussion of "Adversarial Examples Are Not Bugs, They Are Features"* (Distill 2019): 500
+# "iterations" are 500 evaluations of the loss; the normalization is Restricted ImageNet's for every network; layer4
+# passes its gradient straight through; VGG's layers are taken before the ReLU, although the text names them relu.
+# The result was chosen by eye from a grid of style weights: 1e8 to 1e11 (robust), 1e14 alone (standard), 1e4 to 1e10
+# (VGG-19), from content and from noise.
+PRESETS = {
+    # Ours, for robust classifiers, and for whatever shows a checkerboard: jitter averages the strides' pattern away.
+    "strokes": StylizeRecipe(
+        style_loss="wasserstein", optimizer="adam", learning_rate=0.03, averaging=0.9, jitter=4, evaluations=60
+    ),
+    "distill2019": replace(
+        _DISTILL,
+        style_weight=1e10,
+        style_layers=("layer1", "layer2", "layer3", "layer4"),
+        content_layers=("layer3",),
+        straight_through=True,
+    ),
+    "distill2019-standard": replace(
+        _DISTILL,
+        style_weight=1e14,
+        style_layers=("layer1", "layer2", "layer3", "layer4"),
+        content_layers=("layer3",),
+        straight_through=True,
+    ),
+    "distill2019-vgg19": replace(
+        _DISTILL,
+        style_weight=4e6,
+        style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+        content_layers=("conv4_2",),
+        pooling="average",
+    ),
+    "mordvintsev2018": StylizeRecipe(
+        optimizer="adam",
+        parametrization="fourier",
+        transforms=True,
+        learning_rate=0.05,
+        evaluations=512,
+        smallest=10**6,
+    ),
+}

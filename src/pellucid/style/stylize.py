@@ -1,0 +1,298 @@
+"""Style transfer (Gatys, Ecker and Bethge 2016), with any network."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..checks import check_images
+from ..classifier import Classifier
+from ..data.transforms import Transform, jitter, standard
+from ..devices import Precision
+from ..errors import InputError
+from ..parametrize import Fourier, Pixels
+from .artifacts import checkerboard
+from .backbone import Backbone, default_layers
+from .color import linear_transfer, luminance_transfer
+from .objective import Losses, Reader, StyleObjective
+from .optimize import LBFGS, Adam, Evaluate, Optimizer, PlainLBFGS, minimize
+from .prepare import prepare
+from .pyramid import resized, scales, with_shorter_side
+from .recipe import RESTRICTED_IMAGENET, StylizeRecipe
+
+SMALL = 2**20  # pixels up to which L-BFGS is the default
+
+
+@dataclass(frozen=True)
+class StyleProgress:
+    """What a callback is told after each evaluation.
+
+    Attributes:
+        evaluation, evaluations: how many are done, and how many there are at most, over all scales.
+        scale: the number of the scale, from 0.
+        losses: of this evaluation.
+        images: the picture that has them, `(1, 3, h, w)`, as large as the scale.
+    """
+
+    evaluation: int
+    evaluations: int
+    scale: int
+    losses: Losses
+    images: Tensor
+
+
+@dataclass
+class Stylized:
+    """The result of `stylize`.
+
+    Attributes:
+        images: `(1, 3, H, W)` in [0, 1].
+        content: the content at the same size.
+        history: the losses of every evaluation, for each scale.
+        sizes: height and width of each scale.
+        seconds: how long it took.
+        rollbacks: how often a loss exploded, and the step was halved.
+        interrupted: Ctrl-C ended it early.
+        checkerboard: decibels by stride; see `artifacts.checkerboard`.
+        info: what a sidecar also holds.
+    """
+
+    images: Tensor
+    content: Tensor
+    history: list[list[Losses]]
+    sizes: list[tuple[int, int]]
+    seconds: float
+    rollbacks: int = 0
+    interrupted: bool = False
+    checkerboard: dict[int, float] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def evaluations(self) -> int:
+        """How often the loss was evaluated, over all scales."""
+        return sum(map(len, self.history))
+
+
+def stylize(
+    classifier: Classifier,
+    content: Tensor,
+    styles: Sequence[Tensor],
+    recipe: StylizeRecipe | None = None,
+    *,
+    weights: Sequence[float] | None = None,
+    masks: Sequence[Tensor | None] | None = None,
+    content_classifier: Classifier | None = None,
+    start: Tensor | None = None,
+    seed: int = 0,
+    precision: Precision = "float32",
+    callback: Callable[[StyleProgress], object] | None = None,
+) -> Stylized:
+    """A picture with the content of one image and the style of others:
+
+        argmin over x of   style_weight · Σ_l w_l d(S_l(x), S_l(style)) + content_weight · Σ_l ‖f_l(x) - f_l(content)‖²
+
+    with S_l the statistics of the features f_l of layer l (Gatys, Ecker and Bethge 2016), from coarse to fine.
+
+    Args:
+        classifier: whose style layers are matched. This choice matters; a robust classifier or a VGG is a good one.
+        content: `(1, 3, H, W)` in [0, 1].
+        styles: one or several, each `(1, 3, h, w)` in [0, 1].
+        recipe: settings; `PRESETS` has published ones.
+        weights: one for each style; equal if not given.
+        masks: where each style goes: `(1, 1, H, W)` in [0, 1], of any size, or None for everywhere.
+        content_classifier: whose content layers are kept, `classifier` if not given. This choice hardly matters.
+        start: `(1, 3, H, W)`, in place of the recipe's.
+        seed: of noise, transforms and random weights.
+        precision: "bfloat16" runs the networks in autocast.
+        callback: called after every evaluation with a `StyleProgress`.
+
+    Raises:
+        InputError: pictures out of range, unknown layers, settings that do not go together.
+
+    Ctrl-C ends it early: the result is what there is, and says so.
+
+    >>> from pellucid import load
+    >>> content, style = torch.rand(2, 1, 3, 32, 32)
+    >>> result = stylize(load("cifar10-l2-0.5", "cpu"), content, [style], StylizeRecipe(evaluations=4, smallest=32))
+    >>> result.images.shape, result.evaluations
+    (torch.Size([1, 3, 32, 32]), 4)
+    """
+    recipe = recipe or StylizeRecipe()
+    began = time.perf_counter()
+    content = _picture(content, "content").to(classifier.device)
+    if not styles:
+        raise InputError("give at least one style picture")
+    styles = [_picture(style, "a style").to(content) for style in styles]
+    weights = _weights(weights, len(styles))
+    masks = _masks(masks, len(styles), content)
+    if recipe.size is not None:
+        content = with_shorter_side(content, recipe.size)
+    if recipe.colors == "linear":
+        styles = [linear_transfer(style, content) for style in styles]
+    reader = make_reader(classifier, content_classifier or classifier, recipe, seed, precision)
+    height, width = content.shape[2:]
+    sizes = scales(height, width, recipe.smallest)
+    optimizer = _optimizer(recipe, height * width)
+    moved = _start(recipe, content, seed) if start is None else _picture(start, "start").to(content)
+    from_content = start is None and recipe.start == "content"
+    result = Stylized(content, content, [], sizes, 0.0)
+    for number, size in enumerate(sizes):
+        here = resized(content, size)
+        moved = _finer(moved, here, content) if number and from_content else resized(moved, size)
+        at_scale = [with_shorter_side(style, round(min(size) * recipe.style_scale)) for style in styles]
+        regions = [None if mask is None else resized(mask, size) for mask in masks]
+        objective = prepare(reader, here, at_scale, recipe, weights, regions)
+        evaluate = _evaluation(objective, here, recipe, seed)
+        if isinstance(optimizer, Adam) and optimizer.moments is not None:
+            pixels = isinstance(optimizer.parametrization, Pixels)
+            optimizer = replace(optimizer, moments=optimizer.moments.resized(size) if pixels else None)
+        watch = None if callback is None else _watch(callback, result, recipe.evaluations * len(sizes), number)
+        minimum = minimize(evaluate, moved, optimizer, recipe.evaluations, watch)
+        moved = minimum.images
+        result.history.append(minimum.history)
+        result.rollbacks += minimum.rollbacks
+        if minimum.interrupted:
+            result.interrupted = True
+            break
+    images = resized(moved, (height, width))
+    result.images = luminance_transfer(images, content) if recipe.colors == "luminance" else images
+    result.checkerboard = checkerboard(result.images, content)
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def _finer(moved: Tensor, here: Tensor, content: Tensor) -> Tensor:
+    """A picture that began as the content, at the scale where the content is `here`: its change goes on, and the detail
+    that the content has there is kept."""
+    change = moved - resized(content, (moved.shape[2], moved.shape[3]))
+    size = (here.shape[2], here.shape[3])
+    return (here + F.interpolate(change, size, mode="bicubic", align_corners=False)).clamp(0, 1)
+
+
+def make_reader(
+    classifier: Classifier,
+    content_classifier: Classifier,
+    recipe: StylizeRecipe,
+    seed: int = 0,
+    precision: Precision = "float32",
+) -> Reader:
+    """The layers of a recipe, read from one network or two; two networks with the same weights are one."""
+    style_layers = recipe.style_layers or default_layers(classifier)[0]
+    content_layers = recipe.content_layers or default_layers(content_classifier)[1]
+    if recipe.layer_weights and len(recipe.layer_weights) != len(style_layers):
+        raise InputError(f"{len(recipe.layer_weights)} layer weights for {len(style_layers)} style layers")
+    options: dict[str, Any] = {
+        "pooling": recipe.pooling,
+        "padding": recipe.padding,
+        "smooth": recipe.smooth_activations,
+        "straight_through": recipe.straight_through,
+        "random_weights": seed if recipe.random_weights else None,
+        "normalization": RESTRICTED_IMAGENET if recipe.normalization == "restricted-imagenet" else None,
+        "precision": precision,
+    }
+    if content_classifier is classifier:
+        both = Backbone(classifier, [*style_layers, *content_layers], **options)
+        return Reader(both, both, style_layers, content_layers)
+    style, content = (
+        Backbone(classifier, style_layers, **options),
+        Backbone(content_classifier, content_layers, **options),
+    )
+    return Reader(style, content, style_layers, content_layers)
+
+
+def _evaluation(objective: StyleObjective, content: Tensor, recipe: StylizeRecipe, seed: int) -> Evaluate:
+    """The objective itself, or under random transforms, which move the content and the masks along."""
+    transforms: list[Transform] = standard() if recipe.transforms else []
+    transforms += [jitter(recipe.jitter)] if recipe.jitter else []
+    if not transforms:
+        return objective
+    draws = torch.Generator().manual_seed(seed)
+
+    def evaluate(images: Tensor) -> tuple[Losses, Tensor]:
+        draw = int(torch.randint(2**62, (), generator=draws))
+
+        def move(pictures: Tensor) -> Tensor:
+            for number, transform in enumerate(transforms):
+                pictures = transform(pictures, [torch.Generator().manual_seed(draw + number)] * len(pictures))
+            return pictures
+
+        with torch.no_grad():
+            kept = objective.reader(move(content))[1]
+            regions = [None if mask is None else move(mask) for mask in objective.regions]
+        images = images.requires_grad_()
+        moved = move(images)
+        losses, gradient = replace(objective, content=[kept], regions=regions)(moved)
+        return losses, torch.autograd.grad(moved, images, gradient)[0]
+
+    return evaluate
+
+
+def optimizer_name(recipe: StylizeRecipe, pixels: int) -> str:
+    """The optimizer of a recipe, "auto" resolved for a result of so many pixels."""
+    return recipe.optimizer if recipe.optimizer != "auto" else ("lbfgs" if pixels <= SMALL else "adam")
+
+
+def _optimizer(recipe: StylizeRecipe, pixels: int) -> Optimizer:
+    name = optimizer_name(recipe, pixels)
+    if name == "adam":
+        parametrization = Fourier() if recipe.parametrization == "fourier" else Pixels()
+        return Adam(recipe.learning_rate or 0.02, recipe.averaging, parametrization)
+    return (LBFGS if name == "lbfgs" else PlainLBFGS)(recipe.learning_rate or 1.0)
+
+
+def _start(recipe: StylizeRecipe, content: Tensor, seed: int) -> Tensor:
+    if recipe.start == "content":
+        return content
+    if recipe.start == "gray":
+        return torch.full_like(content, 0.5)
+    noise = torch.randn(content.shape, generator=torch.Generator().manual_seed(seed)).to(content)
+    return (noise if recipe.start == "normal-noise" else 0.5 + 0.2 * noise).clamp(0, 1)
+
+
+def _watch(callback: Callable[[StyleProgress], object], result: Stylized, evaluations: int, scale: int):
+    done = [result.evaluations]
+
+    def watch(losses: Losses, images: Tensor) -> None:
+        done[0] += 1
+        callback(StyleProgress(done[0], evaluations, scale, losses, images))
+
+    return watch
+
+
+def _picture(images: Tensor, name: str) -> Tensor:
+    images = check_images(images, name)
+    if images.shape[:2] != (1, 3) or min(images.shape[2:]) < 2:
+        raise InputError(f"{name} must be one RGB picture, (1, 3, H, W), not {tuple(images.shape)}")
+    return images
+
+
+def _weights(weights: Sequence[float] | None, count: int) -> list[float]:
+    weights = [1.0] * count if weights is None else list(weights)
+    if len(weights) != count:
+        raise InputError(f"{len(weights)} style weights for {count} styles; give one for each")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(weights):
+        raise InputError("style weights must be numbers of at least 0, one of them larger")
+    return [weight / sum(weights) for weight in weights]
+
+
+def _masks(masks: Sequence[Tensor | None] | None, count: int, content: Tensor) -> list[Tensor | None]:
+    masks = [None] * count if masks is None else list(masks)
+    if len(masks) != count:
+        raise InputError(f"{len(masks)} masks for {count} styles; give one for each")
+    checked: list[Tensor | None] = []
+    for mask in masks:
+        if mask is None:
+            checked.append(None)
+            continue
+        mask = check_images(mask, "a mask").to(content)
+        if mask.shape[:2] != (1, 1) or not mask.any():
+            raise InputError(f"a mask must be (1, 1, H, W) and not all 0, and this is {tuple(mask.shape)}")
+        checked.append(mask)
+    return checked

@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from pellucid import InputError
+from pellucid.data.deep import write_deep
+from pellucid.data.image import read_image
+from pellucid.data.picture import Picture, read_picture, write_picture
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def channels(count=3, height=6, width=9, seed=0):
+    values = torch.rand(count, height, width, generator=torch.Generator().manual_seed(seed))
+    return (values * 65535).round() / 65535
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_16_bits_come_back_as_they_were(tmp_path, suffix, alpha):
+    values = channels(4)
+    picture = Picture(values[:3], values[3:] if alpha else None, PROFILE, deep=True)
+    write_picture(tmp_path / f"deep{suffix}", picture)
+    found = read_picture(tmp_path / f"deep{suffix}")
+    assert found.deep
+    assert found.profile == PROFILE
+    share = values[3:] if alpha else torch.ones(1)
+    assert torch.allclose(found.pixels, values[:3] * share + 1 - share, atol=1e-6)
+    assert (found.alpha is not None) == alpha
+    if alpha:
+        assert torch.allclose(found.alpha, values[3:], atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("count", [3, 4])
+def test_pillow_reads_the_first_8_of_16_bits(tmp_path, suffix, count):
+    values = channels(count)
+    write_deep(tmp_path / f"deep{suffix}", values)
+    with Image.open(tmp_path / f"deep{suffix}") as image:
+        assert image.mode == ("RGB" if count == 3 else "RGBA")
+        read = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    assert (read / 255 - values).abs().max() < 1 / 255
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_a_16_bit_tiff_of_another_programs(tmp_path, order, predictor):
+    """Uncompressed, in several strips, in either byte order, with differences along rows or without."""
+    values = np.random.default_rng(0).integers(0, 65536, (8, 5, 3), dtype=np.uint16)
+    stored = values.copy()
+    if predictor == 2:
+        stored[:, 1:] = values[:, 1:] - values[:, :-1]
+    strips = [stored[:5].astype(order).tobytes(), stored[5:].astype(order).tobytes()]
+    (tmp_path / "other.tif").write_bytes(tiff(strips, order, 5, 8, predictor))
+    found = read_picture(tmp_path / "other.tif")
+    assert found.deep
+    assert torch.equal(found.pixels, torch.from_numpy(values.astype(np.float32) / 65535).permute(2, 0, 1))
+
+
+def tiff(strips, order, width, height, predictor):
+    little = order == "<u2"
+
+    def number(value, size):
+        return value.to_bytes(size, "little" if little else "big")
+
+    data = b"".join(strips)
+    first = 8 + len(data)
+    bits, offsets = first, first + 6
+    counts = offsets + 8
+    short, long = 3, 4
+    entries = [(256, long, 1, width), (257, long, 1, height), (258, short, 3, bits), (259, short, 1, 1)]
+    entries += [(262, short, 1, 2), (273, long, 2, offsets), (277, short, 1, 3), (278, long, 1, 5)]
+    entries += [(279, long, 2, counts), (284, short, 1, 1), (317, short, 1, predictor)]
+    extra = b"".join(number(16, 2) for _ in range(3)) + number(8, 4) + number(8 + len(strips[0]), 4)
+    extra += b"".join(number(len(strip), 4) for strip in strips)
+
+    def entry(tag, kind, count, value):
+        inline = number(value, 2) + b"\0\0" if kind == short and count == 1 else number(value, 4)
+        return number(tag, 2) + number(kind, 2) + number(count, 4) + inline
+
+    table = number(len(entries), 2) + b"".join(entry(*e) for e in entries) + b"\0" * 4
+    head = (b"II" if little else b"MM") + number(42, 2) + number(first + len(extra), 4)
+    return head + data + extra + table
+
+
+def test_the_orientation_of_16_bits_is_that_of_8(tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (8, 5, 3), dtype=np.uint16)
+    for orientation in range(1, 9):
+        body = tiff([values[:5].astype("<u2").tobytes(), values[5:].astype("<u2").tobytes()], "<u2", 5, 8, 1)
+        # In place of the predictor: 274, the orientation.
+        body = body.replace(
+            (317).to_bytes(2, "little") + b"\3\0\1\0\0\0\1",
+            (274).to_bytes(2, "little") + b"\3\0\1\0\0\0" + bytes([orientation]),
+        )
+        (tmp_path / "turned.tif").write_bytes(body)
+        found = read_picture(tmp_path / "turned.tif")
+        assert found.deep
+        assert (found.pixels - read_image(tmp_path / "turned.tif")).abs().max() < 1 / 255
+
+
+def test_8_bits_keep_their_profile_and_transparency(tmp_path):
+    pixels = (channels() * 255).round() / 255
+    alpha = (channels(1, seed=1) * 255).round() / 255
+    for suffix in (".png", ".tif"):
+        write_picture(tmp_path / f"plain{suffix}", Picture(pixels, alpha, PROFILE))
+        found = read_picture(tmp_path / f"plain{suffix}")
+        assert torch.allclose(found.pixels, pixels * alpha + 1 - alpha, atol=1e-6)
+        assert torch.allclose(found.alpha, alpha)
+        assert (found.profile, found.deep) == (PROFILE, False)
+    write_picture(tmp_path / "plain.jpg", Picture(pixels, alpha, PROFILE, deep=True))
+    found = read_picture(tmp_path / "plain.jpg")
+    assert (found.alpha, found.profile, found.deep) == (None, PROFILE, False)
+
+
+def test_a_profile_of_inks_is_not_kept(tmp_path):
+    ink = PROFILE[:16] + b"CMYK" + PROFILE[20:]
+    Image.new("CMYK", (8, 8), (255, 0, 0, 0)).save(tmp_path / "ink.jpg", icc_profile=ink)
+    assert read_picture(tmp_path / "ink.jpg").profile is None
+
+
+def test_other_pixels_take_the_transparency_along():
+    picture = Picture(channels(), torch.ones(1, 6, 9), PROFILE, True).with_pixels(channels(height=3, width=4))
+    assert picture.alpha.shape == (1, 3, 4)
+    assert picture.profile == PROFILE
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_damaged_file_of_16_bits_gives_a_picture_or_a_refusal(tmp_path, suffix):
+    path, rng, refused = tmp_path / f"deep{suffix}", np.random.default_rng(0), 0
+    write_deep(path, channels(4), PROFILE)
+    good = path.read_bytes()
+    for _ in range(100):
+        bad = bytearray(good[: rng.integers(8, len(good) + 1)])
+        places = (
+            rng.integers(0, len(bad), 3)
+            if rng.random() < 0.5
+            else len(bad) - 1 - rng.integers(0, min(len(bad), 180), 3)
+        )
+        for place in places:
+            bad[place] = rng.integers(0, 256)
+        path.write_bytes(bad)
+        try:
+            found = read_picture(path)
+        except InputError:
+            refused += 1
+        else:
+            assert found.pixels.isfinite().all()
+    assert refused
+
+
+def test_an_unknown_suffix_is_refused(tmp_path):
+    with pytest.raises(InputError, match="must end in one of"):
+        write_picture(tmp_path / "a.doc", Picture(channels()))
