@@ -689,7 +689,10 @@ def test_steps_that_cannot_reach_the_border_are_warned_of(run, here):
 def test_an_linf_radius_in_8_bit_values_is_refused(run, here, data):
     linf = ("--epochs", "1", "--attack.norm", "linf", "--attack.eps", "8", "--out", "net")
     code, _, err = run(*TRAIN, *linf, model=False)
-    assert (code, err) == (2, "pellucid train: an Linf eps of 8 allows any image; did you mean 8/255?\n")
+    assert (code, err) == (
+        2,
+        "pellucid train: an linf eps of 8 allows any image, values are in [0, 1]; did you mean 8/255?\n",
+    )
     assert not (here / "net").exists()
 
 

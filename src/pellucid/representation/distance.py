@@ -107,7 +107,7 @@ def distance(
 
     >>> import pellucid as pl
     >>> two = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    >>> curve = distance(pl.load("cifar10-l2-0.5", "cpu"), two[:1], two[1:], DistanceRecipe((1.0, 8.0), steps=5))
+    >>> curve = distance(pl.load("cifar10-l2-0.5", "cpu"), two[:1], two[1:], DistanceRecipe((0.5, 4.0), steps=20))
     >>> curve.distances.shape, bool(curve.mean[0] > curve.mean[1])
     (torch.Size([2, 1]), True)
     """
