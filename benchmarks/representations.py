@@ -69,20 +69,22 @@ def interpolation(makers: dict[str, pl.Classifier], judge: pl.Classifier, images
         row(name, made.images[1::3])
 
 
-def visualization(makers: dict[str, pl.Classifier], judge: pl.Classifier, units: int, seeds: int) -> None:
+def visualization(
+    makers: dict[str, pl.Classifier], judge: pl.Classifier, units: int, starts: dict[str, Tensor | None]
+) -> None:
     """How often two seeds of a unit are seen as one class, and how often two images of any units would be."""
-    print(f"\nvisualization of {units} units from {seeds} seeds each: pairs of seeds that the judge puts in one class")
-    for name, maker in makers.items():
-        head = maker.network.get_parameter(f"{maker.head}.weight")
-        chosen = torch.randperm(head.shape[1], generator=torch.Generator().manual_seed(0))[:units].tolist()
-        seen = predict(judge, pl.visualize(maker, chosen, seeds=seeds).images).reshape(units, seeds)
-        same = (seen[:, :, None] == seen[:, None, :]).float()
-        agreed = float((same.sum((1, 2)) - seeds).mean() / (seeds * (seeds - 1)))
-        shares = torch.bincount(seen.flatten()) / seen.numel()
-        chance = float(shares.square().sum())
-        kappa = (agreed - chance) / (1 - chance)  # Fleiss 1971: agreement beyond that of chance
-        print(f"  {name:<9} {100 * agreed:5.1f}%, by chance {100 * chance:5.1f}%, kappa {kappa:.3f}", end="")
-        print(f"; the judge's most frequent class has {percent(seen.flatten() == shares.argmax())} of the images")
+    for kind, start in starts.items():
+        print(f"\nvisualization of {units} units from four {kind}: pairs of them that the judge puts in one class")
+        for name, maker in makers.items():
+            head = maker.network.get_parameter(f"{maker.head}.weight")
+            chosen = torch.randperm(head.shape[1], generator=torch.Generator().manual_seed(0))[:units].tolist()
+            seen = predict(judge, pl.visualize(maker, chosen, seeds=4, start=start).images).reshape(units, 4)
+            agreed = float(((seen[:, :, None] == seen[:, None, :]).sum((1, 2)) - 4).float().mean() / 12)
+            shares = torch.bincount(seen.flatten()) / seen.numel()
+            chance = float(shares.square().sum())
+            kappa = (agreed - chance) / (1 - chance)  # Fleiss 1971: agreement beyond that of chance
+            print(f"  {name:<9} {100 * agreed:5.1f}%, by chance {100 * chance:5.1f}%, kappa {kappa:.3f}", end="")
+            print(f"; the judge's most frequent class has {percent(seen.flatten() == shares.argmax())} of the images")
 
 
 def main() -> None:
@@ -93,7 +95,6 @@ def main() -> None:
     parser.add_argument("--standard", default="cifar10-standard")
     parser.add_argument("--count", type=int, default=64, help="test images")
     parser.add_argument("--units", type=int, default=32)
-    parser.add_argument("--seeds", type=int, default=4)
     flags = parser.parse_args()
     print(place())
     judge = pl.load(flags.judge, "cpu")
@@ -106,7 +107,8 @@ def main() -> None:
     inversion(makers, judge, images, labels)
     curve(makers, images)
     interpolation(makers, judge, images, labels)
-    visualization(makers, judge, flags.units, flags.seeds)
+    four = [int((labels == label).nonzero()[0, 0]) for label in labels.unique()[:: judge.classes // 4][:4]]
+    visualization(makers, judge, flags.units, {"seeds of noise": None, "test images of other classes": images[four]})
 
 
 if __name__ == "__main__":
