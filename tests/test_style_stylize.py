@@ -10,6 +10,7 @@ from pellucid import Classifier, InputError, StylizeRecipe, stylize
 from pellucid.style.artifacts import checkerboard, lattice_energy
 from pellucid.style.backbone import Backbone
 from pellucid.style.objective import Reader
+from pellucid.style.optimize import Moments
 from pellucid.style.prepare import prepare
 from pellucid.style.pyramid import resized, scales, with_shorter_side
 from pellucid.style.recipe import PRESETS
@@ -399,3 +400,16 @@ def test_the_score_of_flat_and_of_tiny_pictures_is_0():
         (2, 4, 8, 16), 0.0
     )
     assert set(checkerboard(torch.rand(1, 3, 3, 3), torch.rand(1, 3, 3, 3)).values()) == {0.0}
+
+
+def test_adams_moments_go_on_from_scale_to_scale(network, monkeypatch):
+    seen, carry_over = [], Moments.resized
+
+    def watched(moments, size):
+        seen.append(size)
+        return carry_over(moments, size)
+
+    monkeypatch.setattr(Moments, "resized", watched)
+    result = stylize(network, CONTENT, [STYLE], replace(FAST, optimizer="adam", smallest=16, evaluations=3))
+    assert seen == result.sizes[1:]
+    assert len(seen) == 2
