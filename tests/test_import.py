@@ -13,7 +13,7 @@ LAYERS = [
     {"data", "zoo"},
     {"training"},
     {"evaluation"},
-    {"synthesis", "style", "representation"},
+    {"synthesis", "style", "representation", "transfer"},
     {"gallery"},
     {"cli"},
 ]

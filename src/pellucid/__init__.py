@@ -51,6 +51,10 @@ _HOMES = {
     "synthesis.translate": ["TranslateRecipe", "translate"],
     "training.recipe": ["Attack", "TrainRecipe"],
     "training.train": ["train"],
+    "transfer.features": ["Features", "features"],
+    "transfer.recipe": ["TransferRecipe"],
+    "transfer.result": ["TransferResult"],
+    "transfer.transfer": ["transfer"],
     "zoo.bundle": ["load_bundle", "save_bundle"],
     "zoo.convert": ["ConvertRecipe", "convert"],
     "zoo.models": ["bundled", "load"],
@@ -119,6 +123,10 @@ if TYPE_CHECKING:
     from .synthesis.translate import TranslateRecipe, translate
     from .training.recipe import Attack, TrainRecipe
     from .training.train import train
+    from .transfer.features import Features, features
+    from .transfer.recipe import TransferRecipe
+    from .transfer.result import TransferResult
+    from .transfer.transfer import transfer
     from .zoo.bundle import load_bundle, save_bundle
     from .zoo.convert import ConvertRecipe, convert
     from .zoo.models import bundled, load

@@ -32,6 +32,8 @@ COMMANDS = {
     "distance": "how near an image can be brought to another's representation, by how far it moves",
     "manipulate": "add a feature to images, and no more of it than it takes",
     "compare-style": "style transfer with several networks at equal budgets, as one page",
+    "transfer": "how well a source serves for other classes: fixed features, or fine-tuned",
+    "transfer-study": "many sources transferred to many targets: by eps, width, accuracy and granularity",
     "rerun": "repeat a result from its JSON sidecar",
 }
 

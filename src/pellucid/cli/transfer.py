@@ -1,0 +1,107 @@
+"""`pellucid transfer`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from .. import __version__
+from ..devices import pick_precision
+from ..errors import InputError
+from ..files import write_text
+from ..gallery.save import check_writable
+from ..transfer.jobs import open_target
+from ..transfer.recipe import PRESETS, TransferRecipe
+from ..transfer.result import TransferResult
+from ..transfer.transfer import transfer
+from ..zoo.checksum import cache_folder
+from ..zoo.models import load
+from .common import INLINE, parse, progress_bar
+
+
+@dataclass(frozen=True)
+class TransferFlags:
+    """How well a source serves for other classes: a linear head on its features, or fine-tuning.
+
+    pellucid transfer --source cifar10-l2-0.5 --data photos --mode fixed --seeds 3 --out result.json
+    """
+
+    source: str = "cifar10-l2-0.5"
+    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
+    data: str = ""
+    """The target: a folder with train and test, an .npz, torchvision:NAME, or paper:NAME, a data set of the paper."""
+    root: Path = Path("data")
+    """Where the data sets of the paper lie, as torchvision expects them."""
+    size: int | None = None
+    """Side of the images, for sources that do not say which they take."""
+    grouping: str | None = None
+    """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
+    skip_unreadable: bool = False
+    """Leave out image files that cannot be decoded, with a warning."""
+    preset: str | None = None
+    """Begin with: fixed, full, full-short, paper-fixed."""
+    out: Path | None = None
+    """A .json for the result."""
+    cache: Path | None = None
+    """A folder for features; pellucid's own if not given."""
+    device: str = "auto"
+    """auto, cpu, cuda, mps, ..."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of the network's passes; auto takes bfloat16 where it is faster."""
+    overwrite: bool = False
+    """Replace a result that exists."""
+    quiet: bool = False
+    """No progress bar."""
+    recipe: Annotated[TransferRecipe, INLINE] = TransferRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(TransferFlags, argv, "transfer", PRESETS)
+    if not flags.data:
+        raise InputError("name the target: --data FOLDER, FILE.npz, torchvision:NAME or paper:NAME")
+    if flags.out is not None:
+        check_result(flags.out, flags.overwrite)
+    source = load(flags.source, flags.device)
+    if flags.size and source.size and flags.size != source.size:
+        raise InputError(f"{flags.source} takes images of {source.size} px, not {flags.size}; leave out --size")
+    data = open_target(
+        flags.data, flags.root, source.size or flags.size,
+        grouping=flags.grouping, skip_unreadable=flags.skip_unreadable,
+    )  # fmt: skip
+    with progress_bar("transfer", flags.quiet) as advance:
+        result = transfer(
+            source, data, flags.recipe, cache=flags.cache or cache_folder() / "features",
+            precision=pick_precision(flags.precision, source.device), callback=advance,
+        )  # fmt: skip
+    print(table(result))
+    if flags.out is not None:
+        facts = {"source": flags.source, **result.to_json(), "versions": {"pellucid": __version__}}
+        write_text(flags.out, json.dumps(facts, indent=2) + "\n")
+    return 0
+
+
+def check_result(out: Path, overwrite: bool) -> None:
+    """Raise `InputError` unless a result can be written there."""
+    if out.suffix != ".json":
+        raise InputError(f"the result is a .json, not {out}")
+    if out.is_dir() or (out.exists() and not overwrite):
+        raise InputError(f"{out} exists; choose another name or say --overwrite")
+    check_writable(out)
+
+
+def table(result: TransferResult) -> str:
+    """The result as text, in percent."""
+    name = {"top-1": "top-1 accuracy", "per-class": "mean per-class accuracy"}[result.metric]
+    low, high = result.sampling_interval
+    lines = [f"{name} {100 * result.accuracy:.2f}  [{100 * low:.2f}, {100 * high:.2f}] over test images"]
+    if result.seed_interval is not None:
+        low, high = result.seed_interval
+        lines.append(f"{len(result.trials)} seeds: mean in [{100 * low:.2f}, {100 * high:.2f}]")
+    for seed, trial in enumerate(result.trials):
+        chosen = ", ".join(f"{key} {value:g}" for key, value in trial.chosen.items())
+        lines.append(f"  seed {seed}: {100 * result.accuracies()[seed]:.2f} with {chosen}")
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""`pellucid transfer-study`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from ..devices import PRECISIONS, pick_device
+from ..errors import InputError, unknown
+from ..files import write_text
+from ..gallery.save import check_writable
+from ..transfer.advise import advise
+from ..transfer.analysis import Table, analyses
+from ..transfer.figures import save_tables
+from ..transfer.jobs import Place, open_target, run_points
+from ..transfer.recipe import TransferRecipe
+from ..transfer.source import known_sources
+from ..transfer.study import Study, read_study
+from ..zoo.checksum import cache_folder
+from ..zoo.models import load
+from .common import INLINE, parse, progress_bar
+from .table import print_table
+
+
+@dataclass(frozen=True)
+class StudyFlags:
+    """Many sources transferred to many targets, and what that says: by eps, by width, by accuracy, by granularity.
+
+    pellucid transfer-study --sources cifar10-standard cifar10-l2-0.5 --targets photos signs.npz --out study
+
+    Each transfer has a file of its own in the folder; started again, the command computes what is missing.
+    """
+
+    study: Path | None = None
+    """A .json or .toml with sources, targets, modes, granularities and recipe, in place of those flags."""
+    sources: tuple[str, ...] = ()
+    """Names of `pellucid models`, or bundles' paths."""
+    targets: tuple[str, ...] = ()
+    """Folders with train and test, .npz files, torchvision:NAME, or paper:NAME, a data set of the paper."""
+    modes: tuple[str, ...] = ("fixed",)
+    """fixed, full, or both."""
+    granularities: tuple[int, ...] = ()
+    """Also with images brought to each of these sides and back: 16 32 64."""
+    advise: bool = False
+    """Only say which source to use for each target, from fixed features of some of its training images."""
+    probe: int = 1000
+    """So many images for that."""
+    out: Path = Path("transfer-study")
+    """A folder for results, tables and figures."""
+    jobs: int = 1
+    """Transfers at once, each in a process of its own."""
+    root: Path = Path("data")
+    """Where the data sets of the paper lie, as torchvision expects them."""
+    cache: Path | None = None
+    """A folder for features; pellucid's own if not given."""
+    device: str = "auto"
+    """auto, cpu, cuda, mps, ..."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of the networks' passes; auto takes bfloat16 where it is faster."""
+    quiet: bool = False
+    """No progress bar, no tables."""
+    recipe: Annotated[TransferRecipe, INLINE] = TransferRecipe()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    flags = parse(StudyFlags, argv, "transfer-study")
+    study = study_of(flags)
+    if flags.advise:
+        return tell(flags, study)
+    if flags.out.is_file():
+        raise InputError(f"{flags.out} is a file; name a folder for the study")
+    check_writable(flags.out / "study.json")
+    pick_device(flags.device)
+    if flags.precision not in PRECISIONS:
+        raise unknown("precision", flags.precision, PRECISIONS)
+    sources, points = known_sources(list(study.sources)), study.points()
+    cache = flags.cache or cache_folder() / "features"
+    place = Place(flags.out, cache, flags.root, flags.device, flags.precision)
+    with progress_bar("transfer-study", flags.quiet) as advance:
+        results = run_points(points, place, flags.jobs, advance)
+    tables = analyses(results, sources)
+    figures = save_tables(tables, sources, flags.out)
+    facts = {"sources": {name: asdict(facts) for name, facts in sources.items()}, "points": [p.file for p in points]}
+    write_text(flags.out / "study.json", json.dumps(facts, indent=2) + "\n")
+    if not flags.quiet:
+        for table in tables:
+            show(table)
+        print(f"{flags.out}  ({len(points)} transfers; {', '.join(path.name for path in figures) or 'no figure'})")
+    return 0
+
+
+def study_of(flags: StudyFlags) -> Study:
+    """The study that a file or the flags describe."""
+    if flags.study is None:
+        return Study(flags.sources, flags.targets, flags.modes, flags.granularities, flags.recipe)
+    if flags.sources or flags.targets:
+        raise InputError(f"{flags.study} names sources and targets; leave out --sources and --targets")
+    return read_study(flags.study)
+
+
+def tell(flags: StudyFlags, study: Study) -> int:
+    """Print which source to use for each target."""
+    known = known_sources(list(study.sources))
+    sources = {name: load(name, flags.device) for name in study.sources}
+    for target in study.targets:
+        with progress_bar(f"advise {target}", flags.quiet) as advance:
+            advice = advise(
+                sources, lambda size, target=target: open_target(target, flags.root, size), images=flags.probe,
+                cache=flags.cache or cache_folder() / "features", callback=advance,
+            )  # fmt: skip
+        rows = [
+            (name, _cell(known[name].eps, False), f"{100 * accuracy:.2f}", f"[{100 * low:.2f}, {100 * high:.2f}]",
+             f"{100 * share:.0f} %")
+            for name, accuracy, (low, high), share in zip(
+                advice.sources, advice.accuracies, advice.intervals, advice.shares, strict=True
+            )
+        ]  # fmt: skip
+        print_table(("source", "eps ", "accuracy ", "95%", "best in "), rows, target)
+        print(advice)
+    return 0
+
+
+def show(table: Table) -> None:
+    """Print a table, accuracies in percent."""
+    percents = ("accuracy", "low", "high") if table.name != "linearity" else ()
+    heads = [f"{column} " if _numeric(table, number) else column for number, column in enumerate(table.columns)]
+    rows = [
+        [_cell(value, column in percents) for value, column in zip(row, table.columns, strict=True)]
+        for row in table.rows
+    ]
+    print_table(heads, rows, table.title)
+
+
+def _numeric(table: Table, number: int) -> bool:
+    return any(isinstance(row[number], (int, float)) for row in table.rows)
+
+
+def _cell(value: object, percent: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{100 * value:.2f}" if percent else f"{value:g}"
+    return str(value)

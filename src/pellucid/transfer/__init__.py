@@ -1,0 +1,1 @@
+"""Transfer learning: fixed features, fine-tuning, and studies over them."""

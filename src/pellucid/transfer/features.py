@@ -1,0 +1,180 @@
+"""Features: what a layer of a frozen classifier says about the images of a split, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..classifier import Classifier
+from ..data.augment import Draws, resized_crop
+from ..data.dataset import LabeledImages
+from ..devices import Precision
+from ..errors import InputError
+from ..evaluation.threat import at_once
+from ..files import replacing
+from ..frozen import frozen
+from ..objective import pooled
+from ..zoo.models import fingerprint
+from .content import READ, split_digest
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a split.
+
+    Attributes:
+        values: `(n, U)` float32, on the CPU.
+        index: `(n,)` int64, whose they are: files that cannot be read may have been left out.
+    """
+
+    values: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """How images are shown to the classifier: as they are, or as random parts.
+
+    Number 0 shows them as they are. Any other number shows of each image a random part, mirrored or not, at the
+    image's size (Szegedy et al. 2015); which part follows from the number and the image's place in the split.
+    """
+
+    number: int = 0
+
+    def __call__(self, images: Tensor, first: int) -> Tensor:
+        """`(N, 3, H, W)` in [0, 1], which begin at this place of the split, to the same shape."""
+        if not self.number:
+            return images
+        mixed = np.random.SeedSequence([self.number, first]).generate_state(1, np.uint64)
+        draws = Draws(torch.Generator().manual_seed(int(mixed[0])), len(images))
+        return resized_crop(images, draws, images.shape[2])
+
+
+def features(
+    classifier: Classifier,
+    split: LabeledImages,
+    *,
+    layer: str = "representation",
+    view: View | None = None,
+    cache: str | Path | None = None,
+    precision: Precision = "float32",
+    callback: Callable[[float], None] | None = None,
+) -> Features:
+    """The activations of a layer for every image of a split, in eval mode and with the classifier's normalization.
+
+    Args:
+        classifier: the source.
+        split: images of its size.
+        layer: `representation`, `logits` or any other layer; positions of convolutional layers are averaged.
+        view: how the images are shown; as they are if not given.
+        cache: a folder, in which the features are found again by content: by the classifier's sha256 and
+            normalization, the images, layer, view and precision. A file that is damaged is computed anew.
+        precision: "bfloat16" runs the network in autocast.
+        callback: called with the share of the images that is done.
+
+    Raises:
+        InputError: no images, images of another size, a layer that does not exist, features that are not finite.
+
+    >>> import pellucid as pl
+    >>> split = pl.Split(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    >>> features(pl.load("cifar10-l2-0.5", "cpu"), split).values.shape
+    torch.Size([4, 320])
+    """
+    _check(classifier, split)
+    view = view or View()
+    if cache is None:
+        return _compute(classifier, split, layer, view, precision, callback)
+    path = Path(cache) / f"{_key(classifier, split, layer, view, precision)}.safetensors"
+    kept = _read(path, len(split))
+    if kept is None:
+        kept = _compute(classifier, split, layer, view, precision, callback)
+        with replacing(path) as temporary:
+            save_file({"values": kept.values, "index": kept.index}, temporary, {"crc32": _checksum(kept)})
+    return kept
+
+
+def _compute(
+    classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision,
+    callback: Callable[[float], None] | None,
+) -> Features:  # fmt: skip
+    values, index = [], []
+    for numbers, found in _batches(classifier, split, layer, view, precision):
+        values.append(found)
+        index.append(numbers)
+        if callback is not None:
+            callback((int(numbers[-1]) + 1) / len(split))
+    if not values:
+        raise InputError("none of the split's images can be read")
+    return Features(torch.cat(values), torch.cat(index))
+
+
+def _batches(
+    classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The numbers of some images, `(n,)`, and their features, `(n, U)`, both on the CPU."""
+    device = classifier.device
+    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as read:
+        for first in range(0, len(split), READ):
+            index, images = _images(split, range(first, min(first + READ, len(split))))
+            if not len(index):
+                continue
+            images = view(images, first)
+            parts = math.ceil(len(index) / at_once(images))
+            for numbers, batch in zip(index.chunk(parts), images.chunk(parts), strict=True):
+                batch = batch.to(device).contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+                    values = pooled(read(batch)[layer]).cpu()
+                if not bool(values.isfinite().all()):
+                    raise InputError(f"layer {layer!r} is not finite on images {int(numbers[0])} to {int(numbers[-1])}")
+                yield numbers, values
+
+
+def _images(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
+    """Which images of a split can be read, and these in [0, 1]."""
+    index = torch.arange(numbers.start, numbers.stop)
+    images, _ = split.batch(slice(numbers.start, numbers.stop))
+    if len(images) < len(index):
+        index = torch.tensor([n for n in numbers if len(split.raw(slice(n, n + 1)))], dtype=torch.int64)
+    return index, images
+
+
+def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
+    """The sha256 of everything that the features depend on."""
+    normalization = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
+    facts = [1, fingerprint(classifier), normalization, classifier.head, split_digest(split), layer, view.number]
+    return hashlib.sha256(json.dumps([*facts, precision]).encode()).hexdigest()
+
+
+def _read(path: Path, count: int) -> Features | None:
+    """Kept features of a split of `count` images; None if there are none, or none that can be used."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            kept = Features(file.get_tensor("values"), file.get_tensor("index"))
+            checksum = (file.metadata() or {}).get("crc32")
+    except (OSError, SafetensorError):
+        return None
+    whole = kept.values.ndim == 2 and len(kept.values) == len(kept.index) <= count
+    return kept if whole and checksum == _checksum(kept) else None
+
+
+def _checksum(kept: Features) -> str:
+    return str(zlib.crc32(kept.values.numpy().tobytes(), zlib.crc32(kept.index.numpy().tobytes())))
+
+
+def _check(classifier: Classifier, split: LabeledImages) -> None:
+    if not len(split):
+        raise InputError("there are no images to compute features of")
+    height, width = split.size
+    if classifier.size and (height, width) != (classifier.size, classifier.size):
+        raise InputError(f"the images are {width} x {height} and the source takes {classifier.size} px; give that size")

@@ -1,0 +1,121 @@
+"""The figures of a study: a panel for each target, a curve for each series."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..files import replacing
+from .analysis import NAMES, Table
+from .published import curve
+from .source import SourceFacts
+
+Point = tuple[float, float, float, float]
+"""x, y, and the ends of y's interval."""
+
+
+@dataclass
+class Panel:
+    """What is drawn of one target: points by series, in percent, and published curves."""
+
+    series: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
+    published: dict[str, dict[float, float]] = field(default_factory=dict)
+
+
+def eps_figure(table: Table, path: Path) -> Path:
+    """Accuracy over eps, one curve for each mode and granularity; published curves of a ResNet-50 beside them."""
+    panels: dict[str, Panel] = defaultdict(Panel)
+    for target, mode, side, family, norm, eps, _, accuracy, low, high, _ in table.rows:
+        panel = panels[target]
+        panel.series[f"{family}: {_label(mode, side, norm)}"].append(_percent(eps, accuracy, low, high))
+        known = curve(_published_name(target), side) if (mode, norm) == ("fixed", "l2") else {}
+        if known:
+            panel.published[f"ResNet-50 of the paper: {_label(mode, side, norm)}"] = known
+    return _draw(panels, path, "eps that the source withstands", joined=True)
+
+
+def linearity_figure(table: Table, sources: dict[str, SourceFacts], path: Path) -> Path:
+    """Accuracy over the source's own accuracy, one series for each eps; `table` is that of `by_eps`."""
+    panels: dict[str, Panel] = defaultdict(Panel)
+    for target, mode, side, _, norm, eps, source, accuracy, low, high, _ in table.rows:
+        own = sources[source].accuracy
+        if own is not None:
+            label = f"{sources[source].data}: {_label(mode, side, norm)}, eps {eps:g}"
+            panels[target].series[label].append(_percent(100 * own, accuracy, low, high))
+    return _draw(panels, path, "accuracy of the source on its own data", joined=False)
+
+
+def width_figure(table: Table, path: Path) -> Path:
+    """Accuracy over width, one curve for each eps."""
+    panels: dict[str, Panel] = defaultdict(Panel)
+    for target, mode, side, data, norm, eps, width, _, accuracy, low, high in table.rows:
+        label = f"{data}: {_label(mode, side, norm)}, eps {eps:g}"
+        panels[target].series[label].append(_percent(width, accuracy, low, high))
+    return _draw(panels, path, "width of the source", joined=True)
+
+
+def save_tables(tables: Sequence[Table], sources: dict[str, SourceFacts], folder: Path) -> list[Path]:
+    """Write each table as NAME.csv and its figure as NAME.png, in place of earlier ones; returns the figures."""
+    for name in set(NAMES) - {table.name for table in tables}:
+        for kind in ("csv", "png"):
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+    made = []
+    for table in tables:
+        with replacing(folder / f"{table.name}.csv") as temporary:
+            temporary.write_text(table.to_csv(), encoding="utf-8")
+        path = folder / f"{table.name}.png"
+        if table.name == "by-eps":
+            made.append(eps_figure(table, path))
+        elif table.name == "linearity":
+            made.append(linearity_figure(next(t for t in tables if t.name == "by-eps"), sources, path))
+        elif table.name == "by-width":
+            made.append(width_figure(table, path))
+    return made
+
+
+def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool) -> Path:
+    from matplotlib.figure import Figure
+
+    columns = min(4, max(1, len(panels)))
+    rows = max(1, math.ceil(len(panels) / columns))
+    figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
+    for number, (target, panel) in enumerate(panels.items()):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        for label, points in panel.series.items():
+            _curve(axes, label, sorted(points), joined)
+        for label, known in panel.published.items():
+            axes.plot(list(known), list(known.values()), "--x", label=label, alpha=0.7)
+        axes.set_title(Path(target).name)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel("accuracy in percent")
+        axes.legend(fontsize="x-small")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    return path
+
+
+def _curve(axes: Any, label: str, points: list[Point], joined: bool) -> None:
+    x, y, low, high = zip(*points, strict=True)
+    # A mean may lie outside the interval of its rounding.
+    errors = [
+        [max(0.0, b - a) for a, b in zip(low, y, strict=True)],
+        [max(0.0, b - a) for a, b in zip(y, high, strict=True)],
+    ]
+    axes.errorbar(x, y, yerr=errors, fmt="o-" if joined else "o", capsize=2, label=label)
+
+
+def _percent(x: float, accuracy: float, low: float, high: float) -> Point:
+    return x, 100 * accuracy, 100 * low, 100 * high
+
+
+def _label(mode: str, side: int | None, norm: str) -> str:
+    return ", ".join([mode, *([f"{side} px"] if side else []), *([norm] if norm != "l2" else [])])
+
+
+def _published_name(target: str) -> str:
+    """What the paper would call a target: paper:pets, torchvision:CIFAR10, data/aircraft."""
+    return Path(target.partition(":")[2] or target).stem.lower()

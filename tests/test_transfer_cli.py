@@ -1,0 +1,90 @@
+"""`pellucid transfer` as a user runs it."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import PETS, pictures
+
+from pellucid.cli.main import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
+    arrays = {}
+    for part, count, seed in (("train", 30, 0), ("test", 18, 1)):
+        split = pictures(16, count, seed)
+        arrays[f"{part}_images"] = split.images.permute(0, 2, 3, 1).numpy()
+        arrays[f"{part}_labels"] = split.labels.numpy()
+    np.savez("data.npz", **arrays, class_names=np.array(PETS))
+    np.savez("one.npz", **{**arrays, "train_labels": np.zeros(30, int), "test_labels": np.zeros(18, int)})
+    np.savez("few.npz", **{name: values[:9] for name, values in arrays.items()}, class_names=np.array(PETS))
+    np.savez("untested.npz", **{name: values for name, values in arrays.items() if name.startswith("train")})
+    return tmp_path
+
+
+def run(bundle, *words):
+    return main(["transfer", "--source", str(bundle), "--data", "data.npz", "--device", "cpu", *words])
+
+
+def test_the_command_writes_a_result(here, tiny_bundle, capsys):
+    assert run(tiny_bundle, "--mode", "fixed", "--seeds", "3", "--out", "made/result.json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "top-1 accuracy" in out
+    facts = json.loads((here / "made/result.json").read_text())
+    assert facts["data"] == "data"
+    assert facts["recipe"]["seeds"] == len(facts["top-1"]) == len(facts["chosen"]) == 3
+    low, high = facts["sampling_interval"]
+    assert low <= facts["top-1"][0] <= high
+    assert len(list((here / "cache/features").iterdir())) == 2
+    assert run(tiny_bundle, "--out", "made/result.json") == 2
+    assert "exists; choose another name or say --overwrite" in capsys.readouterr().err
+
+
+def test_fine_tuning_by_the_command(here, tiny_bundle, capsys):
+    words = ["--mode", "full", "--seeds", "1", "--lrs", "0.05", "--train.epochs", "1", "--freeze", "stage1"]
+    assert run(tiny_bundle, *words, "--train.attack.eps", "0.1", "--out", "full.json") == 0
+    facts = json.loads((here / "full.json").read_text())
+    assert facts["recipe"]["train"]["attack"]["eps"] == 0.1
+    assert facts["chosen"] == [{"lr": 0.05}]
+
+
+def test_the_papers_way_and_its_slips(here, tiny_bundle):
+    words = ["--paper-compat", "--slips.adapting-norms", "--slips.unnormalized", "--slips.test-selection"]
+    train = ["--train.epochs", "1", "--seeds", "1"]
+    assert run(tiny_bundle, *words, *train, "--out", "paper.json") == 0
+    assert json.loads((here / "paper.json").read_text())["recipe"]["slips"] == {
+        "unnormalized": True, "adapting_norms": True, "test_selection": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", ""], "name the target"),
+        (["--data", "nowhere"], "no data at 'nowhere'"),
+        (["--data", "paper:caltech100"], "unknown data set of the paper 'caltech100'; did you mean"),
+        (["--data", "paper:pets"], "pets is not in data as torchvision lays it out"),
+        (["--data", "paper:pets", "--skip-unreadable"], "read as the paper has it, without skip_unreadable"),
+        (["--data", "one.npz"], "the target has 1 class; a transfer needs two or more"),
+        (["--data", "few.npz"], "validation by 5 folds needs 5 training images of each class; too few: cat (3)"),
+        (["--data", "untested.npz"], "untested has no test images"),
+        (["--out", "result.txt"], "the result is a .json, not result.txt"),
+        (["--size", "32"], "takes images of 16 px, not 32; leave out --size"),
+        (["--folds", "1"], "folds must be at least 2"),
+        (["--layer", "stage7"], "unknown layer 'stage7'"),
+        (["--granularity", "64"], "granularity 64 is above the images' own side, 16"),
+        (["--preset", "papre-fixed"], "did you mean 'paper-fixed'"),
+        (["--source", "cifar10-l2"], "unknown model 'cifar10-l2'; did you mean"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(here, tiny_bundle, capsys, words, message):
+    before = sorted(here.iterdir())
+    assert run(tiny_bundle, "--quiet", *words) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert message in err
+    assert sorted(here.iterdir()) == before

@@ -1,0 +1,299 @@
+"""Studies: what they are read from, their jobs, and the analyses."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import PETS, pictures
+
+from pellucid import Classifier, InputError, TransferRecipe
+from pellucid.cli.main import main
+from pellucid.transfer import jobs
+from pellucid.transfer.analysis import analyses, by_eps, by_width, of_linearity
+from pellucid.transfer.jobs import Place, run_points
+from pellucid.transfer.source import SourceFacts, source_facts
+from pellucid.transfer.study import Point, Study, build, done, read_study
+from pellucid.zoo.bundle import save_bundle
+from pellucid.zoo.networks import build as build_network
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three sources of 8 px, of two radii and two widths, and two targets."""
+    root = tmp_path_factory.mktemp("study")
+    for name, arch, threat, clean in (
+        ("standard", "preact-4-8", "none (standard training)", 0.9),
+        ("robust", "preact-4-8", "l2 eps 0.5", 0.8),
+        ("wide", "preact-4-12", "l2 eps 0.5", 0.85),
+    ):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(len(name))
+            network = build_network(arch, 3)
+        card = {"arch": arch, "size": 8, "threat": threat, "accuracy": {"clean": clean}}
+        save_bundle(Classifier(network, class_names=PETS, card=card), root / name)
+    for number in range(2):
+        arrays = {}
+        for part, count in (("train", 24), ("test", 15)):
+            split = pictures(8, count, number + 2 * (part == "test"))
+            arrays |= {
+                f"{part}_images": split.images.permute(0, 2, 3, 1).numpy(),
+                f"{part}_labels": split.labels.numpy(),
+            }
+        np.savez(root / f"data{number}.npz", **arrays, class_names=np.array(PETS))
+    return root
+
+
+@pytest.fixture
+def here(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+SOURCES = ("standard", "robust", "wide")
+QUICK = TransferRecipe(seeds=2, penalties=(0.1, 0.01))
+
+
+# Points and files
+
+
+def test_every_combination_is_a_point(here):
+    study = Study(SOURCES, ("data0.npz", "data1.npz"), ("fixed", "full"), (4, 8, 16), QUICK)
+    points = study.points()
+    assert len(points) == 3 * 2 * 2 * 2  # 8 and 16 px are no coarser than the sources' images
+    assert {point.recipe.granularity for point in points} == {None, 4}
+    assert len({point.file for point in points}) == len(points)
+    assert all("/" not in point.file for point in points)
+
+
+def test_another_setting_is_another_point():
+    one, other = (Point("a", "b", TransferRecipe(seeds=n)) for n in (1, 2))
+    assert one.file != other.file
+    assert Point("x/../../a", "b", QUICK).file.count("/") == 0
+
+
+def test_a_study_is_read_from_json_and_toml(here, tmp_path):
+    text = {"sources": ["robust"], "targets": ["data0.npz"], "granularities": [4],
+            "recipe": {"seeds": 1, "penalties": [0.5], "train": {"epochs": 7, "attack": {"eps": 1}}}}  # fmt: skip
+    (tmp_path / "study.json").write_text(json.dumps(text))
+    found = read_study(tmp_path / "study.json")
+    assert found.recipe.train.epochs == 7
+    assert found.recipe.train.batch_size == 64  # as the paper has it, not as training in general
+    assert (found.recipe.penalties, found.recipe.train.attack.eps, found.granularities) == ((0.5,), 1, (4,))
+    if sys.version_info >= (3, 11):
+        toml = 'sources = ["robust"]\ntargets = ["data0.npz"]\ngranularities = [4]\n[recipe]\nseeds = 1\n'
+        toml += "penalties = [0.5]\n[recipe.train]\nepochs = 7\nattack.eps = 1\n"
+        (tmp_path / "study.toml").write_text(toml)
+        assert read_study(tmp_path / "study.toml") == found
+
+
+ROBUST = {"sources": ["robust"], "targets": ["data0.npz"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ({"source": ["robust"]}, "unknown key in .*'source'; did you mean 'sources'"),
+        ({"sources": ["robust"]}, "a study needs targets"),
+        (ROBUST | {"sources": "robust"}, "sources must be a list of texts, not 'robust'"),
+        (ROBUST | {"sources": [3]}, r"sources must be a list of texts, not \[3\]"),
+        (ROBUST | {"targets": ["data9.npz"]}, "no data at 'data9.npz'"),
+        (ROBUST | {"targets": ["paper:pet"]}, "unknown data set of the paper 'pet'; did you mean 'pets'"),
+        (ROBUST | {"targets": ["data0.npz", "data0.npz"]}, "data0.npz is twice among the targets"),
+        (ROBUST | {"modes": ["fix"]}, "unknown mode 'fix'; did you mean 'fixed'"),
+        (ROBUST | {"granularities": [4.5]}, "granularities must be a list of whole numbers"),
+        (ROBUST | {"recipe": {"sedes": 1}}, "did you mean 'seeds'"),
+        (ROBUST | {"recipe": {"seeds": "three"}}, "must be like 3, not 'three'"),
+        (ROBUST | {"recipe": {"train": {"epochs": 0}}}, "epochs must be at least"),
+        (ROBUST | {"recipe": 3}, "must hold keys and values, not 3"),
+        ([], "must hold keys and values"),
+    ],
+)
+def test_mistakes_in_a_study(here, tmp_path, text, message):
+    (tmp_path / "study.json").write_text(json.dumps(text))
+    with pytest.raises(InputError, match=message):
+        read_study(tmp_path / "study.json")
+
+
+def test_files_that_are_no_study(tmp_path):
+    (tmp_path / "study.json").write_text('{"sources": [')
+    (tmp_path / "study.toml").write_text("sources = [")
+    with pytest.raises(InputError, match="not usable JSON"):
+        read_study(tmp_path / "study.json")
+    with pytest.raises(InputError, match=r"not usable TOML|as .json only"):
+        read_study(tmp_path / "study.toml")
+    (tmp_path / "large.toml").write_text("x = 1\n" + "#" * 2**24)
+    with pytest.raises(InputError, match=r"larger than 16 MiB|as .json only"):
+        read_study(tmp_path / "large.toml")
+    with pytest.raises(InputError, match=r"cannot be read|as .json only"):
+        read_study(tmp_path / "nothing.toml")
+
+
+def test_a_source_that_does_not_exist_is_told_with_the_nearest(here):
+    study = Study(("cifar10-l2-0.6",), ("data0.npz",))
+    with pytest.raises(InputError, match=r"unknown model 'cifar10-l2-0.6'; did you mean 'cifar10-l2-0.5'"):
+        study.points()
+
+
+# Sources
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("imagenet-resnet50-linf-4", SourceFacts("linf", 4 / 255, 0.6386, 224, "imagenet", "torchvision:resnet50", 1)),
+        ("imagenet-resnet18-l2-0", SourceFacts("l2", 0.0, 0.6979, 224, "imagenet", "torchvision:resnet18", 1)),
+        ("imagenet-wide_resnet50_4-l2-0.03", SourceFacts("l2", 0.03, 0.7787, 224, "imagenet", "wide_resnet50_4", 4)),
+        ("imagenet-vgg16_bn-l2-3", SourceFacts("l2", 3.0, 0.5719, 224, "imagenet", "torchvision:vgg16_bn", None)),
+        ("torchvision:resnet50", SourceFacts("l2", None, None, 224, "ImageNet", "torchvision:resnet50", 1)),
+    ],
+)
+def test_the_facts_of_a_source_are_on_its_card(name, expected):
+    assert source_facts(name) == expected
+
+
+# Jobs
+
+
+def test_a_study_goes_on_where_it_was_stopped(here, tmp_path, monkeypatch):
+    points = Study(("standard", "robust"), ("data0.npz", "data1.npz"), recipe=QUICK).points()
+    place = Place(tmp_path / "out", tmp_path / "cache", device="cpu")
+    results = run_points(points, place)
+    first, *others = points
+    (place.folder / first.file).write_text("{")
+    times = {p.file: (place.folder / p.file).stat().st_mtime_ns for p in others}
+    assert set(done(points, place.folder)) == set(times)
+    again = run_points(points, place)
+    assert {p.file: (place.folder / p.file).stat().st_mtime_ns for p in others} == times
+    assert [r["top-1"] for r in again] == [r["top-1"] for r in results]
+
+
+def test_a_result_of_other_settings_is_not_taken_for_one(here, tmp_path):
+    [point] = Study(("robust",), ("data0.npz",), recipe=QUICK).points()
+    (tmp_path / point.file).write_text(json.dumps({"point": "other", "accuracy": 1.0}))
+    assert done([point], tmp_path) == {}
+
+
+def test_processes_side_by_side_give_what_one_does(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "CONTEXT", "fork")  # nothing to import again; with one thread of torch's it is safe
+    points = Study(("standard", "robust"), ("data0.npz",), recipe=QUICK).points()
+    shares = []
+    two = run_points(points, Place(tmp_path / "two", tmp_path / "a", device="cpu"), jobs=2, callback=shares.append)
+    one = run_points(points, Place(tmp_path / "one", tmp_path / "b", device="cpu"))
+    assert shares == [0.5, 1.0]
+    for left, right in zip(one, two, strict=True):
+        assert {k: v for k, v in left.items() if k != "seconds"} == {k: v for k, v in right.items() if k != "seconds"}
+
+
+def test_what_fails_is_told_and_the_others_are_done(here, tmp_path):
+    np.savez(tmp_path / "bad.npz", train_images=np.zeros((9, 8, 8, 3), np.uint8), train_labels=np.arange(9) % 3)
+    points = Study(("robust",), (str(tmp_path / "bad.npz"), "data0.npz"), recipe=QUICK).points()
+    place = Place(tmp_path / "out", tmp_path / "cache", device="cpu")
+    with pytest.raises(InputError, match=r"1 of 2 transfers failed: robust to .*bad.npz: bad has no test images"):
+        run_points(points, place)
+    assert len(done(points, place.folder)) == 1
+
+
+# Analyses
+
+
+def result(source, accuracy, target="t", side=None, seeds=(0.5,)):
+    return {"source": source, "target": target, "data": target, "metric": "top-1", "accuracy": accuracy,
+            "sampling_interval": [accuracy - 0.1, accuracy + 0.1], "top-1": list(seeds),
+            "recipe": {"mode": "fixed", "granularity": side}}  # fmt: skip
+
+
+FACTS = {
+    "a": SourceFacts("l2", 0.0, 0.7, 8, "birds", "net", 1),
+    "b": SourceFacts("l2", 0.0, 0.8, 8, "birds", "net", 2),
+    "c": SourceFacts("l2", 0.0, 0.9, 8, "birds", "net", 4),
+    "r": SourceFacts("l2", 3.0, 0.6, 8, "birds", "net", 1),
+    "fish": SourceFacts("l2", 0.0, 0.5, 8, "fish", "net", 8),
+    "unknown": SourceFacts("l2", None, None, None, "", "", None),
+}
+
+
+def test_accuracy_by_eps_is_a_row_for_each_source_whose_eps_is_known():
+    found = by_eps([result("r", 0.5), result("a", 0.4), result("unknown", 0.9), result("a", 0.3, side=16)], FACTS)
+    picked = [tuple(row[found.columns.index(c)] for c in ("granularity", "eps", "accuracy")) for row in found.rows]
+    assert picked == [(None, 0.0, 0.4), (None, 3.0, 0.5), (16, 0.0, 0.3)]
+    assert found.to_csv().splitlines()[0].startswith("target,mode,granularity,sources,norm,eps")
+
+
+def test_the_interval_of_a_row_is_the_wider_one():
+    [row] = by_eps([result("a", 0.5, seeds=(0.3, 0.7))], FACTS).rows
+    assert row[8:10] == pytest.approx((0.5 - 12.706 * 0.2, 0.5 + 12.706 * 0.2), abs=1e-3)
+    [row] = by_eps([result("a", 0.5, seeds=(0.5, 0.5))], FACTS).rows
+    assert row[8:10] == pytest.approx((0.4, 0.6))
+
+
+def test_linearity_is_asked_at_a_fixed_radius():
+    results = [result("a", 0.1), result("b", 0.2), result("c", 0.3), result("r", 0.9), result("fish", 0.9)]
+    [row] = of_linearity(results, FACTS).rows
+    assert row[:8] == ("t", "fixed", None, "birds", "l2", 0.0, 3, 1.0)
+
+
+def test_width_is_asked_where_there_are_two():
+    found = by_width([result("a", 0.1), result("b", 0.2), result("r", 0.3), result("fish", 0.9)], FACTS)
+    assert [(row[5], row[6], row[8]) for row in found.rows] == [(0.0, 1, 0.1), (0.0, 2, 0.2)]
+    assert [table.name for table in analyses([result("r", 0.3)], FACTS)] == ["by-eps"]
+
+
+# The command
+
+
+def test_the_command_writes_results_tables_and_figures(here, tmp_path, capsys):
+    words = ["--sources", *SOURCES, "--targets", "data0.npz", "data1.npz", "--granularities", "4", "--device", "cpu"]
+    words += ["--seeds", "2", "--penalties", "0.1", "--out", str(tmp_path / "study")]
+    assert main(["transfer-study", *words]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "accuracy by the source's eps" in out
+    folder = tmp_path / "study"
+    facts = json.loads((folder / "study.json").read_text())
+    assert len(facts["points"]) == 12
+    assert {path.name for path in folder.iterdir()} == {
+        "by-eps.csv", "by-eps.png", "by-width.csv", "by-width.png", "study.json", *facts["points"],
+    }  # fmt: skip
+    assert len((folder / "by-eps.csv").read_text().splitlines()) == 13
+    assert (folder / "by-eps.png").read_bytes()[:4] == b"\x89PNG"
+    fewer = ["--sources", "robust", "--targets", "data0.npz", *words[-8:]]
+    assert main(["transfer-study", *fewer]) == 0
+    assert not list(folder.glob("by-width.*"))  # there is one width now
+
+
+def test_published_curves_are_drawn_over(here, tmp_path):
+    from pellucid.transfer.figures import eps_figure
+
+    rows = by_eps([result("a", 0.5, target="paper:pets"), result("r", 0.6, target="paper:pets")], FACTS)
+    plain = by_eps([result("a", 0.5, target="paper:mine"), result("r", 0.6, target="paper:mine")], FACTS)
+    with_curve, without = eps_figure(rows, tmp_path / "a.png"), eps_figure(plain, tmp_path / "b.png")
+    assert with_curve.stat().st_size > without.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--targets", "data0.npz"], "a study needs sources"),
+        (
+            ["--sources", "robust", "robust", "--targets", "data0.npz"],
+            "robust is twice among the sources; name each once",
+        ),
+        (["--sources", "robust", "--targets", "data0.npz", "--jobs", "0"], "jobs must be a whole number"),
+        (["--study", "none.json"], "none.json cannot be read"),
+        (["--study", "none.json", "--sources", "robust"], "leave out --sources and --targets"),
+        (["--sources", "robust", "--targets", "data0.npz", "--out", "data0.npz"], "data0.npz is a file"),
+    ],
+)
+def test_mistakes_are_one_line(here, capsys, words, message):
+    assert main(["transfer-study", "--device", "cpu", "--quiet", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert message in err
+
+
+def test_build_replaces_what_is_given_alone():
+    assert build(TransferRecipe, {}, "x") == TransferRecipe()
+    assert build(TransferRecipe, {"slips": {"unnormalized": True}}, "x").slips.unnormalized
