@@ -23,7 +23,6 @@ COMMANDS = {
     "translate": "turn an image into one of another class",
     "superres": "enlarge a small image",
     "sketch": "turn a drawing into an image of a class",
-    "stylize": "the content of one picture in the style of others",
     "paint": "paint units of the representation onto an image",
     "invert": "recover images from their representations",
     "interpolate": "walk from one image to another through their representations",
@@ -31,6 +30,7 @@ COMMANDS = {
     "activating": "the images of a data set that activate a unit most and least",
     "distance": "how near an image can be brought to another's representation, by how far it moves",
     "manipulate": "add a feature to images, and no more of it than it takes",
+    "stylize": "the content of one picture in the style of others",
     "compare-style": "style transfer with several networks at equal budgets, as one page",
     "transfer": "how well a source serves for other classes: fixed features, or fine-tuned",
     "transfer-study": "many sources transferred to many targets: by eps, width, accuracy and granularity",
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def overview() -> str:
     """The text of `pellucid --help`."""
-    lines = [f"  {name:<15} {text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<16}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
             "usage: pellucid COMMAND [flags]      (pellucid COMMAND --help lists a command's flags)",
