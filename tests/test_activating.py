@@ -50,7 +50,7 @@ def by_full_sort(classifier, split, layer, k):
 @pytest.mark.parametrize("k", [1, 5, 37])
 @pytest.mark.parametrize("layer", ["representation", "logits", "0", "2"])
 def test_it_is_what_a_full_sort_finds(layer, k, monkeypatch):
-    monkeypatch.setattr("pellucid.representation.activating.READ", 11)
+    monkeypatch.setattr("pellucid.evaluation.readings.READ", 11)
     classifier = conv_classifier().eval()
     found = activating(classifier, split(), layer=layer, k=k)
     values, most, least = by_full_sort(classifier, split(), layer, k)
@@ -63,7 +63,7 @@ def test_it_is_what_a_full_sort_finds(layer, k, monkeypatch):
 
 @pytest.mark.parametrize("read", [1, 4, 512])
 def test_of_equal_images_the_first_counts(read, monkeypatch):
-    monkeypatch.setattr("pellucid.representation.activating.READ", read)
+    monkeypatch.setattr("pellucid.evaluation.readings.READ", read)
     found = activating(stepped(), split(), k=6)
     values, most, least = by_full_sort(stepped(), split(), "representation", 6)
     assert len(values.unique()) <= 3

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,12 @@ from ..data.dataset import LabeledImages
 from ..devices import Precision
 from ..errors import InputError
 from ..evaluation.partial import split_sha256
-from ..evaluation.threat import at_once
+from ..evaluation.readings import readings
 from ..files import replacing
-from ..frozen import frozen
-from ..objective import pooled
 from ..processes import team
 from ..zoo.models import fingerprint
 
 MAX_BYTES, MAX_FACTS = 2**28, 2**16
-READ = 512  # images that are read from a split at once
 TENSORS = {"most": torch.float32, "most_index": torch.int64, "least": torch.float32, "least_index": torch.int64}
 
 
@@ -176,7 +172,7 @@ def activating(
     everybody = team()
     own = range(len(split))[everybody.share(len(split))]
     ends: list[Extremes] = []
-    for index, values in _values(classifier, split, own, layer, precision):
+    for index, values in readings(classifier, split, layer, own, precision):
         ends = ends or [Extremes.none(values.shape[1], largest) for largest in (True, False)]
         ends = [end.with_more(values.T, index, k) for end in ends]
         if callback is not None:
@@ -190,35 +186,6 @@ def activating(
         least = least.with_more(other_least.values, other_least.index, k)
     facts = Facts(layer, len(split), fingerprint(classifier), split_sha256(split, len(split)))
     return Activating(most.values, most.index, least.values, least.index, facts)
-
-
-def _values(
-    classifier: Classifier, split: LabeledImages, own: range, layer: str, precision: Precision
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The numbers of some images, `(n,)`, and their activations, `(n, U)` float32, both on the CPU."""
-    device = classifier.device
-    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as read:
-        for first in range(own.start, own.stop, READ):
-            index, images = _images(split, range(first, min(first + READ, own.stop)))
-            if not len(index):
-                continue
-            parts = math.ceil(len(index) / at_once(images))
-            for numbers, batch in zip(index.chunk(parts), images.chunk(parts), strict=True):
-                batch = batch.to(device).contiguous(memory_format=torch.channels_last)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-                    values = pooled(read(batch)[layer]).cpu()
-                if not bool(values.isfinite().all()):
-                    raise InputError(f"layer {layer!r} is not finite on images {int(numbers[0])} to {int(numbers[-1])}")
-                yield numbers, values
-
-
-def _images(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
-    """Images of a split in [0, 1], and which they are: unreadable ones may be left out."""
-    images, _ = split.batch(slice(numbers.start, numbers.stop))
-    index = torch.arange(numbers.start, numbers.stop)
-    if len(images) < len(index):
-        index = torch.tensor([i for i in numbers if len(split.raw(slice(i, i + 1)))], dtype=torch.int64)
-    return index, images
 
 
 def _check_split(classifier: Classifier, split: LabeledImages) -> None:

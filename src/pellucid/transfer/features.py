@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +20,10 @@ from ..data.augment import Draws, resized_crop
 from ..data.dataset import LabeledImages
 from ..devices import Precision
 from ..errors import InputError
-from ..evaluation.threat import at_once
+from ..evaluation.readings import readings
 from ..files import replacing
-from ..frozen import frozen
-from ..objective import pooled
 from ..zoo.models import fingerprint
-from .content import READ, split_digest
+from .content import split_digest
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def _compute(
     callback: Callable[[float], None] | None,
 ) -> Features:  # fmt: skip
     values, index = [], []
-    for numbers, found in _batches(classifier, split, layer, view, precision):
+    for numbers, found in readings(classifier, split, layer, range(len(split)), precision, view):
         values.append(found)
         index.append(numbers)
         if callback is not None:
@@ -117,36 +114,6 @@ def _compute(
     if not values:
         raise InputError("none of the split's images can be read")
     return Features(torch.cat(values), torch.cat(index))
-
-
-def _batches(
-    classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The numbers of some images, `(n,)`, and their features, `(n, U)`, both on the CPU."""
-    device = classifier.device
-    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as read:
-        for first in range(0, len(split), READ):
-            index, images = _images(split, range(first, min(first + READ, len(split))))
-            if not len(index):
-                continue
-            images = view(images, first)
-            parts = math.ceil(len(index) / at_once(images))
-            for numbers, batch in zip(index.chunk(parts), images.chunk(parts), strict=True):
-                batch = batch.to(device).contiguous(memory_format=torch.channels_last)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-                    values = pooled(read(batch)[layer]).cpu()
-                if not bool(values.isfinite().all()):
-                    raise InputError(f"layer {layer!r} is not finite on images {int(numbers[0])} to {int(numbers[-1])}")
-                yield numbers, values
-
-
-def _images(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
-    """Which images of a split can be read, and these in [0, 1]."""
-    index = torch.arange(numbers.start, numbers.stop)
-    images, _ = split.batch(slice(numbers.start, numbers.stop))
-    if len(images) < len(index):
-        index = torch.tensor([n for n in numbers if len(split.raw(slice(n, n + 1)))], dtype=torch.int64)
-    return index, images
 
 
 def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
