@@ -10,7 +10,7 @@ from pellucid.zoo.networks import build
 
 
 def logits_of(classifier, x, passes=2, layers=frozenset()):
-    """The activations of the last of several passes: the first is the ordinary one."""
+    """The activations of the last of several passes."""
     with frozen(classifier), classifier.reading(layers) as read, fast(classifier, read, layers) as run:
         for _ in range(passes):
             activations = run(x.clone().requires_grad_())
@@ -243,8 +243,16 @@ def test_a_changed_network_is_folded_anew(change):
     assert torch.allclose(logits_of(classifier, x).logits, expected, atol=1e-3)
 
 
-def test_finding_what_to_fold_takes_no_extra_pass():
+def test_finding_what_to_fold_takes_one_pass_of_one_image_and_only_once():
     classifier = conv_classifier()
     with forward_batches(classifier.network) as sizes:
-        descend(classifier, -Activation(unit=0), images(2), ball=L2(1.0), steps=3)
-    assert sizes == [2, 2, 2]
+        for _ in range(2):
+            descend(classifier, -Activation(unit=0), images(2), ball=L2(1.0), steps=3)
+    assert sizes == [1, 2, 2, 2, 2, 2, 2]
+
+
+def test_the_first_descent_of_a_network_equals_the_second_bit_for_bit():
+    classifier, x = conv_classifier(), images(64)
+    first, second = (descend(classifier, CrossEntropy(0), x, ball=L2(1.0), steps=9) for _ in range(2))
+    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.history, second.history)

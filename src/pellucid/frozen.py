@@ -104,8 +104,9 @@ _pairs: weakref.WeakKeyDictionary[nn.Module, Pairs] = weakref.WeakKeyDictionary(
 def fast(classifier: Classifier, read: Read, layers: frozenset[str], compiled: bool = False) -> Iterator[Read]:
     """Within, `read` at its fastest; call it inside `frozen`.
 
-    The first pass ever made with a classifier is an ordinary one and shows which batch norms can be folded. All later
-    passes run without them. A convolution whose own output is asked for keeps its batch norm.
+    Which batch norms can be folded is seen in one pass of one image, the first time that a network is used. It is made
+    beside the others, so that what comes out does not depend on whether it was. A convolution whose own output is asked
+    for keeps its batch norm.
     """
     network = classifier.network
     asked = {network.get_submodule(classifier.layers.get(name, name)) for name in layers - {"logits", "representation"}}
@@ -119,12 +120,11 @@ def fast(classifier: Classifier, read: Read, layers: frozenset[str], compiled: b
         def run(images: Tensor) -> Activations:
             nonlocal ready
             images = images.contiguous(memory_format=torch.channels_last)
-            if ready is None and network not in _pairs:
-                with watch_pairs(network) as watch:
-                    activations = read(images)
+            if network not in _pairs:
+                with torch.enable_grad(), watch_pairs(network) as watch:
+                    activations = read(images[:1].detach().requires_grad_())
                 outputs = [activations.logits, activations.representation, *activations.layers.values()]
                 _pairs[network] = watch.pairs(outputs)
-                return activations
             ready = ready or prepare()
             return ready(images)
 
@@ -167,7 +167,7 @@ class PairWatch:
     """Finds, during one ordinary forward pass, the batch norms that may be folded into a convolution.
 
     A pair counts if the norm reads the very tensor that the convolution made, both ran once, and nothing else in the
-    autograd graph reads that tensor. So no tracing is needed, any control flow will do, and no extra pass is spent.
+    autograd graph reads that tensor. So no tracing is needed, and any control flow will do.
     """
 
     def __init__(self) -> None:

@@ -132,9 +132,6 @@ class Run:
         self.steps = recipe.epochs * self.loader.steps
         self.state = TrainingState(self._first_classifier(), recipe)
         self.learner = Learner(self.state.classifier, self._forward(self.state.classifier), recipe, self.precision)
-        # The first pass that `descend` makes with a network differs from later ones in the last bits, so that a run
-        # that is resumed would; every run therefore begins with one that does not count.
-        self.examples(1)
         self.probe = Probe.of(data.test, self.size, device)
 
     def _first_classifier(self) -> Classifier:
