@@ -43,6 +43,7 @@ _HOMES = {
     "stop": ["Exceeds", "Misclassified", "Near", "Reaches", "StopRule"],
     "style.recipe": ["StylizeRecipe"],
     "style.stylize": ["Stylized", "stylize"],
+    "synthesis.brush": ["BrushRecipe", "brush"],
     "synthesis.generate": ["GenerateRecipe", "generate"],
     "synthesis.inpaint": ["InpaintRecipe", "box_mask", "inpaint", "patch_mask"],
     "synthesis.paint": ["PaintRecipe", "Stroke", "paint"],
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from .stop import Exceeds, Misclassified, Near, Reaches, StopRule
     from .style.recipe import StylizeRecipe
     from .style.stylize import Stylized, stylize
+    from .synthesis.brush import BrushRecipe, brush
     from .synthesis.generate import GenerateRecipe, generate
     from .synthesis.inpaint import InpaintRecipe, box_mask, inpaint, patch_mask
     from .synthesis.paint import PaintRecipe, Stroke, paint

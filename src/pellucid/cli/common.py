@@ -65,14 +65,17 @@ class BesideFlags(RunFlags):
 
 
 def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[str, Any] | None = None) -> Flags:
-    """Flags from the command line; `--preset NAME` sets the recipe that further flags then change."""
+    """Flags from the command line; `--preset NAME` sets the recipe that further flags then change.
+
+    With presets, if only an empty table of them, the recipe's defaults are in proportion to the model's size.
+    """
     argv = _decimals(argv)
     default: Any = kind()
     if presets and (name := value_of(argv, "--preset")) is not None:
         if name not in presets:
             raise unknown("preset", name, presets)
         default = replace(default, recipe=presets[name])
-    elif presets and hasattr(default, "model"):
+    elif presets is not None and hasattr(default, "model"):
         side = _side(value_of(argv, "--model") or default.model)
         default = replace(default, recipe=proportionate(default.recipe, side))
     config = (tyro.conf.FlagCreatePairsOff,)

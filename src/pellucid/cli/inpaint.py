@@ -10,10 +10,11 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from ..data.image import cover, read_alpha, read_image
+from ..data.image import cover, read_alpha
 from ..errors import InputError
 from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
 from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .masks import read_mask
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,7 @@ def _mask(flags: Inpaint, files: Sequence[Path], images: Tensor) -> Tensor:
     if flags.patch is not None:
         return patch_mask(len(images), size, flags.patch, flags.seed)
     if flags.mask is not None:
-        mask = read_image(flags.mask)
-        for file in files:
-            own = read_image(file).shape[1:]
-            if mask.shape[1:] not in (own, images.shape[2:]):
-                raise InputError(
-                    f"the mask {flags.mask} is {mask.shape[2]} x {mask.shape[1]} and {file} {own[1]} x {own[0]}; "
-                    "give a mask of the image's size"
-                )
-        return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+        return read_mask(flags.mask, files, size)
     alphas = [read_alpha(file) for file in files]
     if any(alpha is None for alpha in alphas):
         raise InputError("say what is missing: --mask FILE, --box X Y W H, --patch SIDE, or images with transparency")

@@ -20,6 +20,7 @@ COMMANDS = {
     "layers": "how robust each layer is",
     "generate": "images of a class, from class Gaussian seeds, noise or gray",
     "inpaint": "fill in a region of an image",
+    "brush": "brush a class onto a region of an image",
     "translate": "turn an image into one of another class",
     "superres": "enlarge a small image",
     "sketch": "turn a drawing into an image of a class",

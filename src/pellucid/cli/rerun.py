@@ -17,7 +17,7 @@ from ..zoo.models import fingerprint, load
 from .common import file_sha256, parse, value_of
 
 TASKS = (
-    "generate", "inpaint", "translate", "superres", "sketch", "paint",
+    "generate", "inpaint", "translate", "superres", "sketch", "paint", "brush",
     "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
     "stylize",
 )  # fmt: skip

@@ -1,0 +1,75 @@
+"""The class brush: a region of an image moved toward a class, the rest as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..ball import L2, Inside
+from ..checks import check_images
+from ..classifier import Classifier
+from ..descend import descend
+from ..descent import Descent
+from ..objective import CrossEntropy
+from .inpaint import check_mask
+from .start import fit, label_each, proportionate
+
+
+@dataclass(frozen=True)
+class BrushRecipe:
+    """Settings of `brush`."""
+
+    eps: float = 6.0
+    """Radius of the L2 ball around the image; all of it is for the region."""
+    steps: int = 60
+    """Steps of the descent."""
+    step_size: float = 0.2
+    """Length of a step."""
+
+
+def brush(
+    classifier: Classifier,
+    images: Tensor,
+    mask: Tensor,
+    labels: Sequence[str | int] | Tensor,
+    recipe: BrushRecipe | None = None,
+    **options,
+) -> Descent:
+    """Brush a class onto images:   argmin over ‖x' - x‖₂ <= eps, x' = x where mask = 0, of cross-entropy(x', label).
+
+    What `translate` does, in a region: the class is painted over what the image shows there, and not into a hole as
+    `inpaint` has it.
+
+    Args:
+        classifier: preferably a robust one.
+        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
+        labels: the class of each image, or one for all.
+        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        **options: of `descend`.
+
+    Raises:
+        InputError: a mask of another size than the images, or one that hides nothing or everything.
+
+    >>> import torch
+    >>> import pellucid as pl
+    >>> photo = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> made = brush(pl.load("cifar10-l2-0.5", "cpu"), photo, pl.box_mask((32, 32), (4, 4, 8, 8)), ["cat"])
+    >>> bool((made.images != photo)[:, :, 12:].any())
+    False
+    """
+    recipe = recipe or proportionate(BrushRecipe(), classifier.size)
+    start = check_images(fit(classifier, images))
+    label = label_each(classifier, labels, len(start))
+    descent = descend(
+        classifier,
+        CrossEntropy(label),
+        start,
+        ball=Inside(L2(recipe.eps), check_mask(mask, start)),
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        **options,
+    )
+    return descent.about(label=label)
