@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import torch
 from torch import nn
 
-from pellucid import L2, Classifier, CrossEntropy, descend
+from pellucid import Classifier
 
 
 def shake_norms(network, seed=0):
@@ -49,12 +49,6 @@ def images(count, size=8, seed=0):
 def hooks_on(network):
     """How many hooks there are on a network."""
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules())
-
-
-def used(classifier):
-    """The classifier after a first descent, so that what can be folded in it is known."""
-    descend(classifier, CrossEntropy(0), images(1), ball=L2(0.1), steps=1)
-    return classifier
 
 
 @contextmanager

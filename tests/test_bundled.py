@@ -148,3 +148,11 @@ def test_the_robust_one_withstands_what_breaks_the_standard_one(pair, photos):
     robust, standard = (evaluate(pair[name], some, recipe).robust[0.5]["pgd-10"] for name in PAIR)
     assert robust > 0.4
     assert standard < 0.2
+
+
+@pytest.mark.parametrize("name", [ROBUST, ANIMALS[0]])
+def test_a_loaded_classifier_makes_the_same_image_the_first_time_and_every_time(name):
+    classifier = load(name, "cpu")
+    made = [generate(classifier, [0, 1], GenerateRecipe(steps=6)) for _ in range(2)]
+    assert torch.equal(made[0].images, made[1].images)
+    assert torch.equal(made[0].history, made[1].history)

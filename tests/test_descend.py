@@ -2,7 +2,7 @@ import warnings
 
 import pytest
 import torch
-from helpers import conv_classifier, forward_batches, hooks_on, images, used
+from helpers import conv_classifier, forward_batches, hooks_on, images
 from torch import nn
 
 from pellucid import (
@@ -71,7 +71,7 @@ def test_the_ball_is_around_the_center():
 
 
 def count_passes(**options):
-    classifier, backwards = used(conv_classifier()), []
+    classifier, backwards = conv_classifier(), []
     handle = classifier.network[0].register_full_backward_hook(lambda *args: backwards.append(1))
     objective = (
         -CrossEntropy(0)
@@ -239,7 +239,7 @@ def test_the_tensors_of_an_objective_and_of_a_ball_go_with_their_images():
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_tried_again():
-    classifier, tried = used(conv_classifier()), []
+    classifier, tried = conv_classifier(), []
 
     def memory(module, args):
         tried.append(len(args[0]))

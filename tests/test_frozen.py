@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from pellucid import L2, Activation, Classifier, CrossEntropy, descend
-from pellucid.frozen import _fused, fast, frozen
+from pellucid.frozen import _fused, fast, find_foldable, frozen
 from pellucid.zoo.networks import build
 
 
@@ -243,16 +243,24 @@ def test_a_changed_network_is_folded_anew(change):
     assert torch.allclose(logits_of(classifier, x).logits, expected, atol=1e-3)
 
 
-def test_finding_what_to_fold_takes_one_pass_of_one_image_and_only_once():
+def test_finding_what_to_fold_takes_no_extra_pass():
     classifier = conv_classifier()
     with forward_batches(classifier.network) as sizes:
-        for _ in range(2):
-            descend(classifier, -Activation(unit=0), images(2), ball=L2(1.0), steps=3)
-    assert sizes == [1, 2, 2, 2, 2, 2, 2]
+        descend(classifier, -Activation(unit=0), images(2), ball=L2(1.0), steps=3)
+    assert sizes == [2, 2, 2]
 
 
-def test_the_first_descent_of_a_network_equals_the_second_bit_for_bit():
+def test_a_pass_without_gradients_hides_nothing_that_could_be_folded():
+    classifier = conv_classifier()
+    with torch.no_grad(), frozen(classifier), classifier.reading() as read, fast(classifier, read, frozenset()) as run:
+        run(images(2))
+    assert folded_norms(classifier) == ["1"]
+
+
+def test_what_can_be_folded_may_be_looked_for_beforehand():
+    """Then the first descent equals the second bit for bit, and a classifier that was loaded has been looked at."""
     classifier, x = conv_classifier(), images(64)
+    find_foldable(classifier, 8)
     first, second = (descend(classifier, CrossEntropy(0), x, ball=L2(1.0), steps=9) for _ in range(2))
     assert torch.equal(first.images, second.images)
     assert torch.equal(first.history, second.history)

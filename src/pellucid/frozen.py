@@ -104,9 +104,9 @@ _pairs: weakref.WeakKeyDictionary[nn.Module, Pairs] = weakref.WeakKeyDictionary(
 def fast(classifier: Classifier, read: Read, layers: frozenset[str], compiled: bool = False) -> Iterator[Read]:
     """Within, `read` at its fastest; call it inside `frozen`.
 
-    Which batch norms can be folded is seen in one pass of one image, the first time that a network is used. It is made
-    beside the others, so that what comes out does not depend on whether it was. A convolution whose own output is asked
-    for keeps its batch norm.
+    Which batch norms can be folded is seen in the first pass with gradients that a network ever makes, which is an
+    ordinary one; all later ones run without them. `find_foldable` looks beforehand. A convolution whose own output is
+    asked for keeps its batch norm.
     """
     network = classifier.network
     asked = {network.get_submodule(classifier.layers.get(name, name)) for name in layers - {"logits", "representation"}}
@@ -120,15 +120,30 @@ def fast(classifier: Classifier, read: Read, layers: frozenset[str], compiled: b
         def run(images: Tensor) -> Activations:
             nonlocal ready
             images = images.contiguous(memory_format=torch.channels_last)
-            if network not in _pairs:
-                with torch.enable_grad(), watch_pairs(network) as watch:
-                    activations = read(images[:1].detach().requires_grad_())
-                outputs = [activations.logits, activations.representation, *activations.layers.values()]
-                _pairs[network] = watch.pairs(outputs)
+            if ready is None and network not in _pairs:
+                return _watched(network, read, images) if images.requires_grad else read(images)
             ready = ready or prepare()
             return ready(images)
 
         yield run
+
+
+def find_foldable(classifier: Classifier, side: int) -> None:
+    """See which batch norms can be folded, in a pass of one gray image of `side` x `side` pixels.
+
+    The first descent is then like every later one, to the last bit.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), frozen(classifier), classifier.reading() as read:
+        image = torch.full((1, classifier.mean.shape[1], side, side), 0.5, device=classifier.device)
+        _watched(classifier.network, read, image.contiguous(memory_format=torch.channels_last).requires_grad_())
+
+
+def _watched(network: nn.Module, read: Read, images: Tensor) -> Activations:
+    """An ordinary pass, after which it is known what can be folded."""
+    with watch_pairs(network) as watch:
+        activations = read(images)
+    _pairs[network] = watch.pairs([activations.logits, activations.representation, *activations.layers.values()])
+    return activations
 
 
 def _foldable(network: nn.Module, asked: set[nn.Module]) -> Pairs:

@@ -40,7 +40,7 @@ class Estimate:
 def estimate(
     data: Dataset, recipe: TrainRecipe, *, device: torch.device | str = "cpu", precision: str = "auto", steps: int = 4
 ) -> Estimate:
-    """Take two steps to warm up, then a few by the clock; nothing is written.
+    """Take two steps to warm up and a few more by the clock; nothing is written.
 
     >>> from pellucid import Attack, Split
     >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
@@ -49,27 +49,28 @@ def estimate(
     8.0
     """
     run = Run(data, recipe, torch.device(device), precision)
-    batches = list(islice(run.loader.epoch(0), steps))
+    batches = list(islice(run.loader.epoch(0), steps + 2))
     seen = 0
 
     def count(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
         nonlocal seen
         seen += len(inputs[0])
 
-    for number, batch in enumerate(batches[:2]):
-        run.step(batch, number, LossWatch(1))
-    _wait(run.device)
     handle = run.state.classifier.network.register_forward_pre_hook(count)
+    last = max(0, len(batches) - steps)
     began = time.monotonic()
     for number, batch in enumerate(batches):
+        if number == last:
+            _wait(run.device)
+            began, seen = time.monotonic(), 0
         run.step(batch, number, LossWatch(1))
     _wait(run.device)
-    seconds = (time.monotonic() - began) / len(batches)
+    seconds = (time.monotonic() - began) / (len(batches) - last)
     handle.remove()
     return Estimate(
         parameters=sum(p.numel() for p in run.state.classifier.network.parameters()),
         steps=run.loader.steps,
-        passes=seen / sum(len(batch.labels) for batch in batches),
+        passes=seen / sum(len(batch.labels) for batch in batches[last:]),
         seconds=seconds * run.loader.steps,
         memory=peak_memory(run.device),
         epochs=recipe.epochs,

@@ -21,6 +21,7 @@ from ..data.statistics import channel_statistics
 from ..devices import Precision, pick_precision
 from ..errors import InputError
 from ..files import write_text
+from ..frozen import find_foldable
 from ..processes import processes
 from ..zoo.models import load
 from ..zoo.networks import build
@@ -132,6 +133,7 @@ class Run:
         self.steps = recipe.epochs * self.loader.steps
         self.state = TrainingState(self._first_classifier(), recipe)
         self.learner = Learner(self.state.classifier, self._forward(self.state.classifier), recipe, self.precision)
+        find_foldable(self.state.classifier, self.size[0])  # or the first step would differ from a resumed run's
         self.probe = Probe.of(data.test, self.size, device)
 
     def _first_classifier(self) -> Classifier:

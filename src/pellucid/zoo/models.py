@@ -10,6 +10,7 @@ import torch
 from ..classifier import Classifier
 from ..devices import pick_device
 from ..errors import InputError, unknown
+from ..frozen import find_foldable
 from .bundle import load_bundle, read_card
 from .convert import IMAGENET_MEAN, IMAGENET_STD
 from .hub import load_from_hub, load_published
@@ -17,6 +18,7 @@ from .networks import build, input_size
 from .published import published
 
 BUNDLES = Path(__file__).parent / "bundles"
+LOOK = 512  # pixels: a network for larger images is not looked at before its first descent
 KINDS = ("hub:OWNER/REPO/FILE", "timm:NAME", "torchvision:NAME", "a bundle's path")
 
 
@@ -59,7 +61,10 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     else:
         raise _unknown(name)
-    return classifier.to(place).eval()
+    classifier = classifier.to(place).eval()
+    if classifier.size and classifier.size <= LOOK:
+        find_foldable(classifier, classifier.size)
+    return classifier
 
 
 def card(name: str) -> dict[str, Any]:
