@@ -95,5 +95,5 @@ def processes() -> Processes:
         from accelerate import PartialState
     except ImportError:
         raise InputError('several processes need accelerate: pip install "pellucid[distributed]"') from None
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())
     return Processes(state.process_index, state.num_processes)
