@@ -1,6 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import ks_2samp
+from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional as tv
 
 from pellucid.data.augment import (
@@ -14,6 +16,7 @@ from pellucid.data.augment import (
     madry_cifar,
     madry_imagenet,
     none,
+    random_part,
     resized_crop,
     rotate,
 )
@@ -81,7 +84,7 @@ def test_the_papers_border_is_black():
     assert float(crop_flip(white, draws(500), 2).amin()) == 1
 
 
-@pytest.mark.parametrize("augment", [none, crop_flip, madry_cifar, madry_imagenet])
+@pytest.mark.parametrize("augment", [none, crop_flip, resized_crop, madry_cifar, madry_imagenet])
 def test_images_come_out_as_floats_in_0_1_the_same_for_the_same_seed(augment):
     x = pictures(6, 16, 16)
     before = torch.get_rng_state()
@@ -94,7 +97,7 @@ def test_images_come_out_as_floats_in_0_1_the_same_for_the_same_seed(augment):
     assert result.shape[2] == (14 if augment is madry_imagenet else 16)
 
 
-@pytest.mark.parametrize("augment", [crop_flip, madry_cifar, madry_imagenet])
+@pytest.mark.parametrize("augment", [crop_flip, resized_crop, madry_cifar, madry_imagenet])
 def test_parts_of_a_batch_get_what_the_whole_batch_gives_them(augment):
     x = pictures(6, 16, 16)
     whole = augment(x, draws(6))
@@ -130,22 +133,60 @@ def test_rotation_is_torchvisions(number):
     assert torch.allclose(ours[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-4)
 
 
+def area_of(share):
+    """The number that draws an area of this share."""
+    return (share - 0.08) / 0.92
+
+
 def test_a_resized_part_is_torchvisions():
     x = pictures(4, 16, 16).float() / 255
     expected = tv.resized_crop(x, 2, 3, 8, 8, [16, 16], antialias=False)
     # A part of 8 of 16 pixels: choose the area that is just so, and the corner at row 2, column 3.
-    draw = Given((0.25 - 0.08) / 0.92, 0.5, 3 / 8, 2 / 8, 0.9)
-    ours = resized_crop(x, draw, 16)  # at its border it sees the pixels around the part, torchvision does not
+    draw = Given(*[area_of(0.25)] * 10, *[0.5] * 10, 3 / 8, 2 / 8, 0.9)
+    ours = random_part(x, draw, (16, 16))  # at its border it sees the pixels around the part, torchvision does not
     assert torch.allclose(ours[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-4)
 
 
-def test_parts_are_mirrored_half_of_the_time_and_keep_their_area():
-    ramp = torch.linspace(0, 1, 32).expand(400, 3, 32, 32)
-    parts = resized_crop(ramp, draws(400), 28)
-    slopes = parts[:, 0, 14, -1] - parts[:, 0, 14, 0]
-    assert 0.4 < float((slopes > 0).float().mean()) < 0.6
-    assert float(slopes.abs().min()) > 0.15  # the narrowest: sqrt(0.08 · 3/4) of the width
-    assert float(slopes.abs().max()) > 0.9
+def test_a_part_that_leaves_the_image_is_drawn_again():
+    """Twice wider than the image, then 12 of 16 pixels wide and 9 high."""
+    x = pictures(4, 16, 16).float() / 255
+    areas, aspects = [0.99, 0.98, area_of(12 * 9 / 16**2)] + [0.5] * 7, [1.0, 0.0] + [1.0] * 8
+    expected = tv.resized_crop(x, 0, 0, 9, 12, [16, 16], antialias=False)
+    ours = random_part(x, Given(*areas, *aspects, 0.0, 0.0, 0.9), (16, 16))
+    assert torch.allclose(ours[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-4)
+
+
+def test_after_ten_draws_it_is_the_whole_image():
+    x = pictures(4, 16, 16).float() / 255
+    assert torch.allclose(random_part(x, Given(*[0.999] * 10, *[1.0] * 10, 0.3, 0.3, 0.9), (16, 16)), x, atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 72)])
+def test_parts_are_distributed_as_torchvisions(height, width):
+    """Where parts lie and how large they are is read off ramps: their ends, for one channel across, for one down."""
+    count = 1500
+    ramps = torch.zeros(count, 3, height, width)
+    ramps[:, 0] = (torch.arange(width) + 0.5) / width
+    ramps[:, 1] = ((torch.arange(height) + 0.5) / height)[:, None]
+    parts = random_part(ramps, draws(count), (height, width))
+    across, down = parts[:, 0, height // 2], parts[:, 1, :, width // 2]
+    # Between neighbors in the middle, because the border is repeated at the ends.
+    wide = (across[:, width // 2 + 1] - across[:, width // 2 - 1]) / 2 * width
+    high = (down[:, height // 2 + 1] - down[:, height // 2 - 1]) / 2 * height
+    middle = (across[:, width // 2] + across[:, width // 2 - 1]) / 2
+    ours = {"width": wide.abs(), "height": high, "middle": middle, "aspect": wide.abs() * width / (high * height)}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        # Of a larger image, so that torchvision's whole pixels are as good as continuous.
+        boxes = [
+            RandomResizedCrop.get_params(torch.empty(3, 16 * height, 16 * width), [0.08, 1.0], [3 / 4, 4 / 3])
+            for _ in range(count)
+        ]
+    _, left, h, w = torch.tensor(boxes).double().T / 16
+    theirs = {"width": w / width, "height": h / height, "middle": (left + w / 2) / width, "aspect": w / h}
+    for name, values in ours.items():
+        assert ks_2samp(values.numpy(), theirs[name].numpy()).pvalue > 0.01, name
+    assert 0.45 < float((wide > 0).float().mean()) < 0.55
 
 
 def test_lighting_moves_colors_along_the_principal_components():

@@ -15,7 +15,7 @@ LAYERS = [
     {"evaluation"},
     {"synthesis", "style", "representation", "transfer"},
     {"gallery"},
-    {"cli"},
+    {"cli", "studio"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.name not in ("__init__.py", "__main__.py")]

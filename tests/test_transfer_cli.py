@@ -53,12 +53,29 @@ def test_fine_tuning_by_the_command(here, tiny_bundle, capsys):
 
 
 def test_the_papers_way_and_its_slips(here, tiny_bundle):
-    words = ["--paper-compat", "--slips.adapting-norms", "--slips.unnormalized", "--slips.test-selection"]
+    words = ["--paper-compat", "--slips.adapting-norms", "--slips.unnormalized", "--slips.test-selection",
+             "--slips.best-epoch"]  # fmt: skip
     train = ["--train.epochs", "1", "--seeds", "1"]
     assert run(tiny_bundle, *words, *train, "--out", "paper.json") == 0
     assert json.loads((here / "paper.json").read_text())["recipe"]["slips"] == {
-        "unnormalized": True, "adapting_norms": True, "test_selection": True,
+        "unnormalized": True, "adapting_norms": True, "test_selection": True, "best_epoch": True,
     }  # fmt: skip
+
+
+def test_a_damaged_feature_file_is_computed_anew(here, tiny_bundle):
+    assert run(tiny_bundle, "--seeds", "1", "--out", "one.json") == 0
+    for path in (here / "cache/features").iterdir():
+        path.write_bytes(path.read_bytes()[:-40])
+    assert run(tiny_bundle, "--seeds", "1", "--out", "two.json") == 0
+    one, two = (json.loads((here / name).read_text()) for name in ("one.json", "two.json"))
+    assert {**one, "seconds": 0} == {**two, "seconds": 0}
+
+
+def test_test_images_that_are_trained_on_are_warned_of_by_the_command(here, tiny_bundle, capsys):
+    with np.load("data.npz") as arrays:
+        np.savez("leaky.npz", **{**arrays, "test_images": arrays["train_images"][:18]})
+    assert run(tiny_bundle, "--data", "leaky.npz", "--seeds", "1") == 0
+    assert "warning: 18 of 18 test images of leaky are also training images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pellucid import Attack, Classifier, Dataset, InputError, Split, TransferRec
 from pellucid.data.image import cover, enlarge
 from pellucid.training.recipe import TrainRecipe
 from pellucid.transfer.features import View, features
-from pellucid.transfer.finetune import Freezing, fine_tune, frozen_modules, predictions
+from pellucid.transfer.finetune import BestEpoch, Freezing, fine_tune, frozen_modules, predictions
 from pellucid.transfer.head import fits, folds
 from pellucid.transfer.metrics import top1
 from pellucid.transfer.recipe import PRESETS, Slips
@@ -200,6 +200,56 @@ def test_training_never_sees_the_test_images(source, pets, monkeypatch):
     assert seen == [30]
 
 
+def test_the_best_epoch_on_the_test_images_counts_if_that_slip_is_asked_for(source, pets):
+    """With test labels drawn at random, accuracy goes up and down, and the last epoch is the best by chance only."""
+    labels = torch.randint(3, (30,), generator=torch.Generator().manual_seed(1))
+    data = replace(pets, test=Split(pets.test.images, labels))
+    recipe = TransferRecipe("full", seeds=1, lrs=(0.05,), metric="top-1", train=replace(SHORT, epochs=6))
+    accuracies = []
+    fine_tune(source, data, replace(recipe.train, lr=0.05), precision="float32",
+              on_epoch=lambda _, tuned: accuracies.append(top1(*predictions(tuned, data.test))))  # fmt: skip
+    assert len(set(accuracies)) > 1
+    assert accuracies[-1] < max(accuracies)
+    [honest] = transfer(source, data, recipe).trials
+    assert (honest.chosen, top1(honest.predicted, labels)) == ({"lr": 0.05}, accuracies[-1])
+    [slip] = transfer(source, data, replace(recipe, slips=Slips(best_epoch=True))).trials
+    assert slip.chosen == {"lr": 0.05, "epoch": accuracies.index(max(accuracies)) + 1}
+    assert top1(slip.predicted, labels) == max(accuracies)
+
+
+def test_the_best_epoch_of_a_rate_is_the_best_on_the_images_that_choose_the_rate(source, pets):
+    """Validation images unless test selection is asked for too. Labels are drawn at random, so that epochs differ."""
+    labels = torch.randint(3, (45,), generator=torch.Generator().manual_seed(2))
+    train = Split(pets.train.images, labels)
+    learned, held = (train.subset(part, labels[part]) for part in folds(labels, PETS, 2, 0)[0])
+    # What is right for the validation images is wrong for these.
+    data = replace(pets, train=train, test=Split(held.images, (held.labels + 1) % 3))
+    settings = replace(SHORT, epochs=6)
+    recipe = TransferRecipe(
+        "full", seeds=1, metric="top-1", lrs=(0.1, 0.05), folds=2, train=settings, slips=Slips(best_epoch=True)
+    )
+    with pytest.warns(UserWarning, match=".* test images"):
+        [trial] = transfer(source, data, recipe).trials
+    last = []
+    for rate, found in trial.tried.items():
+        accuracies = []
+        fine_tune(
+            source, replace(data, train=learned), replace(settings, lr=rate), precision="float32",
+            on_epoch=lambda _, tuned, known=accuracies: known.append(top1(*predictions(tuned, held))),
+        )  # fmt: skip
+        assert found == max(accuracies)
+        last.append(accuracies[-1])
+    assert last != list(trial.tried.values())
+
+
+def test_of_epochs_that_are_equally_good_the_first_counts(source):
+    measured = iter([0.2, 0.5, 0.5, 0.4])
+    best = BestEpoch(lambda _: next(measured))
+    for epoch in range(1, 5):
+        best(epoch, source)
+    assert (best.epoch, best.value, best.classifier) == (2, 0.5, source)
+
+
 def test_adversarial_fine_tuning_makes_a_difference(source, pets):
     standard, robust = (
         fine_tune(source, pets, replace(SHORT, attack=Attack(eps)), precision="float32") for eps in (0.0, 0.5)
@@ -230,6 +280,7 @@ def test_a_seed_repeats_itself_and_another_does_not(source, pets):
         ({"granularity": 0}, "granularity must be a whole number"),
         ({"freeze": "stage1"}, "freeze is for the full mode"),
         ({"slips": Slips(adapting_norms=True)}, "adapting norms needs frozen layers in training"),
+        ({"slips": Slips(best_epoch=True)}, "best epoch needs epochs: paper-compat, or mode full"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):
@@ -255,4 +306,5 @@ def test_the_presets_hold_the_papers_numbers():
         train = PRESETS[name].train
         assert (train.epochs, train.batch_size, train.momentum, train.weight_decay) == (150, 64, 0.9, 5e-4)
         assert (train.schedule, train.step_epochs, train.nesterov) == ("step", 50, False)
+        assert train.augment == "resized-crop"
         assert PRESETS[name].lrs == (0.01, 0.001)

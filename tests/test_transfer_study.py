@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pellucid import Classifier, InputError, TransferRecipe
 from pellucid.cli.main import main
 from pellucid.transfer import jobs
 from pellucid.transfer.analysis import analyses, by_eps, by_width, of_linearity
-from pellucid.transfer.jobs import Place, run_points
+from pellucid.transfer.jobs import Place, run_points, side_by_side
 from pellucid.transfer.source import SourceFacts, source_facts
 from pellucid.transfer.study import Point, Study, build, done, read_study
 from pellucid.zoo.bundle import save_bundle
@@ -60,7 +61,7 @@ QUICK = TransferRecipe(seeds=2, penalties=(0.1, 0.01))
 
 
 def test_every_combination_is_a_point(here):
-    study = Study(SOURCES, ("data0.npz", "data1.npz"), ("fixed", "full"), (4, 8, 16), QUICK)
+    study = Study(SOURCES, ("data0.npz", "data1.npz"), ("fixed", "full"), (4, 8, 16), recipe=QUICK)
     points = study.points()
     assert len(points) == 3 * 2 * 2 * 2  # 8 and 16 px are no coarser than the sources' images
     assert {point.recipe.granularity for point in points} == {None, 4}
@@ -180,7 +181,8 @@ def test_processes_side_by_side_give_what_one_does(here, tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "CONTEXT", "fork")  # nothing to import again; with one thread of torch's it is safe
     points = Study(("standard", "robust"), ("data0.npz",), recipe=QUICK).points()
     shares = []
-    two = run_points(points, Place(tmp_path / "two", tmp_path / "a", device="cpu"), jobs=2, callback=shares.append)
+    run = partial(side_by_side, jobs=2)
+    two = run_points(points, Place(tmp_path / "two", tmp_path / "a", device="cpu"), run, shares.append)
     one = run_points(points, Place(tmp_path / "one", tmp_path / "b", device="cpu"))
     assert shares == [0.5, 1.0]
     for left, right in zip(one, two, strict=True):
@@ -194,6 +196,26 @@ def test_what_fails_is_told_and_the_others_are_done(here, tmp_path):
     with pytest.raises(InputError, match=r"1 of 2 transfers failed: robust to .*bad.npz: bad has no test images"):
         run_points(points, place)
     assert len(done(points, place.folder)) == 1
+
+
+def test_a_job_that_cannot_write_or_has_no_memory_is_told_like_any_other(here, tmp_path, monkeypatch):
+    run_point = jobs.run_point
+
+    def scarce(point, place):
+        if point.source == "robust":
+            raise MemoryError
+        if point.source == "wide":
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nand where that was")
+        return run_point(point, place)
+
+    monkeypatch.setattr(jobs, "run_point", scarce)
+    points = Study(("robust", "wide", "standard"), ("data0.npz",), recipe=QUICK).points()
+    place = Place(tmp_path / "out", tmp_path / "cache", device="cpu")
+    with pytest.raises(InputError, match=r"^2 of 3 transfers failed: robust to data0.npz: MemoryError \(and 1 more\)$"):
+        run_points(points, place)
+    assert len(done(points, place.folder)) == 1
+    with pytest.raises(InputError, match=r"failed: wide to data0.npz: DefaultCPUAllocator: can't allocate memory$"):
+        run_points(points[1:], place)
 
 
 # Analyses
@@ -285,6 +307,10 @@ def test_published_curves_are_drawn_over(here, tmp_path):
         (["--study", "none.json"], "none.json cannot be read"),
         (["--study", "none.json", "--sources", "robust"], "leave out --sources and --targets"),
         (["--sources", "robust", "--targets", "data0.npz", "--out", "data0.npz"], "data0.npz is a file"),
+        (
+            ["--sources", "robust", "--targets", "data0.npz", "--cluster", "auto", "--jobs", "2"],
+            "the cluster at auto decides how many transfers run at once; leave out --jobs",
+        ),
     ],
 )
 def test_mistakes_are_one_line(here, capsys, words, message):

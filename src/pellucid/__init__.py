@@ -55,6 +55,7 @@ _HOMES = {
     "transfer.features": ["Features", "features"],
     "transfer.recipe": ["TransferRecipe"],
     "transfer.result": ["TransferResult"],
+    "transfer.stylized": ["StylizeDataRecipe", "stylize_data"],
     "transfer.transfer": ["transfer"],
     "zoo.bundle": ["load_bundle", "save_bundle"],
     "zoo.convert": ["ConvertRecipe", "convert"],
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     from .transfer.features import Features, features
     from .transfer.recipe import TransferRecipe
     from .transfer.result import TransferResult
+    from .transfer.stylized import StylizeDataRecipe, stylize_data
     from .transfer.transfer import transfer
     from .zoo.bundle import load_bundle, save_bundle
     from .zoo.convert import ConvertRecipe, convert

@@ -34,7 +34,9 @@ COMMANDS = {
     "stylize": "the content of one picture in the style of others",
     "compare-style": "style transfer with several networks at equal budgets, as one page",
     "transfer": "how well a source serves for other classes: fixed features, or fine-tuned",
+    "stylize-data": "a copy of a data set with other textures, to see who relies on them",
     "transfer-study": "many sources transferred to many targets: by eps, width, accuracy and granularity",
+    "studio": "the local web app: draw, paint with features, and watch a classifier think",
     "rerun": "repeat a result from its JSON sidecar",
 }
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tyro
 
 from ..errors import InputError
-from ..gallery.save import check_free
+from ..files import write_text
+from ..gallery.save import check_free, sidecar_path
 from ..zoo.models import fingerprint, load
 from .common import file_sha256, parse, value_of
 
@@ -21,6 +27,8 @@ TASKS = (
     "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
     "stylize",
 )  # fmt: skip
+EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
 OUTPUTS = ("--out", "--save-frames", "--gif", "--sheet", "--index")
 
 
@@ -52,20 +60,65 @@ def main(argv: Sequence[str]) -> int:
     else:
         out = flags.out
     check_free(out, flags.overwrite)
-    for known in facts["inputs"]:
-        path = Path(known["path"])
+    with inputs(facts["inputs"]) as folder:
+        if fingerprint(load(facts["model"], "cpu")) != facts["model_sha256"]:
+            print(
+                f"warning: {facts['model']} is not the classifier that made this; expect other images",
+                file=sys.stderr,
+            )
+        rest = [word.replace(EMBEDDED, str(folder)) for word in rest] if folder else rest
+        extra = [flag for flag in ("--overwrite",) if flags.overwrite and flag not in rest]
+        extra += ["--quiet"] if flags.quiet and "--quiet" not in rest else []
+        code = import_module(f".{task}", __package__).main([*rest, "--out", str(out), *extra])
+        if folder and code == 0:
+            _embed(sidecar_path(out), folder, facts["inputs"])
+    return code
+
+
+@contextmanager
+def inputs(known: list[dict]) -> Iterator[Path | None]:
+    """Within, all inputs of a sidecar are there: those that it embeds in a temporary folder, which is yielded.
+
+    Raises:
+        InputError: an input is missing or is not what it was; what is embedded is damaged, or has no plain file name.
+    """
+    embedded = {entry["path"]: _content(entry) for entry in known if "content" in entry}
+    for entry in known:
+        path = Path(entry["path"])
+        if "content" in entry:
+            continue
         if not path.is_file():
             raise InputError(f"the input {path} is not there any more")
-        if file_sha256(path) != known["sha256"]:
+        if file_sha256(path) != entry["sha256"]:
             raise InputError(f"the input {path} has changed since; its sha256 is not the sidecar's")
-    if fingerprint(load(facts["model"], "cpu")) != facts["model_sha256"]:
-        print(
-            f"warning: {facts['model']} is not the classifier that made this; expect other images",
-            file=sys.stderr,
-        )
-    extra = [flag for flag in ("--overwrite",) if flags.overwrite and flag not in rest]
-    extra += ["--quiet"] if flags.quiet and "--quiet" not in rest else []
-    return import_module(f".{task}", __package__).main([*rest, "--out", str(out), *extra])
+    if not embedded:
+        yield None
+        return
+    with TemporaryDirectory(prefix="pellucid-") as folder:
+        for name, content in embedded.items():
+            (Path(folder) / name).write_bytes(content)
+        yield Path(folder)
+
+
+def _embed(path: Path, folder: Path, known: list[dict]) -> None:
+    """Give the new sidecar the inputs of the old one, so that it can be repeated as well."""
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    command = [word.replace(str(folder), EMBEDDED) for word in facts["command"]]
+    write_text(path, json.dumps({**facts, "command": command, "inputs": known}, indent=2) + "\n")
+
+
+def _content(entry: dict) -> bytes:
+    """The bytes of an input that a sidecar embeds."""
+    name = entry["path"]
+    if not PLAIN.fullmatch(name):
+        raise InputError(f"the sidecar embeds an input under the name {name[:60]!r}, which is not a plain file name")
+    try:
+        content = b64decode(entry["content"], validate=True)
+    except (ValueError, TypeError):
+        raise InputError(f"the input {name} is damaged in the sidecar: it is not base64") from None
+    if sha256(content).hexdigest() != entry["sha256"]:
+        raise InputError(f"the input {name} is damaged in the sidecar: its sha256 is another")
+    return content
 
 
 def read_command(path: Path) -> tuple[list[str], dict]:

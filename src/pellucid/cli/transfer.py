@@ -13,6 +13,7 @@ from ..devices import pick_precision
 from ..errors import InputError
 from ..files import write_text
 from ..gallery.save import check_writable
+from ..processes import processes
 from ..transfer.jobs import open_target
 from ..transfer.recipe import PRESETS, TransferRecipe
 from ..transfer.result import TransferResult
@@ -27,6 +28,7 @@ class TransferFlags:
     """How well a source serves for other classes: a linear head on its features, or fine-tuning.
 
     pellucid transfer --source cifar10-l2-0.5 --data photos --mode fixed --seeds 3 --out result.json
+    accelerate launch -m pellucid transfer --source cifar10-l2-0.5 --data photos --mode full --out result.json
     """
 
     source: str = "cifar10-l2-0.5"
@@ -72,11 +74,14 @@ def main(argv: Sequence[str]) -> int:
         flags.data, flags.root, source.size or flags.size,
         grouping=flags.grouping, skip_unreadable=flags.skip_unreadable,
     )  # fmt: skip
-    with progress_bar("transfer", flags.quiet) as advance:
+    main_process = processes().main
+    with progress_bar("transfer", flags.quiet or not main_process) as advance:
         result = transfer(
             source, data, flags.recipe, cache=flags.cache or cache_folder() / "features",
             precision=pick_precision(flags.precision, source.device), callback=advance,
         )  # fmt: skip
+    if not main_process:
+        return 0
     print(table(result))
     if flags.out is not None:
         facts = {"source": flags.source, **result.to_json(), "versions": {"pellucid": __version__}}

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+from ..checks import positive_int
 from ..devices import PRECISIONS, pick_device
 from ..errors import InputError, unknown
 from ..files import write_text
 from ..gallery.save import check_writable
+from ..processes import processes
 from ..transfer.advise import advise
-from ..transfer.analysis import Table, analyses
+from ..transfer.analysis import Table, Textures, analyses
+from ..transfer.cluster import LOCAL, on_cluster
 from ..transfer.figures import save_tables
-from ..transfer.jobs import Place, open_target, run_points
+from ..transfer.jobs import Place, Runner, one_by_one, open_target, run_points, side_by_side
 from ..transfer.recipe import TransferRecipe
 from ..transfer.source import known_sources
 from ..transfer.study import Study, read_study
@@ -27,7 +31,7 @@ from .table import print_table
 
 @dataclass(frozen=True)
 class StudyFlags:
-    """Many sources transferred to many targets, and what that says: by eps, by width, by accuracy, by granularity.
+    """Many sources transferred to many targets, and what that says: by eps, width, accuracy, granularity, texture.
 
     pellucid transfer-study --sources cifar10-standard cifar10-l2-0.5 --targets photos signs.npz --out study
 
@@ -44,6 +48,10 @@ class StudyFlags:
     """fixed, full, or both."""
     granularities: tuple[int, ...] = ()
     """Also with images brought to each of these sides and back: 16 32 64."""
+    stylized: tuple[str, ...] = ()
+    """A stylized copy of each target, in their order, made by `pellucid stylize-data`: accuracy on both is compared."""
+    texture_augmented: tuple[str, ...] = ()
+    """Those of the sources that were trained on stylized images."""
     advise: bool = False
     """Only say which source to use for each target, from fixed features of some of its training images."""
     probe: int = 1000
@@ -52,6 +60,9 @@ class StudyFlags:
     """A folder for results, tables and figures."""
     jobs: int = 1
     """Transfers at once, each in a process of its own."""
+    cluster: str | None = None
+    """Run the transfers under Ray: auto for the cluster that this host belongs to, HOST:PORT for another, local for
+    one on this host with --jobs workers. On a cluster, --device cuda takes a GPU for each transfer."""
     root: Path = Path("data")
     """Where the data sets of the paper lie, as torchvision expects them."""
     cache: Path | None = None
@@ -69,8 +80,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(StudyFlags, argv, "transfer-study")
     study = study_of(flags)
+    if processes().count > 1:
+        raise InputError("a study's transfers run side by side with --jobs or --cluster; start it without accelerate")
     if flags.advise:
         return tell(flags, study)
+    run = runner_of(flags)
     if flags.out.is_file():
         raise InputError(f"{flags.out} is a file; name a folder for the study")
     check_writable(flags.out / "study.json")
@@ -81,8 +95,9 @@ def main(argv: Sequence[str]) -> int:
     cache = flags.cache or cache_folder() / "features"
     place = Place(flags.out, cache, flags.root, flags.device, flags.precision)
     with progress_bar("transfer-study", flags.quiet) as advance:
-        results = run_points(points, place, flags.jobs, advance)
-    tables = analyses(results, sources)
+        results = run_points(points, place, run, advance)
+    textures = Textures(dict(zip(study.targets, study.stylized, strict=False)), study.texture_augmented)
+    tables = analyses(results, sources, textures)
     figures = save_tables(tables, sources, flags.out)
     facts = {"sources": {name: asdict(facts) for name, facts in sources.items()}, "points": [p.file for p in points]}
     write_text(flags.out / "study.json", json.dumps(facts, indent=2) + "\n")
@@ -96,10 +111,23 @@ def main(argv: Sequence[str]) -> int:
 def study_of(flags: StudyFlags) -> Study:
     """The study that a file or the flags describe."""
     if flags.study is None:
-        return Study(flags.sources, flags.targets, flags.modes, flags.granularities, flags.recipe)
+        return Study(
+            flags.sources, flags.targets, flags.modes, flags.granularities, flags.stylized, flags.texture_augmented,
+            flags.recipe,
+        )  # fmt: skip
     if flags.sources or flags.targets:
         raise InputError(f"{flags.study} names sources and targets; leave out --sources and --targets")
     return read_study(flags.study)
+
+
+def runner_of(flags: StudyFlags) -> Runner:
+    """How the transfers are carried out."""
+    positive_int("jobs", flags.jobs)
+    if flags.cluster is None:
+        return one_by_one if flags.jobs == 1 else partial(side_by_side, jobs=flags.jobs)
+    if flags.jobs > 1 and flags.cluster != LOCAL:
+        raise InputError(f"the cluster at {flags.cluster} decides how many transfers run at once; leave out --jobs")
+    return partial(on_cluster, address=flags.cluster, jobs=flags.jobs)
 
 
 def tell(flags: StudyFlags, study: Study) -> int:
@@ -126,7 +154,7 @@ def tell(flags: StudyFlags, study: Study) -> int:
 
 def show(table: Table) -> None:
     """Print a table, accuracies in percent."""
-    percents = ("accuracy", "low", "high") if table.name != "linearity" else ()
+    percents = {"linearity": (), "by-texture": table.columns[6:]}.get(table.name, ("accuracy", "low", "high"))
     heads = [f"{column} " if _numeric(table, number) else column for number, column in enumerate(table.columns)]
     rows = [
         [_cell(value, column in percents) for value, column in zip(row, table.columns, strict=True)]

@@ -35,6 +35,7 @@ class Draws:
 
 
 Augmentation = Callable[[Tensor, Draws], Tensor]
+TRIES = 10  # at a random part that lies within the image
 
 
 def none(images: Tensor, draws: Draws) -> Tensor:
@@ -71,23 +72,44 @@ def madry_cifar(images: Tensor, draws: Draws) -> Tensor:
 
 def madry_imagenet(images: Tensor, draws: Draws) -> Tensor:
     """A random part at 7/8 of the side (256 to 224 pixels), mirroring, color jitter of 0.1, lighting of 0.05."""
-    images = resized_crop(images.float() / 255, draws, size=images.shape[2] * 7 // 8)
+    side = images.shape[2] * 7 // 8
+    images = random_part(images.float() / 255, draws, (side, side))
     return lighting(color_jitter(images, draws, 0.1), draws, 0.05)
 
 
-def resized_crop(images: Tensor, draws: Draws, size: int) -> Tensor:
-    """A random part of each image, of 8% to 100% of its area and an aspect of 3/4 to 4/3, resized to `size` and
+def resized_crop(images: Tensor, draws: Draws) -> Tensor:
+    """A random part of each image at the image's size, mirrored with probability 1/2; see `random_part`."""
+    return random_part(images.float() / 255, draws, (images.shape[2], images.shape[3]))
+
+
+def random_part(images: Tensor, draws: Draws, size: tuple[int, int]) -> Tensor:
+    """A random part of each image, of 8% to 100% of its area and an aspect of 3/4 to 4/3, brought to `size` and
     mirrored with probability 1/2 (Szegedy et al. 2015).
 
-    A part that would leave the image is made narrower, where the reference draws again.
+    Area and aspect are drawn until the part lies within the image. After ten draws it is the whole image.
+
+    Args:
+        images: `(N, 3, H, W)` in [0, 1].
+        draws: 23 an image.
+        size: height and width of the result.
     """
-    area, aspect, x, y, mirror = draws(5).to(images.device)
-    area, aspect = 0.08 + 0.92 * area, torch.exp((2 * aspect - 1) * math.log(4 / 3))
-    width, height = (area * aspect).sqrt().clamp_max(1), (area / aspect).sqrt().clamp_max(1)
+    down, right, x, y, mirror = (*_extents(images, draws), *draws(3).to(images.device))
     theta = images.new_zeros(len(images), 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1] = width * torch.where(mirror < 0.5, -1.0, 1.0), height
-    theta[:, 0, 2], theta[:, 1, 2] = (2 * x - 1) * (1 - width), (2 * y - 1) * (1 - height)
+    theta[:, 0, 0], theta[:, 1, 1] = right * torch.where(mirror < 0.5, -1.0, 1.0), down
+    theta[:, 0, 2], theta[:, 1, 2] = (2 * x - 1) * (1 - right), (2 * y - 1) * (1 - down)
     return _sampled(images, theta, size, "border")
+
+
+def _extents(images: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Height and width of a random part of each image, as shares of the image's, each `(N,)`."""
+    height, width = images.shape[2:]
+    area, aspect = draws(2 * TRIES).to(images.device).unflatten(0, (2, TRIES))
+    area, aspect = 0.08 + 0.92 * area, torch.exp((2 * aspect - 1) * math.log(4 / 3)) * height / width
+    both = torch.stack([(area / aspect).sqrt(), (area * aspect).sqrt()])
+    inside = (both <= 1).all(0)
+    first = inside.int().argmax(0).expand(2, 1, -1)
+    down, right = torch.where(inside.any(0), both.gather(1, first)[:, 0], 1.0)
+    return down, right
 
 
 def rotate(images: Tensor, draws: Draws, degrees: float) -> Tensor:
@@ -95,11 +117,11 @@ def rotate(images: Tensor, draws: Draws, degrees: float) -> Tensor:
     angle = (2 * draws(1)[0].to(images.device) - 1) * math.radians(degrees)
     cosine, sine, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     theta = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).reshape(-1, 2, 3)
-    return _sampled(images, theta, images.shape[2], "zeros")
+    return _sampled(images, theta, (images.shape[2], images.shape[3]), "zeros")
 
 
-def _sampled(images: Tensor, theta: Tensor, size: int, border: str) -> Tensor:
-    grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
+def _sampled(images: Tensor, theta: Tensor, size: tuple[int, int], border: str) -> Tensor:
+    grid = F.affine_grid(theta, [len(images), 3, *size], align_corners=False)
     return F.grid_sample(images, grid, padding_mode=border, align_corners=False).clamp(0, 1)
 
 
@@ -128,6 +150,7 @@ def lighting(images: Tensor, draws: Draws, deviation: float) -> Tensor:
 AUGMENTATIONS: dict[str, Augmentation] = {
     "none": none,
     "crop-flip": crop_flip,
+    "resized-crop": resized_crop,
     "madry-cifar": madry_cifar,
     "madry-imagenet": madry_imagenet,
 }

@@ -164,9 +164,9 @@ def _open(source: str, size: int | None, skip_unreadable: bool) -> Dataset:
     from .torchvision import load_torchvision
 
     if source.startswith("torchvision:"):
-        return _resized(load_torchvision(source.removeprefix("torchvision:")), size)
+        return resized(load_torchvision(source.removeprefix("torchvision:")), size)
     if source.endswith(".npz"):
-        return _resized(load_npz(Path(source)), size)
+        return resized(load_npz(Path(source)), size)
     if has_shards(Path(source)):
         return load_shards(Path(source), size, skip_unreadable)
     if Path(source).is_dir():
@@ -183,18 +183,18 @@ def _renamed(data: Dataset, names: Sequence[str]) -> Dataset:
     return replace(data, class_names=[str(name) for name in names])
 
 
-def _resized(data: Dataset, size: int | None) -> Dataset:
-    """Images in memory brought to a square of `size`, a thousand at a time."""
+def resized(data: Dataset, size: int | None) -> Dataset:
+    """A data set whose images, in memory, are brought to a square of `size`, a thousand at a time; as it is if None."""
     if size is None or data.size == (size, size):
         return data
     from .image import cover
 
-    def resized(split: LabeledImages) -> Split:
+    def brought(split: LabeledImages) -> Split:
         starts = range(0, max(len(split), 1), 1000)
         chunks = [cover(split.batch(slice(start, start + 1000))[0], size) for start in starts]
         return Split(torch.cat([(chunk * 255).round().byte() for chunk in chunks]), split.labels)
 
-    return replace(data, train=resized(data.train), test=resized(data.test))
+    return replace(data, train=brought(data.train), test=brought(data.test))
 
 
 def numbered_classes(labels: Tensor, where: object) -> list[str]:

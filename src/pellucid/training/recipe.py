@@ -104,8 +104,9 @@ class TrainRecipe:
     """Weight decay on norms and biases too, as in the papers."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what the bundle holds; 0 for none. The papers have none."""
-    augment: Literal["crop-flip", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
-    """crop-flip shifts by an eighth of the side over reflected borders and mirrors; the other two are the papers'."""
+    augment: Literal["crop-flip", "resized-crop", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
+    """crop-flip shifts by an eighth of the side over reflected borders and mirrors; resized-crop takes random parts at
+    the image's size and mirrors; the other two are the papers'."""
     seed: int = 0
     """Of the weights, the order of the images, the augmentation and random starts."""
 

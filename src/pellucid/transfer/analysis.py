@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .linearity import linearity
@@ -41,12 +41,13 @@ class Table:
         return text.getvalue()
 
 
-NAMES = ("by-eps", "linearity", "by-width")
+NAMES = ("by-eps", "linearity", "by-width", "by-texture")
 
 
-def analyses(results: Results, sources: dict[str, SourceFacts]) -> list[Table]:
-    """The tables that can be made of these results: by radius, of linearity, by width, by granularity."""
+def analyses(results: Results, sources: dict[str, SourceFacts], textures: Textures | None = None) -> list[Table]:
+    """The tables that can be made of these results: by radius and granularity, of linearity, by width, by texture."""
     made = [by_eps(results, sources), of_linearity(results, sources), by_width(results, sources)]
+    made.append(by_texture(results, sources, textures or Textures()))
     return [table for table in made if table.rows]
 
 
@@ -98,6 +99,40 @@ def by_width(results: Results, sources: dict[str, SourceFacts]) -> Table:
     rows = [(*key, *row) for key, found in groups.items() if len({row[0] for row in found}) > 1 for row in found]
     columns = ("target", "mode", "granularity", "sources", "norm", "eps", "width", "source", "accuracy", "low", "high")
     return Table("by-width", "accuracy by the source's width", columns, sorted(rows, key=_sortable))
+
+
+@dataclass(frozen=True)
+class Textures:
+    """What a study knows of textures.
+
+    Attributes:
+        copies: for each target, its stylized copy.
+        augmented: the sources that were trained on stylized images.
+    """
+
+    copies: Mapping[str, str] = field(default_factory=dict)
+    augmented: Collection[str] = ()
+
+    def kind(self, source: str, facts: SourceFacts) -> str | None:
+        """texture-augmented, robust or standard; None where the source's card does not tell."""
+        if source in self.augmented:
+            return "texture-augmented"
+        return None if facts.eps is None else "robust" if facts.eps else "standard"
+
+
+def by_texture(results: Results, sources: dict[str, SourceFacts], textures: Textures) -> Table:
+    """Accuracy on plain test images and on stylized ones, by what the source was trained for (figure 8)."""
+    found = {(result["source"], *_series(result)): result for result in results}
+    rows = []
+    for (source, target, mode, side), plain in found.items():
+        kind = textures.kind(source, sources[source])
+        stylized = found.get((source, textures.copies.get(target, ""), mode, side))
+        if kind is not None and stylized is not None:
+            both = (plain["accuracy"], *_ends(plain), stylized["accuracy"], *_ends(stylized))
+            rows.append((target, mode, side, kind, sources[source].eps, source, *both, plain["metric"]))
+    columns = ("target", "mode", "granularity", "kind", "eps", "source", "plain", "plain low", "plain high",
+               "stylized", "stylized low", "stylized high", "metric")  # fmt: skip
+    return Table("by-texture", "accuracy on plain and on stylized images", columns, sorted(rows, key=_sortable))
 
 
 def _series(result: dict[str, Any]) -> tuple[str, str, int | None]:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..classifier import Classifier
-from ..data.augment import Draws, resized_crop
+from ..data.augment import Draws, random_part
 from ..data.dataset import LabeledImages
 from ..devices import Precision
 from ..errors import InputError
@@ -55,7 +55,7 @@ class View:
             return images
         mixed = np.random.SeedSequence([self.number, first]).generate_state(1, np.uint64)
         draws = Draws(torch.Generator().manual_seed(int(mixed[0])), len(images))
-        return resized_crop(images, draws, images.shape[2])
+        return random_part(images, draws, (images.shape[2], images.shape[3]))
 
 
 def features(
@@ -119,7 +119,7 @@ def _compute(
 def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
     """The sha256 of everything that the features depend on."""
     normalization = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
-    facts = [1, fingerprint(classifier), normalization, classifier.head, split_digest(split), layer, view.number]
+    facts = [2, fingerprint(classifier), normalization, classifier.head, split_digest(split), layer, view.number]
     return hashlib.sha256(json.dumps([*facts, precision]).encode()).hexdigest()
 
 

@@ -7,15 +7,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..files import replacing
 from .analysis import NAMES, Table
 from .published import curve
 from .source import SourceFacts
 
-Point = tuple[float, float, float, float]
-"""x, y, and the ends of y's interval."""
+
+class Point(NamedTuple):
+    """What is drawn: a place, and the ends of the intervals of y and of x, if that has one."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    left: float | None = None
+    right: float | None = None
 
 
 @dataclass
@@ -58,26 +66,34 @@ def width_figure(table: Table, path: Path) -> Path:
     return _draw(panels, path, "width of the source", joined=True)
 
 
+def texture_figure(table: Table, path: Path) -> Path:
+    """Accuracy on stylized images over accuracy on plain ones, one series for each kind of source."""
+    panels: dict[str, Panel] = defaultdict(Panel)
+    for target, mode, side, kind, _, _, plain, left, right, stylized, low, high, _ in table.rows:
+        values = (100 * value for value in (plain, stylized, low, high, left, right))
+        panels[target].series[f"{kind}: {_label(mode, side, 'l2')}"].append(Point(*values))
+    return _draw(panels, path, "accuracy on plain images", joined=False, ylabel="accuracy on stylized images")
+
+
 def save_tables(tables: Sequence[Table], sources: dict[str, SourceFacts], folder: Path) -> list[Path]:
     """Write each table as NAME.csv and its figure as NAME.png, in place of earlier ones; returns the figures."""
     for name in set(NAMES) - {table.name for table in tables}:
         for kind in ("csv", "png"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
-    made = []
+    by_name = {table.name: table for table in tables}
+    draw = {
+        "by-eps": eps_figure,
+        "linearity": lambda _, path: linearity_figure(by_name["by-eps"], sources, path),
+        "by-width": width_figure,
+        "by-texture": texture_figure,
+    }
     for table in tables:
         with replacing(folder / f"{table.name}.csv") as temporary:
             temporary.write_text(table.to_csv(), encoding="utf-8")
-        path = folder / f"{table.name}.png"
-        if table.name == "by-eps":
-            made.append(eps_figure(table, path))
-        elif table.name == "linearity":
-            made.append(linearity_figure(next(t for t in tables if t.name == "by-eps"), sources, path))
-        elif table.name == "by-width":
-            made.append(width_figure(table, path))
-    return made
+    return [draw[table.name](table, folder / f"{table.name}.png") for table in tables]
 
 
-def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool) -> Path:
+def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool, ylabel: str = "accuracy in percent") -> Path:
     from matplotlib.figure import Figure
 
     columns = min(4, max(1, len(panels)))
@@ -91,7 +107,7 @@ def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool) -> Pa
             axes.plot(list(known), list(known.values()), "--x", label=label, alpha=0.7)
         axes.set_title(Path(target).name)
         axes.set_xlabel(xlabel)
-        axes.set_ylabel("accuracy in percent")
+        axes.set_ylabel(ylabel)
         axes.legend(fontsize="x-small")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
@@ -99,17 +115,19 @@ def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool) -> Pa
 
 
 def _curve(axes: Any, label: str, points: list[Point], joined: bool) -> None:
-    x, y, low, high = zip(*points, strict=True)
-    # A mean may lie outside the interval of its rounding.
-    errors = [
-        [max(0.0, b - a) for a, b in zip(low, y, strict=True)],
-        [max(0.0, b - a) for a, b in zip(y, high, strict=True)],
-    ]
-    axes.errorbar(x, y, yerr=errors, fmt="o-" if joined else "o", capsize=2, label=label)
+    x, y, low, high, left, right = zip(*points, strict=True)
+    across = None if None in left else _reach(x, left, right)
+    axes.errorbar(x, y, yerr=_reach(y, low, high), xerr=across, fmt="o-" if joined else "o", capsize=2, label=label)
+
+
+def _reach(values: Sequence[float], low: Sequence[float], high: Sequence[float]) -> list[list[float]]:
+    """From each value down and up to the ends of its interval. A mean may lie outside the interval of its rounding."""
+    down = [max(0.0, value - end) for value, end in zip(values, low, strict=True)]
+    return [down, [max(0.0, end - value) for value, end in zip(values, high, strict=True)]]
 
 
 def _percent(x: float, accuracy: float, low: float, high: float) -> Point:
-    return x, 100 * accuracy, 100 * low, 100 * high
+    return Point(x, 100 * accuracy, 100 * low, 100 * high)
 
 
 def _label(mode: str, side: int | None, norm: str) -> str:

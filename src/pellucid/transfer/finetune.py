@@ -11,6 +11,7 @@ from torch import Tensor
 from ..classifier import Classifier
 from ..data.dataset import Dataset
 from ..evaluation.threat import predict
+from ..training.batchnorm import join_batch_norms
 from ..training.finetune import with_new_head
 from ..training.recipe import TrainRecipe
 from ..training.train import Run, TrainProgress
@@ -85,6 +86,8 @@ class FineTuning(Run):
             torch.manual_seed(self.recipe.seed)
             classifier = with_new_head(self.source, self.data.class_names)
         classifier.card["size"] = self.size[0]
+        if self.processes.count > 1:
+            join_batch_norms(classifier.network, self.device)
         return PartlyFrozen(classifier, self.freezing).to(self.device)
 
 
@@ -96,6 +99,7 @@ def fine_tune(
     *,
     precision: str = "auto",
     callback: Callable[[float], None] | None = None,
+    on_epoch: Callable[[int, Classifier], None] | None = None,
 ) -> Classifier:
     """The source with a new head, trained on the training images of a data set.
 
@@ -106,6 +110,7 @@ def fine_tune(
         freezing: what keeps its weights; nothing if not given.
         precision: "bfloat16" computes the passes in autocast; "auto" where it is faster.
         callback: called with the share of the training that is done.
+        on_epoch: called after every epoch with its number, from 1, and the classifier as it is then.
 
     Raises:
         InputError: a source whose architecture is not known, a layer that does not exist.
@@ -126,7 +131,31 @@ def fine_tune(
 
     while run.state.epoch < recipe.epochs:
         run.train_epoch(advance)
+        if on_epoch is not None:
+            on_epoch(run.state.epoch, run.state.averaged())
     return run.state.averaged()
+
+
+@dataclass
+class BestEpoch:
+    """For `fine_tune(..., on_epoch=...)`: keeps the first of the epochs that are best by a measure.
+
+    Attributes:
+        measure: of a classifier, higher is better.
+        value: the best so far, and
+        epoch, classifier: whose it is.
+    """
+
+    measure: Callable[[Classifier], float]
+    value: float = float("-inf")
+    epoch: int = 0
+    classifier: Classifier | None = None
+
+    def __call__(self, epoch: int, classifier: Classifier) -> None:
+        """An epoch has ended."""
+        value = self.measure(classifier)
+        if value > self.value:
+            self.value, self.epoch, self.classifier = value, epoch, classifier
 
 
 def predictions(classifier: Classifier, split) -> tuple[Tensor, Tensor]:

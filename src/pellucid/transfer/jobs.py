@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..checks import positive_int
 from ..data.dataset import Dataset, load_data
 from ..devices import pick_precision
 from ..errors import InputError
@@ -25,6 +24,9 @@ from .targets import load_target
 from .transfer import transfer
 
 CONTEXT = "spawn"  # processes begin anew rather than as copies: a copy of torch's threads would wait forever
+
+Outcome = dict[str, Any] | InputError
+"""A result as plain values, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -73,52 +75,79 @@ def open_target(name: str, root: Path, size: int | None, **options: Any) -> Data
     return load_data(name, size, **options)
 
 
+Runner = Callable[[Sequence[Point], Place], Iterator[tuple[Point, Outcome]]]
+"""Does the transfers of some points and yields what became of each, in the order in which they end."""
+
+
+def one_by_one(points: Sequence[Point], place: Place) -> Iterator[tuple[Point, Outcome]]:
+    """In this process."""
+    for point in points:
+        yield point, attempt(point, place)
+
+
+def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[tuple[Point, Outcome]]:
+    """So many at once, in processes of their own, each with its share of the processors."""
+    place = replace(place, threads=place.threads or max(1, (os.cpu_count() or 1) // jobs))
+    with ProcessPoolExecutor(jobs, mp_context=get_context(CONTEXT)) as pool:
+        futures: dict[Future, Point] = {pool.submit(attempt, point, place): point for point in points}
+        try:
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except BrokenProcessPool as error:
+                    yield futures[future], InputError(str(error))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def attempt(point: Point, place: Place) -> Outcome:
+    """`run_point`; what stops it, such as memory that does not suffice, is no reason to stop others."""
+    try:
+        return run_point(point, place)
+    except InputError as error:
+        return error
+    except (OSError, MemoryError, RuntimeError) as error:
+        return InputError(first_line(error))
+
+
+def first_line(error: Exception) -> str:
+    """What an error that may be long says first.
+
+    >>> first_line(RuntimeError("no memory\\nin a long stack")), first_line(MemoryError())
+    ('no memory', 'MemoryError')
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def run_points(
-    points: Sequence[Point], place: Place, jobs: int = 1, callback: Callable[[float], None] | None = None
+    points: Sequence[Point],
+    place: Place,
+    run: Runner = one_by_one,
+    callback: Callable[[float], None] | None = None,
 ) -> list[dict[str, Any]]:
     """The results of all points; those that are in the folder already are not computed again.
 
     Args:
         points: of `Study.points`.
-        place: where; with several jobs each gets its share of the threads.
-        jobs: processes at once.
+        place: where.
+        run: how: `one_by_one`, or `side_by_side` or `cluster.on_cluster` with their further arguments bound.
         callback: called with the share of the points that is done.
 
     Raises:
         InputError: some points failed, which and why; the others are done and need not be repeated.
     """
-    positive_int("jobs", jobs)
     known = done(points, place.folder)
-    left = [point for point in points if point.file not in known]
     failed: list[str] = []
-
-    def note(point: Point, outcome: Callable[[], dict[str, Any]]) -> None:
-        try:
-            known[point.file] = outcome()
-        except (InputError, BrokenProcessPool) as error:
-            failed.append(f"{point.source} to {point.target}: {error}")
+    left = [point for point in points if point.file not in known]
+    for point, outcome in run(left, place) if left else ():
+        if isinstance(outcome, InputError):
+            failed.append(f"{point.source} to {point.target}: {outcome}")
+        else:
+            known[point.file] = outcome
         if callback is not None:
             callback((len(known) + len(failed)) / len(points))
-
-    if jobs == 1 or len(left) < 2:
-        for point in left:
-            note(point, lambda point=point: run_point(point, place))
-    else:
-        _side_by_side(left, place, jobs, note)
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise InputError(f"{len(failed)} of {len(points)} transfers failed: {failed[0]}{more}")
     return [known[point.file] for point in points]
-
-
-def _side_by_side(points: Sequence[Point], place: Place, jobs: int, note: Callable) -> None:
-    """Several processes, each with its share of the processors."""
-    share = Place(**{**vars(place), "threads": place.threads or max(1, (os.cpu_count() or 1) // jobs)})
-    with ProcessPoolExecutor(min(jobs, len(points)), mp_context=get_context(CONTEXT)) as pool:
-        futures: dict[Future, Point] = {pool.submit(run_point, point, share): point for point in points}
-        try:
-            for future in as_completed(futures):
-                note(futures[future], future.result)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

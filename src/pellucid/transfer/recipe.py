@@ -12,9 +12,9 @@ from .head import PENALTIES
 
 PAPER_TRAINING = TrainRecipe(
     epochs=150, batch_size=64, momentum=0.9, nesterov=False, weight_decay=5e-4, decay_norms=True, average=0.0,
-    schedule="step", step_epochs=50, lr=0.01,
+    schedule="step", step_epochs=50, lr=0.01, augment="resized-crop",
 )  # fmt: skip
-"""Salman et al. 2020, appendix A. The paper's images of 224 px are random resized crops; here they are shifted."""
+"""Salman et al. 2020, appendix A."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Slips:
     """Batch norms of frozen layers take each batch's statistics and move their own, so that they are not frozen."""
     test_selection: bool = False
     """Penalty and learning rate are those that are best on the test images."""
+    best_epoch: bool = False
+    """Of a training, the weights count that were best on the test images after any of its epochs, not the last ones."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class TransferRecipe:
             raise InputError("freeze is for the full mode; in the fixed one everything but the head is frozen")
         if self.slips.adapting_norms and not (self.paper_compat or self.freeze):
             raise InputError("adapting norms needs frozen layers in training: paper-compat, or mode full with freeze")
+        if self.slips.best_epoch and not self.trains:
+            raise InputError("best epoch needs epochs: paper-compat, or mode full")
 
     @property
     def trains(self) -> bool:

@@ -62,6 +62,11 @@ class Study:
     """fixed, full, or both."""
     granularities: tuple[int, ...] = ()
     """Also with the images brought to each of these sides and back, where the source's images are larger: 16 32 64."""
+    stylized: tuple[str, ...] = ()
+    """A stylized copy of each target, in their order, as `pellucid stylize-data` makes it: accuracy on both is
+    compared."""
+    texture_augmented: tuple[str, ...] = ()
+    """Those of the sources that were trained on stylized images."""
     recipe: TransferRecipe = TransferRecipe()
     """Everything else; its `mode` and `granularity` follow from the above."""
 
@@ -75,8 +80,16 @@ class Study:
         for mode in self.modes:
             if mode not in MODES:
                 raise unknown("mode", mode, MODES)
-        for target in self.targets:
+        if self.stylized and len(self.stylized) != len(self.targets):
+            raise InputError(f"{len(self.stylized)} stylized copies of {len(self.targets)} targets; name one of each")
+        for name in self.texture_augmented:
+            if name not in self.sources:
+                raise unknown("source of the study", name, self.sources)
+        both = (*self.targets, *self.stylized)
+        for target in both:
             _check_target(target)
+            if both.count(target) > 1:
+                raise InputError(f"{target} is its own stylized copy; name what pellucid stylize-data made of it")
 
     def points(self) -> list[Point]:
         """Every combination; a granularity at or above a source's own side is none.
@@ -86,7 +99,7 @@ class Study:
         """
         sides = {name: facts.size for name, facts in known_sources(list(self.sources)).items()}
         found = []
-        for source, target, mode in product(self.sources, self.targets, self.modes):
+        for source, target, mode in product(self.sources, (*self.targets, *self.stylized), self.modes):
             coarser = [side for side in self.granularities if side < (sides[source] or side + 1)]
             for side in (None, *coarser):
                 found.append(Point(source, target, replace(self.recipe, mode=mode, granularity=side)))

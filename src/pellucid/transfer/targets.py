@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.dataset import Dataset, LabeledImages, Split
+from ..data.dataset import Dataset, LabeledImages, Split, resized
 from ..data.encoded import file_split, in_memory
 from ..data.folder import FolderFiles, load_folder
 from ..errors import InputError, unknown
@@ -82,11 +82,9 @@ def _cars(root: Path, size: int | None) -> Dataset:
 def _cifar(kind: str, root: Path, size: int | None) -> Dataset:
     from torchvision import datasets
 
-    from ..data.dataset import _resized
-
     parts = [getattr(datasets, kind)(str(root), train=train, download=False) for train in (True, False)]
     splits = [Split(torch.from_numpy(p.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(p.targets)) for p in parts]
-    return _resized(Dataset(kind, splits[0], splits[1], list(parts[0].classes)), size)
+    return resized(Dataset(kind, splits[0], splits[1], list(parts[0].classes)), size)
 
 
 def _caltech(folder: str, count: int, root: Path, size: int | None) -> Dataset:

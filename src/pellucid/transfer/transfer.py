@@ -17,10 +17,11 @@ from ..data.image import cover, enlarge
 from ..devices import Precision
 from ..errors import InputError
 from ..files import plain
+from ..processes import processes
 from ..zoo.models import fingerprint
 from .content import READ, shared
 from .features import Features, View, features
-from .finetune import Freezing, fine_tune, predictions
+from .finetune import BestEpoch, Freezing, fine_tune, predictions
 from .head import check_classes, choose, fits, folds
 from .metrics import METRICS, Metric, metric_of
 from .recipe import TransferRecipe
@@ -42,7 +43,8 @@ def transfer(
 
     In mode `fixed` a linear head is fitted to the source's features; in mode `full` the source is fine-tuned. What is
     to be chosen is chosen on validation images, a part of the training images; then all of them are trained on. The
-    test labels are read once, at the end.
+    test labels are read once, at the end. Started several times at once by `accelerate launch`, the processes share
+    each batch of a fine-tuning.
 
     Args:
         source: any classifier; for mode `full` and `paper_compat` its card names its architecture.
@@ -57,7 +59,8 @@ def transfer(
         the same penalty is chosen their heads are the same. How much the test images matter is told apart.
 
     Raises:
-        InputError: images of another size, one class, a class with fewer training images than folds, no test images.
+        InputError: images of another size, one class, a class with fewer training images than folds, no test images,
+            several processes for a fixed transfer.
 
     >>> import pellucid as pl
     >>> pixels = torch.randint(0, 256, (20, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
@@ -68,6 +71,8 @@ def transfer(
     (2, True)
     """
     recipe, began = recipe or TransferRecipe(), time.monotonic()
+    if processes().count > 1 and not recipe.trains:
+        raise InputError("a fixed transfer is one process's work; start it without accelerate, or take --mode full")
     _check(source, data, recipe)
     if recipe.granularity:
         data = coarse(data, recipe.granularity)
@@ -133,9 +138,9 @@ class Job:
         for seed in range(self.recipe.seeds):
             tried = self._rates(seed) if len(self.recipe.lrs) > 1 else {}
             best = max(tried, key=lambda rate: tried[rate]) if tried else min(self.recipe.lrs)
-            unseen = replace(self.data, test=_none_of(self.data.test))  # no training looks at the test images
-            predicted, truth = predictions(self._tune(unseen, best, seed, len(self.recipe.lrs)), self.data.test)
-            trials.append(Trial(predicted, truth, {"lr": best}, tried))
+            tuned, chosen = self._tune(self.data, best, seed, len(self.recipe.lrs))
+            predicted, truth = predictions(tuned, self.data.test)
+            trials.append(Trial(predicted, truth, {"lr": best, **chosen}, tried))
         return trials
 
     def _rates(self, seed: int) -> dict[float, float]:
@@ -147,19 +152,25 @@ class Job:
             data = replace(data, train=train, test=held)
         tried = {}
         for number, rate in enumerate(self.recipe.lrs):
-            tried[rate] = METRICS[self.metric](*predictions(self._tune(data, rate, seed, number), data.test))
+            tuned, _ = self._tune(data, rate, seed, number)
+            tried[rate] = METRICS[self.metric](*predictions(tuned, data.test))
         return tried
 
-    def _tune(self, data: Dataset, rate: float, seed: int, number: int) -> Classifier:
-        """One training, the `number`-th of this seed."""
+    def _tune(self, data: Dataset, rate: float, seed: int, number: int) -> tuple[Classifier, dict[str, float]]:
+        """One training, the `number`-th of this seed, and what the test images chose of it, which is nothing unless
+        that slip is asked for."""
         runs = len(self.recipe.lrs) + (len(self.recipe.lrs) > 1)
         first = seed * runs + min(number, runs - 1)
         upto = "representation" if self.recipe.mode == "fixed" else self.recipe.freeze
-        return fine_tune(
-            self.source, data, replace(self.recipe.train, lr=rate, seed=seed),
+        unseen = replace(data, test=_none_of(data.test))  # no training looks at the test images
+        best = BestEpoch(lambda tuned: METRICS[self.metric](*predictions(tuned, data.test)))
+        tuned = fine_tune(
+            self.source, unseen, replace(self.recipe.train, lr=rate, seed=seed),
             Freezing(upto, self.recipe.slips.adapting_norms), precision=self.precision,
             callback=lambda share: self.callback((first + share) / (runs * self.recipe.seeds)),
+            on_epoch=best if self.recipe.slips.best_epoch else None,
         )  # fmt: skip
+        return (tuned, {}) if best.classifier is None else (best.classifier, {"epoch": best.epoch})
 
 
 def coarse(data: Dataset, side: int) -> Dataset:

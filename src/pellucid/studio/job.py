@@ -1,0 +1,123 @@
+"""One run of an action, from the queue to its result."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .frames import Frame, thinned
+
+Status = Literal["queued", "running", "done", "stopped", "failed"]
+PATIENCE = 20.0  # seconds that a job goes on with nobody listening
+
+
+class Stopped(Exception):  # noqa: N818 - not a mistake of anybody's
+    """Raised within a descent's callback, to leave it."""
+
+
+@dataclass
+class Result:
+    """What a job leaves: its image as a PNG, and facts for the sidecar."""
+
+    png: bytes
+    facts: dict[str, Any]
+
+
+@dataclass(eq=False)
+class Job:
+    """One run of an action, from the queue to its result.
+
+    Attributes:
+        tab: whose it is.
+        action, model: what is done, with which classifier.
+        work: does it; is given the job, and reports to it.
+        name: what a download of the result is called, without suffix.
+        about: what else belongs to the job.
+        number: counts the jobs of this server.
+    """
+
+    tab: str
+    action: str
+    model: str
+    work: Callable[[Job], Result]
+    name: str = "result"
+    about: Any = None
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    number: int = 0
+    status: Status = "queued"
+    place: int = 0
+    created: float = field(default_factory=time.time)
+    seconds: float = 0.0
+    error: str | None = None
+    frames: list[Frame] = field(default_factory=list)
+    progress: tuple[int, int] | None = None
+    result: Result | None = None
+    heard: float = field(default_factory=time.monotonic)
+    listeners: set[Callable[[], None]] = field(default_factory=set)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ("done", "stopped", "failed")
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody has listened for a while, longer than a page takes to reload."""
+        return not self.over and not self.listeners and time.monotonic() - self.heard > PATIENCE
+
+    @property
+    def step(self) -> int:
+        """How many steps are known to be done."""
+        return self.frames[-1].step if self.frames else 0
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory it holds."""
+        return sum(len(frame.png) for frame in self.frames)
+
+    def summary(self) -> dict[str, Any]:
+        """What a page that was reloaded is told."""
+        return {
+            "job": self.id,
+            "action": self.action,
+            "model": self.model,
+            "status": self.status,
+            "place": self.place,
+            "frames": len(self.frames),
+            "started": self.created,
+        }
+
+    def keep(self, frame: Frame) -> None:
+        """Note a frame, and tell the listeners."""
+        if not self.over:
+            self.frames = thinned([*self.frames, frame])
+            self.tell()
+
+    def advance(self, step: int, steps: int) -> None:
+        """Note how far it is where there is nothing to be seen yet."""
+        self.progress = (step, steps)
+        self.tell()
+
+    def check(self) -> None:
+        """Raise `Stopped` if nobody wants it any more; called after every step."""
+        if self.over or self.abandoned:
+            raise Stopped
+
+    def tell(self) -> None:
+        """Wake the listeners."""
+        for wake in list(self.listeners):
+            wake()
+
+    @contextmanager
+    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Within, `wake` is called, from any thread, whenever there is something new."""
+        self.listeners.add(wake)
+        try:
+            yield
+        finally:
+            self.listeners.discard(wake)
+            self.heard = time.monotonic()

@@ -1,0 +1,88 @@
+/** The ten actions, and the inputs of the chosen one. */
+
+import { Chooser } from "./chooser.js";
+import { $, make, say, telling } from "./dom.js";
+import { showForm } from "./form.js";
+
+/** @param {Object} studio see main.js */
+export function actions(studio) {
+  const { state, picture } = studio;
+  const chooser = new Chooser($("label-chooser"), "label", (label) => state.set({ label }));
+  state.on("classifier", list);
+  state.on("action classifier", show);
+  state.on("label", showLabel);
+  state.on("seed", () => ($("seed").value = String(state.seed)));
+  state.on("factor", () => ($("factor").value = String(state.factor)));
+  picture.addEventListener("mask", showMask);
+  picture.addEventListener("edit", () => {
+    const unused = state.chosen && !state.chosen.needs.picture;
+    studio.hint(unused ? `${state.chosen.title} begins with a seed of its own, the others with this picture.` : "");
+  });
+  $("mask-paint").addEventListener("click", () => state.set({ tool: "mask" }));
+  $("mask-clear").addEventListener("click", () => picture.clearMask());
+  $("factor").addEventListener("change", () => state.set({ factor: Number($("factor").value) }));
+  $("seed").addEventListener("change", () => state.set({ seed: whole($("seed").value) }));
+  $("seed-next").addEventListener("click", () => state.set({ seed: state.seed + 1 }));
+
+  function list() {
+    const legend = $("actions").querySelector("legend");
+    $("actions").replaceChildren(legend, ...state.actions.map(radio));
+  }
+
+  function radio({ name, title, help }) {
+    const input = make("input", { type: "radio", name: "action", value: name, checked: name === state.action });
+    input.addEventListener("change", () => choose(name));
+    return make("label", { title: help }, input, make("span", {}, title));
+  }
+
+  /** @param {string} action */
+  function choose(action) {
+    state.set({ action });
+    const { needs } = state.chosen;
+    if (needs.mask === "yes" || needs.strokes) state.set({ tool: "mask" });
+    else if (state.tool === "mask" || state.tool === "unmask") state.set({ tool: "brush" });
+    if (needs.picture) telling($("run-error"), () => studio.photo.fit());
+    else say($("run-error"));
+  }
+
+  function show() {
+    const { chosen } = state;
+    if (!chosen) return;
+    const { needs } = chosen;
+    for (const input of $("actions").querySelectorAll("input")) input.checked = input.value === state.action;
+    $("about").textContent = chosen.help;
+    $("input-label").hidden = needs.label === "no";
+    $("input-mask").hidden = needs.mask === "no" && !needs.strokes;
+    $("input-unit").hidden = !state.takesUnit;
+    $("input-strokes").hidden = !needs.strokes;
+    $("input-second").hidden = !needs.second && !needs.style;
+    $("input-factor").hidden = !needs.factor;
+    $("input-seed").classList.toggle("last", needs.picture);
+    $("factor").value = String(state.factor);
+    const keep = (values) => state.set({ settings: { ...state.settings, [chosen.name]: values } });
+    showForm($("form"), chosen, state.settings[chosen.name] ?? {}, keep);
+    showLabel();
+    showMask();
+  }
+
+  function showLabel() {
+    const optional = state.chosen?.needs.label === "optional";
+    chooser.show(
+      state.classifier?.classes ?? [],
+      state.label,
+      optional ? "what the classifier sees" : "Which class?",
+      optional,
+    );
+  }
+
+  function showMask() {
+    const { masked } = picture;
+    const painted = `${masked} ${masked === 1 ? "pixel" : "pixels"} painted`;
+    $("mask-about").textContent = masked ? painted : "Nothing painted yet";
+    $("mask-paint").hidden = masked > 0;
+    $("mask-clear").hidden = !masked;
+  }
+}
+
+/** A seed from what was typed. @param {string} text */
+export const whole = (text) => Math.min(2 ** 31 - 1, Math.max(0, Math.trunc(Number(text) || 0)));

@@ -1,0 +1,68 @@
+/** Probabilities as bars that move and change places. */
+
+import { make } from "./dom.js";
+
+export class Bars {
+  /** Rows by class. @type {Map<string, HTMLElement>} */
+  #rows = new Map();
+
+  /** @param {HTMLElement} element @param {number} count how many classes are shown */
+  constructor(element, count) {
+    this.element = element;
+    this.count = count;
+    this.clear();
+  }
+
+  /** Nothing seen yet. */
+  clear() {
+    this.#rows.clear();
+    this.element.replaceChildren(make("p", { class: "soft" }, "Run an action and its probabilities move here."));
+    this.element.style.setProperty("--rows", "2");
+  }
+
+  /**
+   * @param {[string, number][]} top class and probability, best first
+   * @param {string|null} label the class that is wanted, which is always shown
+   * @param {number|null} wanted its probability
+   */
+  show(top, label, wanted) {
+    if (!this.#rows.size) this.element.replaceChildren();
+    const shown = top.slice(0, this.count);
+    if (label !== null && wanted !== null && !shown.some(([name]) => name === label)) {
+      shown.splice(this.count - 1, 1, [label, wanted]);
+    }
+    const names = new Set(shown.map(([name]) => name));
+    for (const [name, row] of this.#rows) {
+      if (names.has(name)) continue;
+      row.remove();
+      this.#rows.delete(name);
+    }
+    shown.forEach(([name, probability], rank) => this.#place(name, probability, rank, name === label));
+    this.element.style.setProperty("--rows", String(shown.length));
+  }
+
+  #place(name, probability, rank, wanted) {
+    let row = this.#rows.get(name);
+    if (!row) {
+      row = make(
+        "div",
+        { class: "bar" },
+        make("span", { class: "fill" }),
+        make("span", { class: "class", title: name }, name),
+        make("span", { class: "share" }),
+      );
+      this.#rows.set(name, row);
+      this.element.append(row);
+    }
+    row.classList.toggle("wanted", wanted);
+    row.style.setProperty("--rank", String(rank));
+    row.style.setProperty("--share", String(probability));
+    row.querySelector(".share").textContent = percent(probability);
+  }
+}
+
+/** A probability for people. @param {number} probability */
+function percent(probability) {
+  if (probability < 0.001) return probability ? "<0.1%" : "0%";
+  return `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}%`;
+}

@@ -1,0 +1,119 @@
+/** Choose one of many names: a field to type in, and a list of those that match. */
+
+import { make } from "./dom.js";
+
+/** So many matches are listed; more typing finds the others. */
+const LISTED = 200;
+
+export class Chooser {
+  #names = [];
+  #value = null;
+  #active = -1;
+
+  /**
+   * @param {HTMLElement} container
+   * @param {string} id of the field, for its label
+   * @param {(name: string|null) => void} choose called with what the person chose; null for nothing
+   */
+  constructor(container, id, choose) {
+    this.choose = choose;
+    this.input = make("input", {
+      id, role: "combobox", autocomplete: "off", spellcheck: "false",
+      "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list",
+    });
+    this.list = make("ul", { id: `${id}-list`, role: "listbox", hidden: true });
+    container.classList.add("chooser");
+    container.append(this.input, this.list);
+    this.input.addEventListener("focus", () => this.input.select());
+    this.input.addEventListener("click", () => this.#open(""));
+    this.input.addEventListener("input", () => this.#open(this.input.value));
+    this.input.addEventListener("keydown", (event) => this.#key(event));
+    this.input.addEventListener("blur", () => this.#leave());
+    // Before the field loses the focus, which would close the list.
+    this.list.addEventListener("pointerdown", (event) => event.preventDefault());
+    this.list.addEventListener("click", (event) => this.#take(event.target.closest("li")));
+  }
+
+  /**
+   * @param {string[]} names
+   * @param {string|null} value
+   * @param {string} empty shown while nothing is chosen
+   * @param {boolean} optional nothing may be chosen
+   */
+  show(names, value, empty, optional = false) {
+    this.#names = names;
+    this.#value = value;
+    this.optional = optional;
+    this.input.placeholder = empty;
+    this.input.value = value ?? "";
+  }
+
+  #open(text) {
+    const words = text.toLowerCase();
+    const found = this.#names.filter((name) => name.toLowerCase().includes(words)).slice(0, LISTED);
+    this.list.replaceChildren(...found.map((name, at) => this.#option(name, at)));
+    if (!found.length) this.list.append(make("li", { class: "soft" }, "No class is called like this."));
+    this.#expand(true);
+    this.#activate(found.includes(this.#value) ? found.indexOf(this.#value) : found.length && text ? 0 : -1);
+  }
+
+  #option(name, at) {
+    const selected = String(name === this.#value);
+    return make(
+      "li",
+      { role: "option", id: `${this.input.id}-${at}`, "aria-selected": selected, "data-name": name },
+      name,
+    );
+  }
+
+  #expand(open) {
+    this.list.hidden = !open;
+    this.input.setAttribute("aria-expanded", String(open));
+  }
+
+  #activate(at) {
+    this.#active = at;
+    const options = [...this.list.children];
+    options.forEach((option, index) => option.classList.toggle("active", index === at));
+    options[at]?.scrollIntoView({ block: "nearest" });
+    if (options[at]) this.input.setAttribute("aria-activedescendant", options[at].id);
+    else this.input.removeAttribute("aria-activedescendant");
+  }
+
+  #key(event) {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      if (this.list.hidden) this.#open("");
+      else this.#step(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Enter" && !this.list.hidden) this.#take(this.list.children[this.#active]);
+    else if (event.key === "Escape" && !this.list.hidden) this.#leave();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #step(by) {
+    const { length } = this.list.children;
+    this.#activate((this.#active + by + length) % length);
+  }
+
+  #take(option) {
+    if (!option?.dataset.name) return;
+    this.#set(option.dataset.name);
+    this.#expand(false);
+  }
+
+  #set(name) {
+    this.input.value = name ?? "";
+    if (name === this.#value) return;
+    this.#value = name;
+    this.choose(name);
+  }
+
+  /** What was typed counts if it is a name, or empty where that is allowed; otherwise what was chosen before stays. */
+  #leave() {
+    this.#expand(false);
+    const typed = this.input.value.trim().toLowerCase();
+    if (!typed && this.optional) this.#set(null);
+    else this.#set(this.#names.find((name) => name.toLowerCase() === typed) ?? this.#value);
+  }
+}

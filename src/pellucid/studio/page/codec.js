@@ -1,0 +1,61 @@
+/** Between pixels and what is sent: base64, PNG, masks. */
+
+/** @param {Uint8Array} bytes */
+function toBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+}
+
+/** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/** A canvas without transparency that holds an image. @param {ImageData} image */
+function canvasOf(image) {
+  const canvas = document.createElement("canvas");
+  canvas.width = image.width;
+  canvas.height = image.height;
+  canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** A PNG of an image. @param {ImageData} image @returns {Promise<Blob>} */
+export function pngBlob(image) {
+  return new Promise((resolve) => canvasOf(image).toBlob(resolve, "image/png"));
+}
+
+/** A PNG of an image, as base64. @param {ImageData} image */
+export async function encodePng(image) {
+  return toBase64(new Uint8Array(await (await pngBlob(image)).arrayBuffer()));
+}
+
+/** The pixels of a base64 PNG. @param {string} text @returns {Promise<ImageData>} */
+export async function decodePng(text) {
+  const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  const bitmap = await createImageBitmap(new Blob([fromBase64(text)], { type: "image/png" }), options);
+  const canvas = document.createElement("canvas");
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+/** A base64 PNG as the source of an `img`. @param {string} text */
+export const pngUrl = (text) => `data:image/png;base64,${text}`;
+
+/** A mask as it is sent. @param {Uint8Array} mask @param {number} width @param {number} height */
+export const encodeMask = (mask, width, height) => ({ width, height, bytes: toBase64(mask) });
+
+/** A white image. @param {number} width @param {number} height */
+export function blank(width, height) {
+  const image = new ImageData(width, height);
+  image.data.fill(255);
+  return image;
+}
+
+/** A copy of an image. @param {ImageData} image */
+export const copyImage = (image) => new ImageData(new Uint8ClampedArray(image.data), image.width, image.height);

@@ -1,0 +1,184 @@
+/** Forms made from the fields that the server describes. */
+
+import { make, say } from "./dom.js";
+
+/**
+ * @typedef {Object} Field
+ * @property {string} name
+ * @property {string} label
+ * @property {"number"|"integer"|"choice"|"switch"|"text"|"list"} type
+ * @property {any} default
+ * @property {boolean} optional
+ * @property {number|null} [min]
+ * @property {number|null} [max]
+ * @property {string[]} [choices]
+ * @property {string} help
+ */
+
+/** So many fields are shown at once, the others under "More settings". */
+const FIRST = 3;
+/** Choices beside the names of the presets. */
+const DEFAULTS = "";
+const OWN = "own";
+
+/**
+ * Fill `container` with the form of an action.
+ * @param {HTMLElement} container
+ * @param {import("./state.js").Action} action
+ * @param {Object<string, any>} values those that differ from the defaults
+ * @param {(values: Object<string, any>) => void} change called with the new ones
+ */
+export function showForm(container, action, values, change) {
+  const open = container.querySelector("details")?.open ?? false;
+  const preset = presets(action, values, (chosen) => {
+    change(chosen);
+    showForm(container, action, chosen, change);
+  });
+  const rows = action.form.map((field) => {
+    const value = field.name in values ? values[field.name] : field.default;
+    return row(field, value, (typed) => {
+      values = differing(action.form, { ...values, [field.name]: typed });
+      preset.value = presetOf(action, values);
+      change(values);
+    });
+  });
+  container.replaceChildren(
+    make("div", { class: "row presets" }, make("h2", { class: "grow" }, "Settings"), preset),
+    ...rows.slice(0, FIRST),
+  );
+  if (rows.length > FIRST) {
+    container.append(
+      make("details", { open }, make("summary", {}, `More settings (${rows.length - FIRST})`), ...rows.slice(FIRST)),
+    );
+  }
+}
+
+/** Only what differs from the defaults. @param {Field[]} form @param {Object<string, any>} values */
+function differing(form, values) {
+  return Object.fromEntries(
+    form
+      .filter((field) => field.name in values && !same(values[field.name], field.default))
+      .map((field) => [field.name, values[field.name]]),
+  );
+}
+
+/** Whether anything typed into the form is wrong. @param {HTMLElement} container */
+export const wrong = (container) => container.querySelector("[aria-invalid=true]") !== null;
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** A list of the published settings; `choose` is called with what the chosen ones change. */
+function presets(action, values, choose) {
+  const select = make(
+    "select",
+    { "aria-label": "Settings" },
+    make("option", { value: DEFAULTS }, "Defaults"),
+    ...Object.keys(action.presets).map((name) => make("option", { value: name }, name)),
+    make("option", { value: OWN, hidden: true }, "Your own"),
+  );
+  select.value = presetOf(action, values);
+  select.addEventListener("change", () => choose(differing(action.form, action.presets[select.value] ?? {})));
+  return select;
+}
+
+/** Which of the presets these values are. */
+function presetOf({ form, presets }, values) {
+  if (!Object.keys(values).length) return DEFAULTS;
+  const ordered = differing(form, values);
+  return Object.keys(presets).find((name) => same(differing(form, presets[name]), ordered)) ?? OWN;
+}
+
+/** One field: label, input, a button back to the default, help, and what is wrong with what was typed. */
+function row(field, value, change) {
+  const id = `field-${field.name}`;
+  const input = INPUTS[field.type](field, value);
+  const error = make("p", { class: "error", role: "alert", id: `${id}-error`, hidden: true });
+  const reset = make("button", { type: "button", class: "reset", title: "Back to the default" }, "↺");
+  reset.setAttribute("aria-label", `${field.label}: back to the default`);
+  input.id = id;
+  input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
+
+  const read = () => {
+    const { value: typed, error: problem } = parse(field, input);
+    say(error, problem);
+    input.setAttribute("aria-invalid", String(Boolean(problem)));
+    const changed = Boolean(problem) || !same(typed, field.default);
+    reset.classList.toggle("idle", !changed);
+    reset.disabled = !changed;
+    return problem ? undefined : { typed };
+  };
+  input.addEventListener("change", () => {
+    const result = read();
+    if (result) change(result.typed);
+  });
+  reset.addEventListener("click", () => {
+    write(field, input, field.default);
+    input.dispatchEvent(new Event("change"));
+    input.focus();
+  });
+  read();
+  return make(
+    "div",
+    { class: "field" },
+    make("label", { for: id }, field.label),
+    input,
+    reset,
+    make("p", { class: "soft", id: `${id}-help` }, field.help.replaceAll("`", "")),
+    error,
+  );
+}
+
+const INPUTS = {
+  number: number,
+  integer: number,
+  choice: (field, value) => {
+    const none = field.optional ? [make("option", { value: "" }, "none")] : [];
+    const select = make(
+      "select",
+      {},
+      ...none,
+      ...field.choices.map((choice) => make("option", { value: choice }, String(choice))),
+    );
+    select.value = value ?? "";
+    return select;
+  },
+  switch: (field, value) => make("input", { type: "checkbox", role: "switch", checked: Boolean(value) }),
+  text: (field, value) => make("input", { value: value ?? "", spellcheck: "false" }),
+  list: (field, value) => {
+    return make("input", { value: (value ?? []).join(" "), placeholder: "separated by spaces", spellcheck: "false" });
+  },
+};
+
+function number(field, value) {
+  return make("input", {
+    type: "number", step: field.type === "integer" ? 1 : "any", min: field.min, max: field.max,
+    value: value ?? "", placeholder: field.optional ? "none" : null,
+  });
+}
+
+function write(field, input, value) {
+  if (field.type === "switch") input.checked = Boolean(value);
+  else input.value = field.type === "list" ? (value ?? []).join(" ") : (value ?? "");
+}
+
+/** The items of a list: numbers if all of them are. */
+function listed(text) {
+  const items = text.split(/[\s,]+/).filter(Boolean);
+  const numbers = items.map(Number);
+  return numbers.every(Number.isFinite) ? numbers : items;
+}
+
+/** What an input holds, or what is wrong with it. @param {Field} field @returns {{value?: any, error?: string}} */
+function parse(field, input) {
+  if (field.type === "switch") return { value: input.checked };
+  const text = input.value.trim();
+  if (field.type === "list") return { value: listed(text) };
+  if (!text && field.optional && !input.validity?.badInput) return { value: null };
+  if (field.type === "choice" || field.type === "text") return { value: text };
+  const value = Number(text);
+  if (!text || !Number.isFinite(value)) return { error: `${field.label} is a number.` };
+  if (field.type === "integer" && !Number.isInteger(value)) return { error: `${field.label} is a whole number.` };
+  if (field.min != null && value < field.min) return { error: `${field.label} is at least ${field.min}.` };
+  if (field.max != null && value > field.max) return { error: `${field.label} is at most ${field.max}.` };
+  return { value };
+}

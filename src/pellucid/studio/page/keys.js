@@ -1,0 +1,59 @@
+/** Shortcuts, and the list of them in the help dialog. */
+
+import { $, make } from "./dom.js";
+import { TOOL_KEYS } from "./tools.js";
+
+/** @param {Object} studio see main.js */
+export function keys(studio) {
+  const { state, picture, view, run, compare, step } = studio;
+  const brush = (by) => state.set({ size: Math.min(32, Math.max(1, state.size + by)) });
+  /** Key as the browser names it, how it is written, what it does. With "Control+" also Command. */
+  const table = [
+    ...TOOL_KEYS.map(({ name, title, key }) => [key.toLowerCase(), key, title, () => state.set({ tool: name })]),
+    ["[", "[", "Smaller brush", () => brush(-1)],
+    ["]", "]", "Larger brush", () => brush(1)],
+    ["x", "X", "Clear the mask", () => picture.clearMask()],
+    ["control+z", "Ctrl+Z", "Undo", () => picture.undo()],
+    ["control+shift+z", "Ctrl+Shift+Z", "Redo", () => picture.redo()],
+    ["control+enter", "Ctrl+Enter", "Run", () => run.start(false)],
+    ["escape", "Esc", "Stop", () => run.stop()],
+    ["c", "C", "Continue", () => $("continue").click()],
+    ["h", "H, held", "See the picture before the run", () => compare.before(true)],
+    [",", ",", "One frame back", () => step(-1)],
+    [".", ".", "One frame on", () => step(1)],
+    ["+", "+", "Larger", () => view.zoomBy(1.5)],
+    ["-", "-", "Smaller", () => view.zoomBy(1 / 1.5)],
+    ["0", "0", "Fit the picture", () => view.fit()],
+    ["?", "?", "This help", help],
+  ];
+  $("shortcuts").append(
+    ...table.flatMap(([, written, what]) => [make("dt", {}, make("kbd", {}, written)), make("dd", {}, what)]),
+    make("dt", {}, make("kbd", {}, "Arrows, Space")),
+    make("dd", {}, "On the picture: move the brush (Shift: faster), paint"),
+    make("dt", {}, make("kbd", {}, "Wheel, two fingers")),
+    make("dd", {}, "Zoom; Alt or the middle button moves the picture"),
+  );
+  $("help-button").addEventListener("click", help);
+  document.addEventListener("keydown", (event) => {
+    const control = event.ctrlKey || event.metaKey;
+    const name = (control ? "control+" : "") + (control && event.shiftKey ? "shift+" : "") + event.key.toLowerCase();
+    const entry = table.find(([key]) => key === name);
+    if (!entry || elsewhere(event, name)) return;
+    event.preventDefault();
+    entry[3]();
+  });
+  document.addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && compare.before(false));
+}
+
+function help() {
+  $("help").showModal();
+}
+
+/** The key belongs to a field, a dialog or a menu. */
+function elsewhere(event, name) {
+  if (document.querySelector("dialog[open], [popover]:popover-open")) return true;
+  const typing = event.target.matches?.(
+    "input:not([type=radio], [type=checkbox], [type=range], [type=color]), textarea, select",
+  );
+  return typing && !["control+enter", "escape"].includes(name);
+}

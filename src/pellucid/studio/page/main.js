@@ -1,0 +1,71 @@
+/** The page: its parts, and what happens when it is opened. */
+
+import { actions } from "./actions.js";
+import { Bars } from "./bars.js";
+import { Brush } from "./brush.js";
+import { Compare } from "./compare.js";
+import { $, say } from "./dom.js";
+import { History } from "./history.js";
+import { keys } from "./keys.js";
+import { Models } from "./models.js";
+import { Photo } from "./photo.js";
+import { Picture } from "./picture.js";
+import { Run } from "./run.js";
+import { Session } from "./session.js";
+import { Start } from "./start.js";
+import { State } from "./state.js";
+import { strokes } from "./strokes.js";
+import { timeline } from "./timeline.js";
+import { tools } from "./tools.js";
+import { Units } from "./units.js";
+import { View } from "./view.js";
+
+/** What the parts know of each other. */
+const studio = { state: new State(), picture: new Picture(), hint: (text) => ($("hint").textContent = text) };
+studio.view = new View(studio.picture);
+studio.brush = new Brush(studio);
+studio.bars = new Bars($("bars"), 8);
+studio.models = new Models(studio);
+studio.units = new Units(studio);
+studio.history = new History(studio);
+studio.compare = new Compare(studio);
+studio.photo = new Photo(studio);
+studio.start = new Start(studio);
+studio.session = new Session(studio);
+studio.run = new Run(studio);
+studio.step = timeline(studio);
+tools(studio);
+strokes(studio);
+actions(studio);
+keys(studio);
+
+const { state, picture, run, history, view } = studio;
+// The mask tints the picture only where it matters: not over a result, and not for an action that has none.
+const tint = () => {
+  const used = state.chosen?.needs.mask === "yes" || state.chosen?.needs.strokes || state.tool.endsWith("mask");
+  view.sheet.classList.toggle("idle", !used);
+  view.sheet.classList.toggle("result", run.live || run.repeats);
+};
+state.on("action classifier tool", tint);
+for (const name of ["frames", "ended"]) run.addEventListener(name, tint);
+picture.addEventListener("mask", () => view.sheet.classList.remove("result"));
+picture.addEventListener("change", tint);
+run.addEventListener("frames", () => studio.hint(""));
+run.addEventListener("ended", ({ detail: frame }) => {
+  if (frame) history.add({ picture: frame.picture, action: state.chosen.title, note: run.label ?? "" });
+});
+view.sheet.addEventListener("place", () => {
+  $("caption").textContent = `${view.canvas.width} × ${view.canvas.height} pixels`;
+});
+
+async function open() {
+  studio.hint("One moment: the classifier is being loaded.");
+  await studio.models.ready();
+  const restored = await studio.session.restore();
+  studio.hint(restored ? "" : await studio.start.first());
+  studio.session.begin();
+  document.body.dataset.ready = "yes";
+  await run.reattach();
+}
+
+open().catch((error) => say($("picture-error"), error.message));

@@ -1,0 +1,112 @@
+/** Which classifier: the one at the start, another one, and how far loading is. */
+
+import { get, messages, query } from "./api.js";
+import { $, make, sleep, telling } from "./dom.js";
+
+/** Milliseconds between two looks at how far the start is. */
+const POLL = 200;
+
+export class Models {
+  /** Names of those that can be chosen. @type {string[]} */
+  names = [];
+
+  /** @param {Object} studio see main.js */
+  constructor(studio) {
+    this.studio = studio;
+    this.state = studio.state;
+    $("model-menu").addEventListener("toggle", (event) => event.newState === "open" && this.#list());
+    $("model-other").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const name = $("model-typed").value.trim();
+      if (name) this.#choose(name);
+    });
+  }
+
+  /** Wait for the classifier that the studio was started with. */
+  async ready() {
+    for (;;) {
+      const { ready, loading, error, model } = await get("/api/state");
+      if (error) throw new Error(error);
+      if (ready) return this.#adopt(await get(query("classifier", { model })));
+      this.#progress(loading);
+      await sleep(POLL);
+    }
+  }
+
+  /** Load a classifier and make it the chosen one. @param {string} name */
+  async load(name) {
+    try {
+      await this.#adopt(await this.fetch(name, (share, what) => this.#progress({ what, share })));
+    } finally {
+      this.#progress(null);
+    }
+  }
+
+  /**
+   * Load a classifier beside the chosen one.
+   * @param {string} name
+   * @param {(share: number, what: string) => void} progress
+   */
+  async fetch(name, progress) {
+    for await (const message of messages("POST", "/api/models", { name })) {
+      if (message.type === "progress") progress(message.share, message.what);
+      if (message.type === "failed") throw new Error(message.error);
+      if (message.type === "loaded") return message.classifier;
+    }
+    throw new Error(`Loading ${name} broke off.`);
+  }
+
+  async #adopt(classifier) {
+    const { state } = this;
+    const { actions } = await get(query("actions", { model: classifier.name }));
+    const { models } = await get("/api/models");
+    this.names = models.map(({ name }) => name);
+    if (!this.names.includes(classifier.name)) this.names.push(classifier.name);
+    const label = classifier.classes.includes(state.label) ? state.label : (classifier.classes[0] ?? null);
+    const unit = state.classifier?.name === classifier.name ? state.unit : null;
+    // Settings are in proportion to the size of the classifier they were made for.
+    const settings = state.classifier?.size === classifier.size ? state.settings : {};
+    $("model-name").textContent = classifier.name;
+    $("seen-by").textContent = classifier.name;
+    this.#progress(null);
+    state.set({ classifier, actions, label, unit, settings });
+  }
+
+  /** @param {{what: string, share: number}|null} loading */
+  #progress(loading) {
+    $("model-progress").hidden = !loading;
+    $("model-progress").value = loading?.share ?? 0;
+    $("model-status").textContent = loading ? loadingText(loading.what) : "";
+  }
+
+  async #choose(name) {
+    await telling($("model-error"), async () => {
+      await this.load(name);
+      await this.studio.photo.fit();
+      $("model-menu").hidePopover();
+    });
+  }
+
+  async #list() {
+    const { models } = await telling($("model-error"), () => get("/api/models")) ?? { models: [] };
+    $("models").replaceChildren(
+      ...models.map(({ name, about, size, loaded }) => {
+        const facts = [size && `${size} × ${size} pixels`, loaded && "loaded"].filter(Boolean).join(", ");
+        const current = String(name === this.state.classifier?.name);
+        return make(
+          "li",
+          {},
+          make(
+            "button",
+            { type: "button", "aria-current": current, onclick: () => this.#choose(name) },
+            make("b", {}, name),
+            make("span", {}, about),
+            make("small", {}, facts),
+          ),
+        );
+      }),
+    );
+  }
+}
+
+const loadingText = (what) => (what === "importing" ? "Starting up …" : `Loading ${what} …`);

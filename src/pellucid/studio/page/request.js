@@ -1,0 +1,56 @@
+/** What a run is asked for, and what is still missing before it can be. */
+
+import { encodeMask, encodePng } from "./codec.js";
+import { encodeStrokes } from "./strokes.js";
+
+/**
+ * One sentence about the first input that the chosen action lacks; "" if there is none.
+ * @param {import("./state.js").State} state @param {import("./picture.js").Picture} picture
+ */
+export function missing(state, picture) {
+  const { needs } = state.chosen;
+  if (needs.label === "yes" && !state.label) return "Choose a class first.";
+  if (needs.mask === "yes" && !picture.masked) return "Paint a region with the mask brush first.";
+  if (needs.unit && !needs.strokes && state.unit === null) return "Choose a unit first.";
+  if (needs.strokes && !state.strokes.some((stroke) => stroke.on)) {
+    return "Add a stroke first: paint a region, choose a unit, press Add stroke.";
+  }
+  if (needs.style && !state.second) return "Choose a style picture first.";
+  if (needs.second && !state.second) return "Choose the second picture first.";
+  return "";
+}
+
+const asChosen = (state) => ({ action: state.chosen, settings: state.settings[state.action] ?? {} });
+
+/**
+ * What goes on from a picture. Generate begins with a seed of its own; from a picture, Sketch is the same descent.
+ * @param {import("./state.js").State} state
+ */
+function onward(state) {
+  const { chosen, actions } = state;
+  if (chosen.needs.picture) return asChosen(state);
+  const action = actions.find(({ name }) => name === "sketch");
+  const defaults = Object.fromEntries(chosen.form.map((field) => [field.name, field.default]));
+  const values = { ...defaults, ...asChosen(state).settings };
+  return { action, settings: Object.fromEntries(action.form.map(({ name }) => [name, values[name]])) };
+}
+
+/**
+ * The body of POST /api/jobs.
+ * @param {import("./state.js").State} state
+ * @param {import("./picture.js").Picture} picture whose mask it is
+ * @param {{tab: string, model: string, start: ImageData, continued: boolean}} run
+ */
+export async function requestBody(state, picture, { tab, model, start, continued }) {
+  const { action, settings } = continued ? onward(state) : asChosen(state);
+  const { needs } = action;
+  const body = { tab, action: action.name, model, settings, seed: state.seed };
+  if (needs.picture) body.picture = await encodePng(start);
+  if (needs.mask !== "no" && picture.masked) body.mask = encodeMask(picture.mask, picture.width, picture.height);
+  if (needs.label !== "no" && state.label) body.label = state.label;
+  if (needs.unit && !needs.strokes) body.unit = state.unit;
+  if (needs.strokes) body.strokes = encodeStrokes(state.strokes);
+  if (needs.second) body.second = state.second;
+  if (needs.factor) body.factor = state.factor;
+  return body;
+}

@@ -1,0 +1,81 @@
+/** What the person has chosen. Parts of the page read it and are told when something they show has changed. */
+
+/**
+ * @typedef {Object} Needs which inputs an action takes
+ * @property {boolean} picture
+ * @property {"no"|"yes"} mask
+ * @property {"no"|"optional"|"yes"} label
+ * @property {boolean} unit
+ * @property {boolean} strokes
+ * @property {boolean} second
+ * @property {boolean} style
+ * @property {boolean} factor
+ *
+ * @typedef {Object} Action
+ * @property {string} name
+ * @property {string} title
+ * @property {string} help
+ * @property {Needs} needs
+ * @property {import("./form.js").Field[]} form
+ * @property {Object<string, Object<string, any>>} presets
+ *
+ * @typedef {Object} Stroke
+ * @property {Uint8Array} mask
+ * @property {number} width
+ * @property {number} height
+ * @property {number} unit
+ * @property {number} strength
+ * @property {boolean} on
+ */
+
+export class State {
+  /** @type {{name: string, size: number, classes: string[], units: number, gaussians: boolean, beside: string|null}} */
+  classifier = null;
+  /** @type {Action[]} */
+  actions = [];
+  /** Name of the chosen action. */
+  action = "generate";
+  /** @type {string|null} */
+  label = null;
+  /** @type {number|null} */
+  unit = null;
+  seed = 0;
+  strength = 1;
+  factor = 4;
+  /** What differs from the defaults: action -> field -> value. @type {Object<string, Object<string, any>>} */
+  settings = {};
+  /** Base64 PNG of the second picture. @type {string|null} */
+  second = null;
+  /** @type {Stroke[]} */
+  strokes = [];
+  tool = "brush";
+  color = "#3a6ea5";
+  size = 3;
+  compare = false;
+  title = "";
+
+  #listeners = [];
+
+  /** The chosen action's description. @returns {Action|undefined} */
+  get chosen() {
+    return this.actions.find((action) => action.name === this.action);
+  }
+
+  /** Whether the chosen action works with units. */
+  get takesUnit() {
+    const needs = this.chosen?.needs;
+    return Boolean(needs?.unit || needs?.strokes);
+  }
+
+  /** Change some values and tell those who listen. @param {Partial<State>} changes */
+  set(changes) {
+    Object.assign(this, changes);
+    const changed = Object.keys(changes);
+    for (const [names, listener] of this.#listeners) if (changed.some((name) => names.includes(name))) listener();
+  }
+
+  /** Call `listener` whenever one of these values is set. @param {string} names separated by spaces */
+  on(names, listener) {
+    this.#listeners.push([names.split(" "), listener]);
+  }
+}

@@ -1,0 +1,196 @@
+/** The browser of units: what each one looks like, which pictures activate it, and the names a person gives. */
+
+import { get, put, query } from "./api.js";
+import { pngUrl } from "./codec.js";
+import { $, debounce, make, sleep, telling } from "./dom.js";
+import { Thumbnails } from "./thumbnails.js";
+
+/** Milliseconds after which one looks again for pictures that are not found yet. */
+const AGAIN = 3000;
+
+/** @typedef {{unit: number, name: string, classes: string[], thumbnail: boolean}} Unit */
+
+/** Events: "named" (a unit got another name, or the units were loaded). */
+export class Units extends EventTarget {
+  /** @type {Unit[]} */
+  #units = [];
+  /** Of the classifier that the units belong to. @type {Thumbnails|null} */
+  #thumbnails = null;
+  /** Name of the data that activating pictures are looked for in. @type {string|null} */
+  #data = null;
+  /** Fetches the thumbnails of items that are scrolled into view. */
+  #watcher;
+
+  /** @param {{state: import("./state.js").State}} studio */
+  constructor({ state }) {
+    super();
+    this.state = state;
+    this.#watcher = new IntersectionObserver(
+      (entries) => entries.forEach((entry) => this.#seen(entry)),
+      { root: $("units-list"), rootMargin: "100px" },
+    );
+    $("unit-choose").addEventListener("click", () => this.open());
+    $("units-search").addEventListener("input", debounce(() => this.#list(), 120));
+    // Enter in the search field must not close the dialog that it is in.
+    $("units-search").addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+    $("units").addEventListener("close", () => this.#watcher.disconnect());
+    state.on("unit classifier action", () => this.#showChosen());
+    this.addEventListener("named", () => this.#showChosen());
+  }
+
+  /** A unit for people. @param {number} unit */
+  title(unit) {
+    const name = this.#units[unit]?.name;
+    return name ? `${name} (unit ${unit})` : `Unit ${unit}`;
+  }
+
+  /** Load the units of the classifier, once. */
+  async load() {
+    const { name } = this.state.classifier;
+    if (this.#thumbnails?.model === name) return;
+    const { units, data } = await get(query("units", { model: name }));
+    this.#thumbnails?.close();
+    this.#thumbnails = new Thumbnails(name);
+    this.#units = units;
+    this.#data = data;
+    this.dispatchEvent(new Event("named"));
+  }
+
+  async open() {
+    $("units").showModal();
+    await telling($("units-error"), async () => {
+      await this.load();
+      this.#list();
+      this.#detail(this.state.unit);
+    });
+    const chosen = $("units-list").querySelector("[aria-pressed=true]");
+    chosen?.scrollIntoView({ block: "center" });
+  }
+
+  #matching() {
+    const words = $("units-search").value.trim().toLowerCase();
+    const matches = (text) => text.toLowerCase().includes(words);
+    return this.#units.filter(({ unit, name, classes }) => String(unit) === words || [name, ...classes].some(matches));
+  }
+
+  #list() {
+    this.#watcher.disconnect();
+    const items = this.#matching().map((unit) => this.#item(unit));
+    $("units-list").replaceChildren(
+      ...(items.length ? items : [make("li", { class: "soft" }, "No unit goes with a class or name like this.")]),
+    );
+    items.forEach((item) => this.#watcher.observe(item));
+  }
+
+  #item({ unit, name, classes }) {
+    const image = make("img", { alt: "", width: 84, height: 84, class: "thumbnail" });
+    const url = this.#thumbnails.known(unit);
+    if (url) image.src = url;
+    const choose = () => {
+      this.state.set({ unit });
+      const others = $("units-list").querySelectorAll("[aria-pressed=true]");
+      others.forEach((other) => other.setAttribute("aria-pressed", "false"));
+      button.setAttribute("aria-pressed", "true");
+      this.#detail(unit);
+    };
+    const button = make(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(unit === this.state.unit),
+        title: `Unit ${unit}: ${classes.join(", ")}`,
+        onclick: choose,
+      },
+      image,
+      make("span", {}, short({ unit, name, classes })),
+    );
+    return make("li", { "data-unit": unit }, button);
+  }
+
+  async #seen(entry) {
+    const item = entry.target;
+    item.dataset.visible = entry.isIntersecting ? "yes" : "";
+    const image = item.querySelector("img");
+    if (!entry.isIntersecting || image.src || item.dataset.waiting) return;
+    item.dataset.waiting = "yes";
+    const url = await this.#thumbnails.fetch(Number(item.dataset.unit), () => item.isConnected && item.dataset.visible);
+    if (url) image.src = url;
+    item.dataset.waiting = "";
+  }
+
+  /** The chosen unit at the right: name, classes, and the pictures that activate it most. */
+  async #detail(unit) {
+    const detail = $("unit-detail");
+    if (unit === null) {
+      detail.replaceChildren(
+        make("p", { class: "soft" }, "Choose a unit to see which pictures activate it, and to give it a name."),
+      );
+      return;
+    }
+    const { name, classes } = this.#units[unit];
+    const image = make("img", { alt: `What unit ${unit} looks for`, class: "thumbnail", width: 160, height: 160 });
+    const error = make("p", { class: "error", role: "alert", hidden: true });
+    const input = make(
+      "input",
+      { id: "unit-name", value: name, maxlength: 60, placeholder: "stripes, fur, sky …", autocomplete: "off" },
+    );
+    input.addEventListener("change", () => telling(error, () => this.#rename(unit, input.value.trim())));
+    input.addEventListener("keydown", (event) => event.key === "Enter" && input.blur());
+    const images = make("div", { class: "images" }, make("p", { class: "soft" }, "Looking for pictures …"));
+    detail.replaceChildren(
+      make("h3", {}, `Unit ${unit}`),
+      image,
+      make("p", {}, make("span", { class: "soft" }, "speaks for "), classes.join(", ") || "no class"),
+      make("label", { for: "unit-name" }, "Your name for it"),
+      input,
+      error,
+      make("h3", {}, "Pictures that activate it most"),
+      images,
+    );
+    const here = () => image.isConnected && $("units").open;
+    this.#thumbnails.fetch(unit, here).then((url) => url && (image.src = url));
+    await telling(error, () => this.#activating(unit, images, here));
+  }
+
+  async #activating(unit, images, here) {
+    const answer = await get(query(`units/${unit}/images`, { model: this.state.classifier.name }));
+    if (!here()) return;
+    // While the data is still being searched.
+    if (answer.missing && this.#data) sleep(AGAIN).then(() => here() && this.#activating(unit, images, here));
+    const pictures = answer.images.map(({ picture, value }) => {
+      const title = `activation ${value.toFixed(2)}`;
+      return make("img", { src: pngUrl(picture), class: "thumbnail", width: 68, height: 68, alt: title, title });
+    });
+    images.replaceChildren(...pictures);
+    if (answer.missing) images.append(make("p", { class: "soft" }, answer.missing));
+  }
+
+  async #rename(unit, name) {
+    await put(`/api/units/${unit}/name`, { model: this.state.classifier.name, name });
+    this.#units[unit].name = name;
+    const label = $("units-list").querySelector(`[data-unit="${unit}"] span`);
+    if (label) label.textContent = short(this.#units[unit]);
+    this.dispatchEvent(new Event("named"));
+  }
+
+  /** The chosen unit in the panel. */
+  async #showChosen() {
+    const { unit, classifier } = this.state;
+    const image = $("unit-thumbnail");
+    const here = () => this.state.unit === unit && this.state.classifier === classifier && this.state.takesUnit;
+    image.hidden = true;
+    if (!this.state.takesUnit) return;
+    $("unit-about").textContent = "No unit chosen: each is a feature such as fur, stripes or sky.";
+    await telling($("unit-error"), () => this.load());
+    if (unit === null || !here()) return;
+    const classes = this.#units[unit]?.classes ?? [];
+    $("unit-about").textContent = this.title(unit) + (classes.length ? `: ${classes.join(", ")}` : "");
+    const url = await this.#thumbnails?.fetch(unit, here);
+    if (!url || !here()) return;
+    image.src = url;
+    image.hidden = false;
+  }
+}
+
+/** A unit in few words. @param {Unit} unit */
+const short = ({ unit, name, classes }) => name || [unit, classes[0]].filter((part) => part !== undefined).join(": ");

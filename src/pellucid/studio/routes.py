@@ -1,0 +1,239 @@
+"""The routes: each reads a request, asks the studio, and answers. What they are is the interface with the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as InPath
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from .. import __version__
+from .job import Job
+from .schema import ID, JobBody, Kind, ModelBody, Session, StartBody, UnitNameBody, parsed
+from .stream import events, loading
+from .studio import Studio
+
+router = APIRouter(prefix="/api")
+LINES = "application/x-ndjson"
+
+
+def posted(kind: type[Kind]) -> Callable[[Request], Any]:
+    """A request's body, checked; away from the event loop, because a session is large."""
+
+    async def read(request: Request):
+        return await run_in_threadpool(parsed, kind, await request.body())
+
+    return read
+
+
+def the_studio(request: Request) -> Studio:
+    """What the application serves."""
+    return request.app.state.studio
+
+
+def the_job(request: Request, job: str) -> Job:
+    """A job by its id."""
+    found = the_studio(request).jobs.find(job)
+    if found is None:
+        raise HTTPException(404, "there is no such run (any more)")
+    return found
+
+
+def the_finished_job(request: Request, job: str) -> Job:
+    """A job that left something to look at."""
+    found = the_job(request, job)
+    if found.status not in ("done", "stopped") or not found.frames:
+        raise HTTPException(404, "this run has no result")
+    return found
+
+
+Here = Annotated[Studio, Depends(the_studio)]
+Found = Annotated[Job, Depends(the_job)]
+Finished = Annotated[Job, Depends(the_finished_job)]
+Id = Annotated[str, InPath(pattern=ID)]
+Number = Annotated[int, InPath(ge=0, lt=2**31)]
+Name = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/state")
+async def state(studio: Here) -> JSONResponse:
+    """How far the start is."""
+    return JSONResponse({**studio.models.state(), "version": __version__})
+
+
+@router.get("/models")
+def models(studio: Here) -> JSONResponse:
+    """The classifiers to choose from."""
+    studio.models.get(studio.settings.model)
+    return JSONResponse({"models": studio.models.offered()})
+
+
+@router.post("/models")
+def load(studio: Here, body: Annotated[ModelBody, Depends(posted(ModelBody))]) -> Response:
+    """Load a classifier, with progress."""
+    studio.models.get(studio.settings.model)
+    return StreamingResponse(loading(studio.models, body.name), media_type=LINES)
+
+
+@router.get("/classifier")
+def classifier(studio: Here, model: Name) -> JSONResponse:
+    """One classifier."""
+    return JSONResponse(studio.models.get(model).described())
+
+
+@router.get("/actions")
+def actions(studio: Here, model: Name) -> JSONResponse:
+    """What can be done with it, and the forms."""
+    loaded = studio.models.get(model)
+    from .order import catalog
+
+    return JSONResponse({"actions": catalog(loaded.classifier)})
+
+
+@router.post("/start")
+def start(studio: Here, body: Annotated[StartBody, Depends(posted(StartBody))]) -> JSONResponse:
+    """A picture to begin with."""
+    loaded = studio.models.get(body.model)
+    from .pictures import beginning, message
+
+    return JSONResponse(message(beginning(loaded, body.kind, body.label, body.seed)))
+
+
+@router.post("/photo")
+async def photo(request: Request, studio: Here, model: Name, size: Literal["fit", "keep"] = "fit") -> JSONResponse:
+    """An uploaded photo as a picture."""
+    data = await request.body()
+
+    def read() -> dict[str, object]:
+        side = studio.models.get(model).side
+        from .pictures import message, photo
+
+        return message(photo(data, size, side))
+
+    return JSONResponse(await run_in_threadpool(read))
+
+
+@router.post("/jobs")
+def submit(studio: Here, body: Annotated[JobBody, Depends(posted(JobBody))]) -> JSONResponse:
+    """Queue a run."""
+    job = studio.submit(body)
+    return JSONResponse({"job": job.id, "place": job.place})
+
+
+@router.get("/jobs")
+def jobs(studio: Here, tab: Annotated[str, Query(pattern=ID)]) -> JSONResponse:
+    """A tab's runs."""
+    return JSONResponse({"jobs": [job.summary() for job in studio.jobs.of(tab)]})
+
+
+@router.get("/jobs/{job}/events")
+async def listen(found: Found, after: Annotated[int, Query(ge=-1)] = -1) -> Response:
+    """What happens to a run."""
+    return StreamingResponse(events(found, after), media_type=LINES)
+
+
+@router.post("/jobs/{job}/stop")
+def stop(studio: Here, found: Found) -> JSONResponse:
+    """End a run."""
+    studio.jobs.stop(found)
+    return JSONResponse({})
+
+
+@router.get("/jobs/{job}/result.png")
+def result(found: Finished) -> Response:
+    """The image of a run."""
+    png = found.frames[-1].png if found.result is None else found.result.png
+    return _download(png, "image/png", f"{found.name}.png")
+
+
+@router.get("/jobs/{job}/result.json")
+def sidecar(found: Finished) -> Response:
+    """How to repeat it."""
+    text = json.dumps(found.about.sidecar(found), indent=1) + "\n"
+    return _download(text.encode(), "application/json", f"{found.name}.json")
+
+
+@router.get("/jobs/{job}/frames/{number}.png")
+def frame(found: Found, number: Number) -> Response:
+    """One of a run's frames."""
+    for frame in found.frames:
+        if frame.number == number:
+            return Response(frame.png, media_type="image/png")
+    raise HTTPException(404, "there is no such frame (any more)")
+
+
+@router.get("/units")
+def units(studio: Here, model: Name) -> JSONResponse:
+    """The units of a classifier."""
+    loaded = studio.models.get(model)
+    listed = studio.units.listed(loaded, studio.names.of(loaded.sha256))
+    studio.jobs.nudge()
+    return JSONResponse({"units": listed, "data": studio.settings.data})
+
+
+@router.get("/units/{unit}/thumbnail.png")
+def thumbnail(studio: Here, unit: Number, model: Name) -> Response:
+    """What a unit looks for, once it is drawn."""
+    loaded = studio.models.get(model)
+    loaded.check_unit(unit)
+    png = studio.units.thumbnail(loaded, unit)
+    if png is None:
+        studio.jobs.nudge()
+        return JSONResponse({}, 202)
+    return Response(png, media_type="image/png")
+
+
+@router.get("/units/{unit}/images")
+def unit_images(studio: Here, unit: Number, model: Name) -> JSONResponse:
+    """The images that activate a unit most."""
+    loaded = studio.models.get(model)
+    loaded.check_unit(unit)
+    found = studio.units.images(loaded, unit)
+    studio.jobs.nudge()
+    return JSONResponse(found)
+
+
+@router.put("/units/{unit}/name")
+def name_unit(studio: Here, unit: Number, body: Annotated[UnitNameBody, Depends(posted(UnitNameBody))]) -> JSONResponse:
+    """Name a unit."""
+    loaded = studio.models.get(body.model)
+    loaded.check_unit(unit)
+    studio.names.give(loaded.sha256, unit, body.name)
+    return JSONResponse({})
+
+
+@router.get("/sessions")
+def sessions(studio: Here) -> JSONResponse:
+    """The last sessions."""
+    return JSONResponse({"sessions": studio.sessions.newest()})
+
+
+@router.post("/sessions/check")
+def check_session(body: Annotated[Session, Depends(posted(Session))]) -> Response:
+    """A session file, if it is one."""
+    return Response(body.model_dump_json(exclude_unset=True), media_type="application/json")
+
+
+@router.put("/sessions/{id}")
+def save_session(studio: Here, id: Id, body: Annotated[Session, Depends(posted(Session))]) -> JSONResponse:
+    """Keep a session."""
+    studio.sessions.save(id, body)
+    return JSONResponse({})
+
+
+@router.get("/sessions/{id}")
+def session(studio: Here, id: Id) -> JSONResponse:
+    """A session that was kept."""
+    found = studio.sessions.load(id)
+    if found is None:
+        raise HTTPException(404, "there is no such session")
+    return JSONResponse(found)
+
+
+def _download(content: bytes, kind: str, name: str) -> Response:
+    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -1,0 +1,186 @@
+"""What the page may send: the bodies of requests and the session file, checked field by field before anything is done.
+
+Nothing here loads torch, so that the server answers at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import InputError
+
+MAX_SIDE = 1024  # of a picture on the canvas
+MAX_STROKES, MAX_HISTORY = 64, 50
+ID = r"^[A-Za-z0-9_-]{16,64}$"
+
+
+def check_png(text: str) -> str:
+    """`text`, or `ValueError` unless it is the base64 of a whole PNG of at most 1024 x 1024 pixels."""
+    from PIL import Image
+
+    data = check_base64(text)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:  # reads the header only
+            size = image.size
+            if max(size) <= MAX_SIDE:
+                image.verify()
+    except Exception as error:  # whatever Pillow runs into
+        raise ValueError(f"not a readable PNG: {str(error)[:80]}") from None
+    if max(size) > MAX_SIDE:
+        raise ValueError(f"a picture has at most {MAX_SIDE} x {MAX_SIDE} pixels, not {size[0]} x {size[1]}")
+    return text
+
+
+def check_base64(text: str) -> bytes:
+    """The bytes that base64 stands for, or `ValueError`."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64") from None
+
+
+Id = Annotated[str, Field(pattern=ID)]
+Name = Annotated[str, Field(max_length=200)]
+Png = Annotated[str, Field(max_length=8 * 2**20), AfterValidator(check_png)]
+Unit = Annotated[int, Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Strength = Annotated[float, Field(ge=0.01, le=100)]
+Item = bool | int | float | Annotated[str, Field(max_length=200)]
+Value = Item | Annotated[list[Item], Field(max_length=100)] | None
+Settings = Annotated[dict[Name, Value], Field(max_length=100)]
+
+
+class Body(BaseModel):
+    """No unknown fields, no conversions, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Mask(Body):
+    """Where something is painted: a byte for each pixel, 1 or 0, row by row."""
+
+    width: Annotated[int, Field(ge=1, le=MAX_SIDE)]
+    height: Annotated[int, Field(ge=1, le=MAX_SIDE)]
+    bytes: Annotated[str, Field(max_length=2 * MAX_SIDE**2)]
+
+    @property
+    def content(self) -> bytes:
+        """The bytes."""
+        return base64.b64decode(self.bytes)
+
+    @model_validator(mode="after")
+    def check(self) -> Mask:
+        """`ValueError` unless the bytes are what they should be."""
+        content = check_base64(self.bytes)
+        if len(content) != self.width * self.height:
+            raise ValueError(
+                f"a mask of {self.width} x {self.height} has {self.width * self.height} bytes, not {len(content)}"
+            )
+        if content.translate(None, b"\0\1"):
+            raise ValueError("a mask's bytes are 0 or 1")
+        return self
+
+
+class StrokeBody(Body):
+    """One stroke of a unit."""
+
+    mask: Mask
+    unit: Unit
+    strength: Strength = 1.0
+
+
+class ModelBody(Body):
+    """Which classifier to load."""
+
+    name: Name
+
+
+class StartBody(Body):
+    """What to begin with."""
+
+    model: Name
+    kind: Literal["class", "noise", "blank"]
+    label: Name | None = None
+    seed: Seed = 0
+
+
+class JobBody(Body):
+    """One run of an action."""
+
+    tab: Id
+    action: Name
+    model: Name
+    settings: Settings = {}
+    seed: Seed = 0
+    picture: Png | None = None
+    mask: Mask | None = None
+    label: Name | None = None
+    unit: Unit | None = None
+    strokes: Annotated[list[StrokeBody], Field(max_length=MAX_STROKES)] = []
+    second: Png | None = None
+    factor: Literal[2, 4, 8] | None = None
+
+
+class UnitNameBody(Body):
+    """The name that a person gives to a unit; empty to take it back."""
+
+    model: Name
+    name: Annotated[str, Field(max_length=60)]
+
+
+class SessionStroke(StrokeBody):
+    """A stroke in the list of them, which can be switched off."""
+
+    on: bool = True
+
+
+class Moment(Body):
+    """A picture of the past."""
+
+    picture: Png
+    action: Name
+    note: Annotated[str, Field(max_length=500)]
+
+
+class Session(Body):
+    """What is on one person's desk."""
+
+    pellucid_session: Literal[1]
+    title: Name
+    model: Name
+    action: Name
+    picture: Png
+    mask: Mask | None = None
+    second: Png | None = None
+    strokes: Annotated[list[SessionStroke], Field(max_length=MAX_STROKES)]
+    settings: Annotated[dict[Name, Settings], Field(max_length=100)]
+    label: Name | None
+    unit: Unit | None
+    seed: Seed
+    history: Annotated[list[Moment], Field(max_length=MAX_HISTORY)]
+
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+def parsed(kind: type[Kind], text: bytes) -> Kind:
+    """A body of this kind, or `InputError` with the first thing that is wrong with it.
+
+    >>> parsed(ModelBody, b'{"name": "cifar10-l2-0.5"}').name
+    'cifar10-l2-0.5'
+    >>> parsed(ModelBody, b'{"name": 5}')
+    Traceback (most recent call last):
+    pellucid.errors.InputError: name: Input should be a valid string
+    """
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"][:4])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{place[:100]}: {reason}" if place else reason) from None

@@ -1,0 +1,99 @@
+"""Sessions on disk: one file each, a line about it and then the session itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import write_text
+from .schema import Session
+
+MAX_SESSIONS, MAX_BYTES = 500, 2 * 2**30
+THUMBNAIL = 128  # px
+MAX_HEAD = 2**18
+
+
+class Sessions:
+    """The sessions in a folder. Ids are checked by whoever asks: they become file names.
+
+    >>> Sessions(Path("there/is/none")).newest()
+    []
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def save(self, id: str, session: Session) -> None:
+        """Write a session in one piece.
+
+        Raises:
+            InputError: there are too many sessions already; none of them is deleted to make room.
+        """
+        path = self._path(id)
+        head = {"id": id, "title": session.title, "saved": time.time(), "picture": _thumbnail(session.picture)}
+        text = json.dumps(head) + "\n" + session.model_dump_json(exclude_unset=True) + "\n"
+        others = [other for other in self._files() if other != path]
+        if len(others) >= MAX_SESSIONS or sum(_bytes(other) for other in others) + len(text) > MAX_BYTES:
+            raise InputError(
+                f"there is no room for another session: {len(others)} are kept in {self.folder}; "
+                "delete some of those files, or save this session to a file"
+            )
+        write_text(path, text)
+
+    def load(self, id: str) -> dict[str, Any] | None:
+        """A session as it was saved, or None."""
+        try:
+            with self._path(id).open(encoding="utf-8") as file:
+                file.readline(MAX_HEAD)
+                return json.loads(file.read())
+        except (OSError, ValueError):
+            return None
+
+    def newest(self, count: int = 20) -> list[dict[str, Any]]:
+        """What is known of the last sessions: id, title, time and a small picture."""
+        heads = []
+        for path in sorted(self._files(), key=_time, reverse=True):
+            try:
+                with path.open(encoding="utf-8") as file:
+                    heads.append(json.loads(file.readline(MAX_HEAD)))
+            except (OSError, ValueError):  # removed a moment ago, or not ours
+                continue
+            if len(heads) == count:
+                break
+        return heads
+
+    def _path(self, id: str) -> Path:
+        return self.folder / f"{id}.session"
+
+    def _files(self) -> list[Path]:
+        return [path for path in self.folder.glob("*.session") if not path.name.startswith(".")]
+
+
+def _thumbnail(picture: str) -> str:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(base64.b64decode(picture)), formats=["PNG"]) as image:
+        small = image.convert("RGB")
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _time(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

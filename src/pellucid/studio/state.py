@@ -1,0 +1,20 @@
+"""Where the studio keeps what people make: sessions, and the names they give to units."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def state_folder() -> Path:
+    """`PELLUCID_STATE`, or the studio's own folder among the user's data."""
+    if given := os.environ.get("PELLUCID_STATE"):
+        return Path(given)
+    if sys.platform == "darwin":
+        data = Path.home() / "Library" / "Application Support"
+    elif sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA", Path.home()))
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return data / "pellucid" / "studio"

@@ -1,0 +1,83 @@
+"""The studio: its settings, and the things that its requests share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..zoo.checksum import cache_folder
+from .job import Job
+from .jobs import Jobs
+from .models import Models
+from .names import Names
+from .sessions import Sessions
+from .state import state_folder
+
+if TYPE_CHECKING:
+    from .schema import JobBody
+    from .units import Units
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a studio is started.
+
+    Attributes:
+        model: the classifier that is loaded at once.
+        models: further ones to offer; paths are taken from here only.
+        data: a data set to look for activating images in, or none.
+        device, precision: how networks run.
+    """
+
+    model: str = "cifar10-l2-0.5"
+    models: Sequence[str] = ()
+    data: str | None = None
+    device: str = "auto"
+    precision: str = "float32"
+
+
+class Studio:
+    """Everything behind the page. Nothing heavy is imported until `open` does it in a thread of its own."""
+
+    def __init__(self, settings: Settings | None = None):
+        self.settings = settings or Settings()
+        self.models = Models(self.settings.model, self.settings.models, self.settings.device)
+        self.sessions = Sessions(state_folder() / "sessions")
+        self.names = Names(state_folder() / "names")
+        self.jobs = Jobs(self._idle)
+        self._units: Units | None = None
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Begin to load, and to work."""
+        self.jobs.start()
+        threading.Thread(target=self.models.begin, name="studio-loader", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop what runs."""
+        self.jobs.close()
+
+    @property
+    def units(self) -> Units:
+        """The units, once the library is there."""
+        from .units import Units
+
+        with self._lock:
+            if self._units is None:
+                self._units = Units(cache_folder() / "studio", self.settings.data)
+            return self._units
+
+    def submit(self, body: JobBody) -> Job:
+        """Check what was posted, and queue it."""
+        from .order import Machine, order
+
+        loaded = self.models.get(body.model)
+        machine = Machine(self.settings.device, self.settings.precision)
+        checked = order(body, loaded, machine)
+        job = Job(body.tab, body.action, body.model, checked.work, name=checked.name, about=checked)
+        return self.jobs.submit(job)
+
+    def _idle(self, busy: Callable[[], bool]) -> bool:
+        return self._units is not None and self._units.work(busy)

@@ -1,0 +1,218 @@
+"""`pellucid studio` as a user starts and ends it, and what `pellucid rerun` does with a studio's sidecar."""
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from helpers import images
+from studio_helpers import as_png, wait_until
+
+from pellucid.cli.main import main
+from pellucid.studio.serve import bind
+
+PICTURE = as_png(images(1, size=16)[0])
+
+
+@pytest.fixture
+def refused(capsys, monkeypatch):
+    """Runs `pellucid studio`, which must say one line and end."""
+    monkeypatch.delenv("PELLUCID_PASSWORD", raising=False)
+
+    def refused(*words):
+        assert main(["studio", *words]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert len(err.splitlines()) == 1
+        return err
+
+    return refused
+
+
+def test_it_answers_before_torch_is_imported_and_ctrl_c_ends_a_running_descent(tiny_bundle, tmp_path):
+    environment = {**os.environ, "PELLUCID_STATE": str(tmp_path / "state"), "PELLUCID_CACHE": str(tmp_path / "cache")}
+    command = [
+        sys.executable,
+        "-m",
+        "pellucid",
+        "studio",
+        "--model",
+        str(tiny_bundle),
+        "--device",
+        "cpu",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("pellucid studio: http://127.0.0.1:")
+            place = line.split()[2]
+
+            def ask(path, body=None):
+                data = None if body is None else json.dumps(body).encode()
+                request = urllib.request.Request(place + path, data, {"X-Pellucid": "1"})
+                return json.load(urllib.request.urlopen(request, timeout=30))
+
+            first = ask("api/state")
+            assert first["ready"] is False
+            assert first["loading"]["what"] == "importing"
+            wait_until(lambda: ask("api/state")["ready"], 60)
+            run = {"tab": "a" * 16, "action": "sketch", "model": str(tiny_bundle), "label": "cat", "picture": PICTURE}
+            job = ask("api/jobs", {**run, "settings": {"steps": 10_000}})["job"]
+            with urllib.request.urlopen(f"{place}api/jobs/{job}/events", timeout=30) as stream:
+                stream.readline()
+                process.send_signal(signal.SIGINT)
+                assert process.wait(30) == 0
+            assert process.stdout.read() == ""
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
+
+
+def test_nothing_heavy_is_imported_to_serve():
+    heavy = {"torch", "torchvision", "timm", "numpy", "PIL"}
+    code = f"import sys, pellucid.cli.studio, pellucid.studio.serve; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_port_that_is_taken_is_said(refused):
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        line = refused("--port", str(port))
+    assert line.startswith(f"pellucid studio: cannot serve at 127.0.0.1, port {port}: Address already in use")
+    assert f"--port {port + 1}" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--host", "0.0.0.0"), "others can reach 0.0.0.0: set PELLUCID_PASSWORD or --password"),
+        (("--host", "0.0.0.0", "--password", "short"), "8 characters or more"),
+        (("--password", "short"), "8 characters or more"),
+        (("--port", "99999"), "a port is a number from 0 to 65535"),
+        (("--host", "999.1.2.3", "--password", "long enough"), "cannot serve at 999.1.2.3"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_served_is_said_in_one_line(refused, words, message):
+    assert message in refused(*words)
+
+
+def test_without_the_extra_it_says_what_to_install(refused, monkeypatch):
+    monkeypatch.delitem(sys.modules, "pellucid.studio.serve")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert 'pip install "pellucid[studio]"' in refused()
+
+
+def test_help_lists_the_flags(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(["studio", "--help"])
+    assert leaving.value.code == 0
+    out = capsys.readouterr().out
+    for flag in (
+        "--model",
+        "--models",
+        "--data",
+        "--host",
+        "--port",
+        "--password",
+        "--device",
+        "--precision",
+        "--open",
+    ):
+        assert flag in out
+
+
+def test_a_browser_is_opened_only_when_it_is_asked_for(monkeypatch):
+    from pellucid.studio import serve
+
+    opened, served = [], []
+    monkeypatch.setattr(serve.webbrowser, "open", opened.append)
+    monkeypatch.setattr(
+        serve, "server", lambda *args: type("Server", (), {"run": lambda self, sockets: served.append(1)})()
+    )
+    assert main(["studio", "--port", "0", "--open"]) == 0
+    wait_until(lambda: opened)
+    assert opened[0].startswith("http://127.0.0.1:")
+    assert served == [1]
+
+
+# Sidecars that embed their inputs
+
+
+@pytest.fixture
+def sidecar(tiny_bundle, tmp_path, monkeypatch):
+    """Writes a sidecar as the studio makes one, with these changes to its one input."""
+    monkeypatch.chdir(tmp_path)
+    from pellucid import load
+
+    content = base64.b64decode(PICTURE)
+    facts = {
+        "task": "sketch",
+        "command": ["sketch", "--model", str(tiny_bundle), "--device", "cpu", "--images", "{inputs}/start.png",
+                    "--classes", "cat", "--steps=2", "--out", "made"],
+        "model": str(tiny_bundle),
+        "model_sha256": load(str(tiny_bundle), "cpu").card["sha256"],
+    }  # fmt: skip
+    entry = {"path": "start.png", "sha256": hashlib.sha256(content).hexdigest(), "content": PICTURE}
+
+    def write(**changes):
+        (tmp_path / "made.json").write_text(json.dumps({**facts, "inputs": [{**entry, **changes}]}))
+        return tmp_path
+
+    return write
+
+
+def test_a_sidecar_with_its_inputs_suffices_and_leaves_no_temporary_file(sidecar, monkeypatch, capsys):
+    folder = sidecar()
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    assert main(["rerun", "made.json"]) == 0
+    assert (folder / "made-rerun" / "0000.png").is_file()
+    assert list(temporary.iterdir()) == []
+    assert main(["rerun", "made-rerun", "--out", "third"]) == 0
+    assert (folder / "third" / "0000.png").read_bytes() == (folder / "made-rerun" / "0000.png").read_bytes()
+    assert str(temporary) not in (folder / "third" / "descent.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": "../start.png"}, "not a plain file name"),
+        ({"path": "/tmp/start.png"}, "not a plain file name"),
+        ({"path": ".start.png"}, "not a plain file name"),
+        ({"path": "start.sh"}, "not a plain file name"),
+        ({"path": "a\n.png"}, "not a plain file name"),
+        ({"path": ""}, "not a plain file name"),
+        ({"content": "%%"}, "not base64"),
+        ({"content": 5}, "not base64"),
+        ({"content": None}, "not base64"),
+        ({"content": PICTURE[:-8]}, "its sha256 is another"),
+        ({"sha256": "0" * 64}, "its sha256 is another"),
+    ],
+    ids=str,
+)
+def test_a_hostile_embedded_input_is_refused(sidecar, changes, message, monkeypatch, capsys):
+    folder = sidecar(**changes)
+    before = sorted(folder.parent.rglob("*"))
+    assert main(["rerun", "made.json"]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+def test_a_free_port_is_one_that_can_be_used():
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
+        pass
