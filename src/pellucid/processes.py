@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 from collections.abc import Iterator
@@ -95,5 +96,8 @@ def processes() -> Processes:
         from accelerate import PartialState
     except ImportError:
         raise InputError('several processes need accelerate: pip install "pellucid[distributed]"') from None
+    first = not torch.distributed.is_initialized()
     state = PartialState(cpu=not torch.cuda.is_available())
+    if first:  # threads that still talk when the interpreter goes would abort it
+        atexit.register(state.destroy_process_group)
     return Processes(state.process_index, state.num_processes)
