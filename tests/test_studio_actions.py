@@ -194,7 +194,7 @@ def test_every_preset_is_one_that_the_action_takes(action, studio):
         ("sketch", {"settings": {"steps": True}}, "steps must be a whole number, not True"),
         ("sketch", {"settings": {"steps": None}}, "steps must not be empty"),
         ("sketch", {"settings": {"eps": "6; rm"}}, "eps must be a number"),
-        ("sketch", {"settings": {"eps": -1}}, "eps must be at least 0"),
+        ("sketch", {"settings": {"eps": -1}}, "eps must be at least 1e-06"),
         ("sketch", {"settings": {"eps": 10**400}}, "eps"),
         ("generate", {"settings": {"start": "heaven"}}, "unknown start 'heaven'"),
         ("paint", {"settings": {"straight_through": 1}}, "straight_through is either true or false"),

@@ -12,7 +12,7 @@ from helpers import images
 from studio_helpers import TAB, as_png, box, from_png, serving_from, settings, wait_until
 
 from pellucid import __version__
-from pellucid.studio import jobs, sessions
+from pellucid.studio import jobs, pictures, sessions
 
 SIDE = 16
 PICTURE = as_png(images(1, size=SIDE)[0])
@@ -51,6 +51,7 @@ def session(**changes):
         "label": "dog",
         "unit": None,
         "seed": 7,
+        "factor": 8,
         "history": [{"picture": PICTURE, "action": "sketch", "note": "40 steps"}],
         **changes,
     }
@@ -116,6 +117,19 @@ def test_photos(studio):
     small = base64.b64decode(PICTURE)
     kept = json.loads(studio.request("POST", f"/api/photo?model={studio.model}&size=keep", small)[2])
     assert np.array_equal(from_png(kept["picture"]), from_png(PICTURE))
+
+
+def test_a_large_photo_is_brought_down_before_it_takes_memory(monkeypatch):
+    """Nearly the same picture, and never over twice the side that is needed as floats."""
+    steps = np.linspace(0, 255, 900)
+    rows, columns = np.meshgrid(steps, np.resize(steps, 1300), indexing="ij")
+    data = base64.b64decode(as_png(np.stack([rows, columns, rows], 2).astype(np.uint8)))
+    whole = pictures.cover(pictures.decoded(data)[None], 32)[0]
+    sizes, to_tensor = [], pictures.to_tensor
+    monkeypatch.setattr(pictures, "to_tensor", lambda image: (sizes.append(image.size), to_tensor(image))[1])
+    assert (pictures.photo(data, "fit", 32) - whole).abs().mean() < 0.01
+    assert sizes == [(65, 65)]
+    assert tuple(pictures.photo(data, "keep", 32).shape) == (3, 354, 512)
 
 
 def test_frames_and_downloads(studio):

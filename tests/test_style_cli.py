@@ -132,6 +132,12 @@ def test_ctrl_c_saves_what_there_is(run, here, monkeypatch):
     assert json.loads((here / "stylized.json").read_text())["interrupted"] is True
 
 
+def test_a_name_without_a_suffix_is_a_folder_which_rerun_fills_as_well(run, here):
+    assert run(*PICTURES, "--out", "made")[0] == 0
+    assert run("rerun", "made/0000.json", "--out", "again", quick=False)[0] == 0
+    assert (here / "again" / "0000.png").read_bytes() == (here / "made" / "0000.png").read_bytes()
+
+
 def test_presets_and_flags_after_them(run, here):
     words = [*PICTURES, "--preset", "distill2019-vgg19", "--style-weight", "1e3"]
     code, _, err = run(*words)
@@ -145,7 +151,7 @@ def test_presets_and_flags_after_them(run, here):
     [
         (["stylize", "--styles", "paint.png"], "--content FILE"),
         (["stylize", "--content", "photo.png"], "--styles FILE"),
-        ([*PICTURES, "--out", "folder"], "must end in one of"),
+        ([*PICTURES, "--out", "painted.xyz"], "give a folder, or a name ending in one of"),
         ([*PICTURES, "--out", "photo.png"], "photo.png exists"),
         ([*PICTURES, "--masks", "-", "-"], "2 masks for 1 styles"),
         ([*PICTURES, "--blend", "1", "2"], "2 weights in --blend for 1 styles"),

@@ -57,7 +57,7 @@ class Stylize(RunFlags):
     start_image: Path | None = None
     """Begin with this picture."""
     out: Path = Path("stylized.png")
-    """The picture that is made; .png and .tiff keep 16 bits if the content has them."""
+    """The picture that is made, or a folder for it; .png and .tiff keep 16 bits if the content has them."""
     deep: bool = False
     """Write 16 bits a channel, whatever the content has."""
     save_every: int | None = None
@@ -72,6 +72,8 @@ class Stylize(RunFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Stylize, argv, "stylize", PRESETS)
+    if not flags.out.suffix:
+        flags = replace(flags, out=flags.out / "0000.png")
     inputs = _check(flags)
     assert flags.content is not None
     picture = read_picture(flags.content)
@@ -125,7 +127,7 @@ def _check(flags: Stylize) -> list[Path]:
         if given and len(given) != len(flags.styles):
             raise InputError(f"{len(given)} {name} for {len(flags.styles)} styles; give one for each")
     if flags.out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot write {flags.out}: the name must end in one of {', '.join(SUFFIXES)}")
+        raise InputError(f"cannot write {flags.out}: give a folder, or a name ending in one of {', '.join(SUFFIXES)}")
     check_free(flags.out, flags.overwrite)
     if flags.save_frames is not None:
         check_frames(flags.save_frames, flags.overwrite)

@@ -26,6 +26,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "tile": (0, 2048),
     "jitter": (0, 256),
 }
+LENGTHS, SHORTEST = ("eps", "step_size", "learning_rate"), 1e-6  # what must be positive
 LARGEST = 1e30
 MAX_ITEMS, MAX_TEXT = 100, 200
 
@@ -190,8 +191,10 @@ def _field(name: str, kind: Any, default: object, help: str) -> Field:
         item, shown = get_args(kind)[0], "list"
     else:
         shown = KINDS[kind]
-    # No negative lengths, weights or counts.
-    low, high = BOUNDS.get(name, (0, None)) if shown in ("number", "integer") else (None, None)
+    # No negative weights or counts.
+    low, high = BOUNDS.get(name, (SHORTEST if name in LENGTHS else 0, None))
+    if shown not in ("number", "integer"):
+        low = high = None
     return Field(name, shown, optional, choices or (), item, low, high, help)
 
 

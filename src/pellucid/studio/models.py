@@ -137,7 +137,7 @@ class Models:
         from ..zoo.models import bundled
         from ..zoo.published import published
 
-        names = [self.default, *self.others, *bundled()]
+        names = list(dict.fromkeys([self.default, *self.others, *bundled()]))
         if name not in [*names, *(entry.name for entry in published())] and not LIBRARY.fullmatch(name):
             raise unknown("model", name, [*names, "timm:NAME", "torchvision:NAME", "hub:OWNER/REPO/FILE"])
 

@@ -16,6 +16,7 @@ from ..errors import InputError
 
 MAX_SIDE = 1024  # of a picture on the canvas
 MAX_STROKES, MAX_HISTORY = 64, 50
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 ID = r"^[A-Za-z0-9_-]{16,64}$"
 
 
@@ -29,8 +30,8 @@ def check_png(text: str) -> str:
             size = image.size
             if max(size) <= MAX_SIDE:
                 image.verify()
-    except Exception as error:  # whatever Pillow runs into
-        raise ValueError(f"not a readable PNG: {str(error)[:80]}") from None
+    except Exception:  # whatever Pillow runs into
+        raise ValueError("not a PNG that can be read") from None
     if max(size) > MAX_SIDE:
         raise ValueError(f"a picture has at most {MAX_SIDE} x {MAX_SIDE} pixels, not {size[0]} x {size[1]}")
     return text
@@ -49,6 +50,7 @@ Name = Annotated[str, Field(max_length=200)]
 Png = Annotated[str, Field(max_length=8 * 2**20), AfterValidator(check_png)]
 Unit = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Factor = Literal[2, 4, 8]
 Strength = Annotated[float, Field(ge=0.01, le=100)]
 Item = bool | int | float | Annotated[str, Field(max_length=200)]
 Value = Item | Annotated[list[Item], Field(max_length=100)] | None
@@ -123,14 +125,14 @@ class JobBody(Body):
     unit: Unit | None = None
     strokes: Annotated[list[StrokeBody], Field(max_length=MAX_STROKES)] = []
     second: Png | None = None
-    factor: Literal[2, 4, 8] | None = None
+    factor: Factor | None = None
 
 
 class UnitNameBody(Body):
     """The name that a person gives to a unit; empty to take it back."""
 
     model: Name
-    name: Annotated[str, Field(max_length=60)]
+    name: Annotated[str, Field(max_length=60, pattern=PRINTABLE)]
 
 
 class SessionStroke(StrokeBody):
@@ -162,6 +164,7 @@ class Session(Body):
     label: Name | None
     unit: Unit | None
     seed: Seed
+    factor: Factor | None = None
     history: Annotated[list[Moment], Field(max_length=MAX_HISTORY)]
 
 
