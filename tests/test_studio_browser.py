@@ -403,6 +403,115 @@ def test_a_reload_brings_the_session_back(open_page):
     assert page.input_value("#field-steps") == "7"
 
 
+def saved(page, act):
+    """The address and the content of the session that is saved after `act`."""
+    with page.expect_response(lambda r: "/api/sessions/" in r.url and r.request.method == "PUT") as response:
+        act()
+    return response.value.url, response.value.request.post_data_json
+
+
+def test_a_session_whose_classifier_is_gone_leaves_its_picture_and_a_page_that_works(open_page):
+    page = open_page()
+    url, session = saved(page, lambda: stroke(page, (4.5, 4.5), (27.5, 27.5)))
+    drawn = pixels(page)
+    page.wait_for_timeout(500)
+    page.request.put(url, data={**session, "model": "runs/gone.safetensors"}, headers={"X-Pellucid": "1"})
+    page.reload()
+    ready(page)
+    expect(page.locator("#picture-error")).to_contain_text("runs/gone.safetensors")
+    expect(page.locator("#hint")).to_have_text("")
+    assert np.array_equal(pixels(page), drawn)
+    other, session = saved(page, lambda: stroke(page, (27.5, 4.5)))
+    assert other != url
+    assert session["model"] == "cifar10-l2-0.5"
+    assert page.request.get(url).json()["model"] == "runs/gone.safetensors"
+    open_page.complaints[:] = [text for text in open_page.complaints if "400" not in text]
+
+
+def test_a_failed_saving_is_seen_until_one_succeeds(open_page):
+    page = open_page()
+    page.route("**/api/sessions/*", lambda route: route.fulfill(status=400, json={"error": "there is no room"}))
+    stroke(page, (4.5, 4.5))
+    expect(page.locator("#save-error")).to_have_text("Not saved: there is no room")
+    page.unroute("**/api/sessions/*")
+    stroke(page, (8.5, 4.5))
+    expect(page.locator("#save-error")).to_be_hidden()
+    open_page.complaints[:] = [text for text in open_page.complaints if "400" not in text]
+
+
+@pytest.mark.parametrize("leave", ["reload", "close"])
+def test_the_last_stroke_before_the_page_is_left_is_kept(open_page, leave):
+    page = open_page()
+    url, first = saved(page, lambda: stroke(page, (4.5, 4.5)))
+    page.wait_for_timeout(500)
+    stroke(page, (27.5, 27.5))
+    if leave == "reload":
+        page.reload()
+        ready(page)
+        assert (pixels(page)[27, 27] == (0x3A, 0x6E, 0xA5)).all()
+    else:
+        other = page.context.new_page()
+        page.close()
+        eventually(other, lambda: other.request.get(url).json()["picture"] != first["picture"])
+
+
+def test_a_duplicated_tab_goes_on_by_itself(open_page):
+    page = open_page()
+    url, session = saved(page, lambda: stroke(page, (4.5, 4.5)))
+    page.wait_for_timeout(500)
+    with page.expect_popup() as popup:
+        page.evaluate("() => void window.open(location.href)")
+    copy = popup.value
+    ready(copy)
+    assert np.array_equal(pixels(copy), pixels(page))
+    assert copy.evaluate("sessionStorage.getItem('tab')") != page.evaluate("sessionStorage.getItem('tab')")
+    other, _ = saved(copy, lambda: stroke(copy, (20.5, 20.5)))
+    assert other != url
+    assert page.request.get(url).json()["picture"] == session["picture"]
+
+
+def choose_model(page, name):
+    page.click("#model-button")
+    page.locator("#models button", has_text=name).click()
+    expect(page.locator("#model-name")).to_have_text(name, timeout=20_000)
+    expect(page.locator("#model-menu")).to_be_hidden()
+
+
+def test_what_was_said_of_an_earlier_picture_or_classifier_goes(open_page):
+    page = open_page()
+    act(page, "sketch", 2)
+    bars = page.locator("#bars .bar")
+    for change in (lambda: stroke(page, (4.5, 4.5)), lambda: choose_model(page, "cifar10-standard")):
+        run(page)
+        expect(bars).to_have_count(8)
+        expect(page.locator("#downloads")).to_contain_text("Download Sketch")
+        change()
+        expect(bars).to_have_count(0)
+        expect(page.locator("#status")).to_have_text("")
+    act(page, "sketch", 30)
+    run(page)
+    page.wait_for_timeout(200)
+    after = sorted(bars.all_inner_texts())
+    page.locator("#before").dispatch_event("pointerdown")
+    eventually(page, lambda: sorted(bars.all_inner_texts()) != after)
+    page.locator("#before").dispatch_event("pointerup")
+    eventually(page, lambda: sorted(bars.all_inner_texts()) == after)
+
+
+def test_strokes_of_another_classifier_go_and_the_page_says_so(open_page):
+    page = open_page()
+    act(page, "paint")
+    page.click("#unit-choose")
+    page.locator("#units-list button").first.click()
+    page.keyboard.press("Escape")
+    stroke(page, (8.5, 8.5))
+    page.click("#stroke-add")
+    expect(page.locator("#strokes li")).to_have_count(1)
+    choose_model(page, "cifar10-standard")
+    expect(page.locator("#strokes li")).to_have_count(0)
+    expect(page.locator("#hint")).to_contain_text("strokes are gone")
+
+
 def test_two_tabs_share_one_worker_and_do_not_disturb_each_other(open_page):
     first = open_page()
     second = open_page(first.context)
@@ -479,6 +588,100 @@ def test_everything_is_done_by_keyboard_alone(open_page):
     assert page.locator("#bars .bar.wanted .class").inner_text() == "truck"
 
 
+def sent_by(page, button):
+    """What a button asks the studio to run, with its pictures' sizes as `(width, height)`."""
+    with page.expect_request("**/api/jobs") as request:
+        page.click(button)
+    body = request.value.post_data_json
+    opened = {
+        name: Image.open(io.BytesIO(base64.b64decode(body[name]))) for name in ("picture", "second") if name in body
+    }
+    return body, {name: image.size for name, image in opened.items()}
+
+
+def test_a_photo_is_reduced_for_the_action_that_runs(open_page, tmp_path):
+    page = open_page()
+    photo = tmp_path / "photo.png"
+    Image.fromarray(PHOTO).save(photo)
+    page.click("#start-button")
+    with page.expect_file_chooser() as chooser:
+        page.click("#start-photo")
+    chooser.value.set_files(photo)
+    expect(page.locator("#start-menu")).to_be_hidden()
+    act(page, "interpolate", 1)
+    with page.expect_file_chooser() as chooser:
+        page.click("#second-upload")
+    chooser.value.set_files(photo)
+    expect(page.locator("#second-picture")).to_be_visible()
+    act(page, "stylize", 1)
+    assert sent_by(page, "#run")[1] == {"picture": (64, 48), "second": (64, 48)}
+    ended(page)
+    page.focus("#overlay")
+    for _ in range(2):
+        page.keyboard.press("Control+z")
+    act(page, "sketch", 1)
+    assert sent_by(page, "#run")[1] == {"picture": (32, 32)}
+    ended(page)
+
+
+def test_looking_at_another_action_leaves_the_picture_as_it_is(open_page, tmp_path):
+    page = open_page()
+    photo = tmp_path / "photo.png"
+    Image.fromarray(PHOTO).save(photo)
+    act(page, "stylize")
+    page.click("#start-button")
+    with page.expect_file_chooser() as chooser:
+        page.click("#start-photo")
+    chooser.value.set_files(photo)
+    expect(page.locator("#caption")).to_have_text(re.compile("^64 . 48 pixels"))
+    act(page, "inpaint", 1)
+    stroke(page, (28.5, 20.5), (36.5, 20.5))
+    page.wait_for_timeout(200)
+    assert pixels(page).shape == (48, 64, 3)
+    body, sizes = sent_by(page, "#run")
+    assert sizes == {"picture": (32, 32)}
+    rows, columns = np.nonzero(posted_mask(body))  # the stroke is where it was, on the square in the middle
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (13, 14, 13, 19)
+    ended(page)
+
+
+def test_a_class_that_is_optional_is_none_until_one_is_chosen(open_page):
+    page = open_page()
+    act(page, "inpaint", 1)
+    expect(page.locator("#label")).to_have_value("")
+    stroke(page, (16.5, 16.5))
+    assert "label" not in sent_by(page, "#run")[0]
+    ended(page)
+    page.fill("#label", "ship")
+    page.press("#label", "Enter")
+    assert sent_by(page, "#run")[0]["label"] == "ship"
+    ended(page)
+    with page.expect_response(lambda r: "/api/sessions/" in r.url and r.request.method == "PUT"):
+        page.fill("#label", "")
+        page.press("#label", "Tab")
+    page.reload()
+    ready(page)
+    expect(page.locator("#label")).to_have_value("")
+    act(page, "sketch")
+    expect(page.locator("#label")).to_have_value("airplane")
+
+
+def test_the_space_bar_held_draws_a_line(open_page):
+    page = open_page()
+    before = pixels(page)
+    page.focus("#overlay")
+    page.keyboard.down("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.down("Space")  # as a held key repeats
+    page.keyboard.press("ArrowRight")
+    page.keyboard.up("Space")
+    page.keyboard.press("ArrowDown")
+    line = covered(3, [(16.5, 16.5), (25.5, 16.5)])
+    assert np.array_equal((pixels(page) != before).any(-1), line)
+    page.keyboard.press("Control+z")
+    assert np.array_equal(pixels(page), before)
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (400, 800)])
 def test_nothing_is_wider_than_the_window(open_page, width, height):
     colors = set()
@@ -551,3 +754,21 @@ def test_strokes_are_painted_in_the_order_of_the_list(open_page):
     assert [(s["unit"], s["strength"]) for s in strokes] == [(3, 0.5), (3, 2)]
     assert np.array_equal(posted_mask(strokes[0]), covered(3, [(8.5, 28.5)]))
     ended(page)
+
+
+def test_a_stroke_that_is_pointed_at_is_seen_after_a_run(open_page):
+    page = open_page()
+    act(page, "paint", 1)
+    page.click("#unit-choose")
+    page.locator("#units-list button").first.click()
+    page.keyboard.press("Escape")
+    stroke(page, (8.5, 8.5), (20.5, 8.5))
+    page.click("#stroke-add")
+    run(page)
+    overlay = page.locator("#overlay")
+    page.hover("#run")
+    expect(overlay).to_have_css("opacity", "0")
+    page.hover("#strokes li")
+    expect(overlay).to_have_css("opacity", "1")
+    page.hover("#run")
+    expect(overlay).to_have_css("opacity", "0")

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import logging
 import random
+import socket
 import threading
 import time
 
@@ -130,6 +132,17 @@ def test_a_large_photo_is_brought_down_before_it_takes_memory(monkeypatch):
     assert (pictures.photo(data, "fit", 32) - whole).abs().mean() < 0.01
     assert sizes == [(65, 65)]
     assert tuple(pictures.photo(data, "keep", 32).shape) == (3, 354, 512)
+
+
+def test_a_page_that_goes_while_it_sends_is_no_error_and_leaves_nothing(studio, caplog):
+    before = studio.get("/api/sessions")
+    with socket.create_connection(("127.0.0.1", studio.port)) as page:
+        head = f"PUT /api/sessions/{'g' * 20} HTTP/1.1\r\nHost: 127.0.0.1:{studio.port}\r\nX-Pellucid: 1\r\n"
+        page.sendall(f"{head}Content-Length: 5000\r\n\r\n{{".encode())
+        time.sleep(0.2)
+    time.sleep(0.3)
+    assert studio.get("/api/sessions") == before
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_frames_and_downloads(studio):

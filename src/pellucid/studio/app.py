@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ..errors import InputError
 from .door import Door, login
@@ -48,6 +49,7 @@ def create_app(studio: Studio, hosts: list[str], door: Door | None = None) -> Gu
     app.add_exception_handler(InputError, _mistake)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(ClientDisconnect, _gone)
     return Guard(app, hosts, door)
 
 
@@ -68,3 +70,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """A page that was closed while it sent something: nobody reads the answer, and nothing of it is kept."""
+    return Response(status_code=400)

@@ -1,19 +1,28 @@
 /** The ten actions, and the inputs of the chosen one. */
 
 import { Chooser } from "./chooser.js";
-import { $, make, say, telling } from "./dom.js";
+import { $, make, say } from "./dom.js";
 import { showForm } from "./form.js";
 
 /** @param {Object} studio see main.js */
 export function actions(studio) {
   const { state, picture } = studio;
-  const chooser = new Chooser($("label-chooser"), "label", (label) => state.set({ label }));
+  const optional = () => state.chosen?.needs.label === "optional";
+  const chooser = new Chooser(
+    $("label-chooser"),
+    "label",
+    (name) => state.set(optional() ? { optional: name } : { label: name }),
+  );
   state.on("classifier", list);
   state.on("action classifier", show);
-  state.on("label", showLabel);
+  state.on("label optional", showLabel);
   state.on("seed", () => ($("seed").value = String(state.seed)));
   state.on("factor", () => ($("factor").value = String(state.factor)));
   picture.addEventListener("mask", showMask);
+  // What was missing may be there now.
+  const clear = () => say($("run-error"));
+  picture.addEventListener("mask", clear);
+  state.on("strokes second label optional unit settings", clear);
   picture.addEventListener("edit", () => {
     const unused = state.chosen && !state.chosen.needs.picture;
     studio.hint(unused ? `${state.chosen.title} begins with a seed of its own, the others with this picture.` : "");
@@ -25,6 +34,7 @@ export function actions(studio) {
   $("seed-next").addEventListener("click", () => state.set({ seed: state.seed + 1 }));
 
   function list() {
+    if (!state.classifier.classes.includes(state.optional)) state.set({ optional: null });
     const legend = $("actions").querySelector("legend");
     $("actions").replaceChildren(legend, ...state.actions.map(radio));
   }
@@ -41,8 +51,8 @@ export function actions(studio) {
     const { needs } = state.chosen;
     if (needs.mask === "yes" || needs.strokes) state.set({ tool: "mask" });
     else if (state.tool === "mask" || state.tool === "unmask") state.set({ tool: "brush" });
-    if (needs.picture) telling($("run-error"), () => studio.photo.fit());
-    else say($("run-error"));
+    say($("run-error"));
+    if (needs.style && studio.photo.untouched) studio.hint(`${state.chosen.title} begins with the whole photo.`);
   }
 
   function show() {
@@ -66,12 +76,11 @@ export function actions(studio) {
   }
 
   function showLabel() {
-    const optional = state.chosen?.needs.label === "optional";
     chooser.show(
       state.classifier?.classes ?? [],
-      state.label,
-      optional ? "what the classifier sees" : "Which class?",
-      optional,
+      state.wanted,
+      optional() ? "what the classifier sees" : "Which class?",
+      optional(),
     );
   }
 

@@ -21,6 +21,8 @@ export class Brush {
   #panning = false;
   /** Where the keyboard's brush is. */
   #keyboard = null;
+  /** The space bar is held down. */
+  #held = false;
 
   /** @param {Object} studio see main.js */
   constructor({ state, picture, view }) {
@@ -33,7 +35,13 @@ export class Brush {
     overlay.addEventListener("pointercancel", () => this.#up());
     overlay.addEventListener("pointerleave", () => this.#point(null));
     overlay.addEventListener("keydown", (event) => this.#key(event));
-    overlay.addEventListener("blur", () => this.#point(null));
+    overlay.addEventListener("keyup", (event) => event.key === " " && this.#held && this.#up());
+    overlay.addEventListener("blur", () => {
+      this.#up();
+      this.#point(null);
+    });
+    // A stroke goes on only with the tool that it was begun with.
+    state.on("tool", () => this.#up());
     overlay.addEventListener("contextmenu", (event) => event.preventDefault());
     view.sheet.addEventListener("place", () => this.#point(null));
   }
@@ -41,6 +49,7 @@ export class Brush {
   #down(event) {
     if (this.view.pinching) return this.#interrupt();
     if (event.button === 2) return undefined;
+    this.#up();
     this.view.overlay.setPointerCapture(event.pointerId);
     this.#keyboard = null;
     this.#panning = this.state.tool === "move" || event.button === 1 || event.altKey;
@@ -52,14 +61,16 @@ export class Brush {
     if (this.view.pinching) return this.#interrupt();
     if (this.#panning) return this.view.pan(event.movementX, event.movementY);
     const pieces = event.getCoalescedEvents?.() ?? [];
-    if (this.#last) for (const piece of pieces.length ? pieces : [event]) this.#drag(this.view.locate(piece));
+    if (this.#last && !this.#held) {
+      for (const piece of pieces.length ? pieces : [event]) this.#drag(this.view.locate(piece));
+    }
     return this.#point(this.view.locate(event));
   }
 
   #up() {
     if (this.#last) this.picture.finished();
     this.#last = null;
-    this.#panning = false;
+    this.#panning = this.#held = false;
   }
 
   /** A second finger came down: what was begun was not meant. */
@@ -123,9 +134,10 @@ export class Brush {
       const stride = event.shiftKey ? 8 : 1;
       this.#keyboard.x = Math.min(width - 0.5, Math.max(0.5, this.#keyboard.x + arrow[0] * stride));
       this.#keyboard.y = Math.min(height - 0.5, Math.max(0.5, this.#keyboard.y + arrow[1] * stride));
+      if (this.#held && this.#last) this.#drag(this.#keyboard);
     } else if (event.key === " ") {
-      this.#press(this.#keyboard);
-      this.#up();
+      if (!this.#held) this.#press(this.#keyboard);
+      this.#held = true;
     } else return;
     event.preventDefault();
     event.stopPropagation();

@@ -13,7 +13,7 @@ export function fromBase64(text) {
 }
 
 /** A canvas without transparency that holds an image. @param {ImageData} image */
-function canvasOf(image) {
+export function canvasOf(image) {
   const canvas = document.createElement("canvas");
   canvas.width = image.width;
   canvas.height = image.height;

@@ -4,6 +4,7 @@ import { Bars } from "./bars.js";
 import { decodePng } from "./codec.js";
 import { $, make, say, telling } from "./dom.js";
 import { Job } from "./job.js";
+import { offer } from "./report.js";
 
 export class Compare {
   /** @type {Job|null} */
@@ -19,9 +20,22 @@ export class Compare {
     this.studio = studio;
     this.canvas = $("beside-picture");
     this.bars = new Bars($("beside-bars"), 3);
+    const link = (text) => make("a", { download: true }, text);
+    this.downloads = make("span", { hidden: true }, "Download ", link("PNG"), " ", link("JSON"));
+    $("beside-status").after(this.downloads);
+    // At the same place and scale as the picture, so that the two can be compared pixel by pixel.
+    const { sheet } = studio.view;
+    sheet.addEventListener("place", () => {
+      const { width, height, transform } = sheet.style;
+      Object.assign(this.canvas.style, { width, height, transform });
+    });
     const { state } = studio;
     $("compare-button").addEventListener("click", () => state.set({ compare: !state.compare }));
-    $("beside-model").addEventListener("change", () => this.#prepare());
+    $("beside-model").addEventListener("change", () => {
+      this.downloads.hidden = true;
+      this.bars.clear();
+      this.#prepare();
+    });
     state.on("compare", () => this.#toggle());
     state.on("classifier", () => this.#choices());
     const before = $("before");
@@ -51,6 +65,7 @@ export class Compare {
     $("beside-model").value = model;
     this.job = job;
     this.bars.clear();
+    this.downloads.hidden = true;
     $("beside-status").hidden = false;
     const tell = (text) => ($("beside-status").textContent = text);
     job.addEventListener("queued", () => tell("waits for the other run"));
@@ -58,6 +73,10 @@ export class Compare {
     job.addEventListener("frame", ({ detail }) => this.#show(detail));
     job.addEventListener("done", ({ detail }) => tell(`done in ${detail.seconds.toFixed(1)} s`));
     job.addEventListener("stopped", () => tell("stopped"));
+    const { title } = this.studio.run;
+    const over = () => job.frames.length && offer(this.downloads, job.id, title);
+    for (const name of ["done", "stopped"]) job.addEventListener(name, over);
+    job.addEventListener("broken", () => tell("connection lost, trying again"));
     job.addEventListener("failed", ({ detail }) => tell(detail.error));
     job.follow();
   }
@@ -80,7 +99,9 @@ export class Compare {
     this.#held = on;
     this.look(on ? 0 : 1);
     const image = on ? await decodePng(run.job.frames[0].picture) : null;
-    if (on === this.#held) picture.show(image);
+    if (on !== this.#held) return;
+    picture.show(image);
+    run.showBars(on ? run.job.frames[0] : run.seen);
   }
 
   async #show(frame) {
@@ -89,7 +110,7 @@ export class Compare {
     if (ticket !== this.#ticket) return;
     Object.assign(this.canvas, { width: image.width, height: image.height });
     this.canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
-    this.bars.show(frame.top, this.studio.state.label, frame.wanted);
+    this.bars.show(frame.top, this.studio.state.wanted, frame.wanted);
   }
 
   #toggle() {

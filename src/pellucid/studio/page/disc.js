@@ -72,3 +72,25 @@ export function flood({ data, width, height }, point, paint) {
     if (index < width * (height - 1)) visit(index + width);
   }
 }
+
+/**
+ * A mask cut to the square in the middle at `side`, as pictures are. A pixel is painted if anything under it is, so
+ * that no thin line is lost.
+ * @param {Uint8Array} mask @param {number} width @param {number} height @param {number} side
+ * @returns {Uint8Array}
+ */
+export function covered(mask, width, height, side) {
+  const edge = Math.min(width, height);
+  const fitted = new Uint8Array(side * side);
+  // From the larger to the smaller of the two grids: each pixel of the finer one is looked at once.
+  const count = Math.max(edge, side);
+  const at = (index, of) => Math.floor(((index + 0.5) * of) / count);
+  const left = Math.floor((width - edge) / 2);
+  const top = Math.floor((height - edge) / 2);
+  for (let y = 0; y < count; y++) {
+    for (let x = 0; x < count; x++) {
+      if (mask[(top + at(y, edge)) * width + left + at(x, edge)]) fitted[at(y, side) * side + at(x, side)] = 1;
+    }
+  }
+  return fitted;
+}

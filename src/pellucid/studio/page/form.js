@@ -17,6 +17,8 @@ import { make, say } from "./dom.js";
 
 /** So many fields are shown at once, the others under "More settings". */
 const FIRST = 3;
+/** A least number below this stands for "more than 0", as such settings must be. */
+const TINY = 1e-3;
 /** Choices beside the names of the presets. */
 const DEFAULTS = "";
 const OWN = "own";
@@ -123,9 +125,15 @@ function row(field, value, change) {
     make("label", { for: id }, field.label),
     input,
     reset,
-    make("p", { class: "soft", id: `${id}-help` }, field.help.replaceAll("`", "")),
+    make("p", { class: "soft", id: `${id}-help` }, help(field)),
     error,
   );
+}
+
+/** A field's help in the words of the page, where no limit is an empty field. @param {Field} field */
+function help({ help: text, optional }) {
+  const plain = text.replaceAll("`", "");
+  return optional ? plain.replace(/\binf for none\b/, "empty for no limit") : plain;
 }
 
 const INPUTS = {
@@ -178,7 +186,10 @@ function parse(field, input) {
   const value = Number(text);
   if (!text || !Number.isFinite(value)) return { error: `${field.label} is a number.` };
   if (field.type === "integer" && !Number.isInteger(value)) return { error: `${field.label} is a whole number.` };
-  if (field.min != null && value < field.min) return { error: `${field.label} is at least ${field.min}.` };
+  if (field.min != null && value < field.min) {
+    const least = field.min > 0 && field.min < TINY ? "more than 0" : `at least ${field.min}`;
+    return { error: `${field.label} is ${least}.` };
+  }
   if (field.max != null && value > field.max) return { error: `${field.label} is at most ${field.max}.` };
   return { value };
 }

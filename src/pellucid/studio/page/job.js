@@ -24,7 +24,8 @@ const TRIES = 6;
 
 /**
  * Events: "queued", "started", "frame", "progress" (steps without a picture), and once "done", "stopped" or "failed";
- * the detail is the server's message.
+ * the detail is the server's message. "broken": the connection is lost and tried again; then the server repeats the
+ * state.
  */
 export class Job extends EventTarget {
   /** @type {Frame[]} */
@@ -55,7 +56,9 @@ export class Job extends EventTarget {
       } catch (error) {
         if (attempt >= TRIES) this.#take({ type: "failed", error: error.message });
       }
-      if (this.live) await sleep(200 * 2 ** Math.min(attempt, 4));
+      if (!this.live) return;
+      this.dispatchEvent(new Event("broken"));
+      await sleep(200 * 2 ** Math.min(attempt, 4));
     }
   }
 

@@ -29,7 +29,7 @@ export function keys(studio) {
   $("shortcuts").append(
     ...table.flatMap(([, written, what]) => [make("dt", {}, make("kbd", {}, written)), make("dd", {}, what)]),
     make("dt", {}, make("kbd", {}, "Arrows, Space")),
-    make("dd", {}, "On the picture: move the brush (Shift: faster), paint"),
+    make("dd", {}, "On the picture: move the brush (Shift: faster), paint, a line while held"),
     make("dt", {}, make("kbd", {}, "Wheel, two fingers")),
     make("dd", {}, "Zoom; Alt or the middle button moves the picture"),
   );

@@ -58,14 +58,28 @@ view.sheet.addEventListener("place", () => {
   $("caption").textContent = `${view.canvas.width} × ${view.canvas.height} pixels`;
 });
 
+/** What works only once there is a classifier and a picture. */
+const menus = ["model-button", "start-button", "compare-button", "session-button"].map($);
+
 async function open() {
+  for (const menu of menus) menu.disabled = true;
   studio.hint("One moment: the classifier is being loaded.");
   await studio.models.ready();
   const restored = await studio.session.restore();
-  studio.hint(restored ? "" : await studio.start.first());
+  studio.hint(restored ? "" : await studio.start.first().catch(told));
   studio.session.begin();
+  for (const menu of menus) menu.disabled = false;
   document.body.dataset.ready = "yes";
   await run.reattach();
 }
 
-open().catch((error) => say($("picture-error"), error.message));
+/** Show what went wrong, and leave no hint that something is still to come. */
+function told(error) {
+  say($("picture-error"), error.message);
+  return "";
+}
+
+open().catch((error) => {
+  const hint = told(error);
+  if (!document.body.dataset.ready) studio.hint(hint);
+});

@@ -63,13 +63,16 @@ export class Models {
     this.names = models.map(({ name }) => name);
     if (!this.names.includes(classifier.name)) this.names.push(classifier.name);
     const label = classifier.classes.includes(state.label) ? state.label : (classifier.classes[0] ?? null);
-    const unit = state.classifier?.name === classifier.name ? state.unit : null;
+    // Another classifier's units look for other things.
+    const same = state.classifier?.name === classifier.name;
+    const unit = same ? state.unit : null;
+    const strokes = same ? state.strokes : [];
     // Settings are in proportion to the size of the classifier they were made for.
     const settings = state.classifier?.size === classifier.size ? state.settings : {};
     $("model-name").textContent = classifier.name;
     $("seen-by").textContent = classifier.name;
     this.#progress(null);
-    state.set({ classifier, actions, label, unit, settings });
+    state.set({ classifier, actions, label, unit, settings, strokes });
   }
 
   /** @param {{what: string, share: number}|null} loading */
@@ -81,8 +84,11 @@ export class Models {
 
   async #choose(name) {
     await telling($("model-error"), async () => {
+      const strokes = this.state.strokes.length;
       await this.load(name);
       await this.studio.photo.fit();
+      const gone = strokes - this.state.strokes.length;
+      if (gone) this.studio.hint("The feature strokes are gone, as this classifier has other units.");
       $("model-menu").hidePopover();
     });
   }

@@ -4,7 +4,8 @@
 
 import { post, query } from "./api.js";
 import { decodePng, encodePng, pngBlob, pngUrl } from "./codec.js";
-import { $, telling } from "./dom.js";
+import { covered } from "./disc.js";
+import { $, say, telling } from "./dom.js";
 
 /** Ask the person for a file. @param {string} accept @returns {Promise<File>} never if there is none */
 export function pickFile(accept) {
@@ -18,6 +19,12 @@ export function pickFile(accept) {
 }
 
 export class Photo {
+  /**
+   * The file that was opened last, and what the page has made of it: an action may want another size than was shown.
+   * @type {{file: Blob, shown: ImageData[]}|null}
+   */
+  #opened = null;
+
   /** @param {Object} studio see main.js */
   constructor(studio) {
     this.studio = studio;
@@ -29,34 +36,57 @@ export class Photo {
     document.addEventListener("paste", (event) => this.#receive(event.clipboardData.files[0]));
     $("second-upload").addEventListener(
       "click",
-      () => this.#second(async () => (await this.upload(await pickFile("image/*"))).picture),
+      () => this.#second(async () => (await this.#upload(await pickFile("image/*"), "keep")).picture),
     );
-    $("second-current").addEventListener("click", () => this.#second(() => encodePng(studio.picture.image)));
+    $("second-current").addEventListener("click", () => this.#second(() => this.#current()));
     studio.state.on("second action classifier", () => this.#showSecond());
   }
 
-  /** Have a file brought to the classifier's size (or to a size for style transfer). @param {Blob} file */
-  upload(file) {
-    const { classifier, chosen } = this.studio.state;
-    return post(query("photo", { model: classifier.name, size: chosen.needs.style ? "keep" : "fit" }), file);
+  /** Whether the picture is a photo as it was opened, whose file can be reduced anew. */
+  get untouched() {
+    return Boolean(this.#opened?.shown.some((image) => same(image, this.studio.picture.image)));
+  }
+
+  /** Have a file cut to the classifier's size, or only made smaller. @param {Blob} file @param {"fit"|"keep"} size */
+  #upload(file, size) {
+    return post(query("photo", { model: this.studio.state.classifier.name, size }), file);
   }
 
   /** Make a photo the picture. @param {Blob} file @param {HTMLElement} error where to tell what is wrong with it */
   async open(file, error) {
-    return telling(error, async () => {
-      const { picture } = await this.upload(file);
-      this.studio.picture.replace(await decodePng(picture));
+    const { state, picture, hint } = this.studio;
+    const status = $("start-status");
+    say(status, "Reading the photo …");
+    const opened = await telling(error, async () => {
+      const { style, picture: used } = state.chosen.needs;
+      const image = await decodePng((await this.#upload(file, style ? "keep" : "fit")).picture);
+      this.#opened = { file, shown: [image] };
+      picture.replace(image);
+      if (used && !style) hint(`Here it has ${image.width} × ${image.height} pixels; Stylize takes the whole photo.`);
       return true;
     });
+    say(status);
+    return opened;
   }
 
-  /** Bring the picture to the classifier's size, unless the action takes any. */
+  /** Bring the picture to the classifier's size, or an untouched photo to its own where the action takes any. */
   async fit() {
     const { state, picture } = this.studio;
     const { size } = state.classifier;
-    if (state.chosen.needs.style || !size || (picture.width === size && picture.height === size)) return;
-    const { picture: fitted } = await this.upload(await pngBlob(picture.image));
-    picture.replace(await decodePng(fitted));
+    const { untouched } = this;
+    const { style } = state.chosen.needs;
+    if (style ? !untouched : !size || (picture.width === size && picture.height === size)) return;
+    const file = untouched ? this.#opened.file : await pngBlob(picture.image);
+    const image = await decodePng((await this.#upload(file, style ? "keep" : "fit")).picture);
+    if (untouched) this.#opened.shown.push(image);
+    if (image.width === picture.width && image.height === picture.height) return;
+    picture.replace(image, "pixels", style ? undefined : covered(picture.mask, picture.width, picture.height, size));
+  }
+
+  /** The picture as a second one: all of a photo that is untouched. */
+  async #current() {
+    if (this.untouched) return (await this.#upload(this.#opened.file, "keep")).picture;
+    return encodePng(this.studio.picture.image);
   }
 
   #receive(file) {
@@ -78,4 +108,9 @@ export class Photo {
     const wanted = chosen?.needs.style ? "whose colors and strokes to take over" : "to end with";
     $("second-about").textContent = second ? "" : `None yet: the picture ${wanted}.`;
   }
+}
+
+/** Whether two images are the same, pixel by pixel. @param {ImageData} a @param {ImageData} b */
+function same(a, b) {
+  return a.width === b.width && a.height === b.height && a.data.every((value, at) => value === b.data[at]);
 }

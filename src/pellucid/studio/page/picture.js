@@ -59,10 +59,11 @@ export class Picture extends EventTarget {
    * Make an image the picture; undo brings the other one back.
    * @param {ImageData} image
    * @param {"pixels"|"run"|"frame"} kind
+   * @param {Uint8Array} [mask] for it; otherwise the present one stays if it fits
    */
-  replace(image, kind = "pixels") {
+  replace(image, kind = "pixels", mask = undefined) {
     if (kind === "pixels") this.dispatchEvent(new Event("edit"));
-    this.#take(image, kind);
+    this.#take(image, kind, mask);
     this.#changed(null);
   }
 
@@ -136,10 +137,11 @@ export class Picture extends EventTarget {
     this.#changed(null);
   }
 
-  #take(image, kind) {
+  #take(image, kind, mask) {
     this.#keep(kind);
     this.shown = null;
-    this.#set(copyImage(image), this.#fits(image) ? this.mask : new Uint8Array(image.width * image.height));
+    const kept = this.#fits(image) ? this.mask : new Uint8Array(image.width * image.height);
+    this.#set(copyImage(image), mask ?? kept);
   }
 
   #fits(image) {

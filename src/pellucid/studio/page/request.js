@@ -47,9 +47,9 @@ export async function requestBody(state, picture, { tab, model, start, continued
   const body = { tab, action: action.name, model, settings, seed: state.seed };
   if (needs.picture) body.picture = await encodePng(start);
   if (needs.mask !== "no" && picture.masked) body.mask = encodeMask(picture.mask, picture.width, picture.height);
-  if (needs.label !== "no" && state.label) body.label = state.label;
+  if (needs.label !== "no" && state.wanted) body.label = state.wanted;
   if (needs.unit && !needs.strokes) body.unit = state.unit;
-  if (needs.strokes) body.strokes = encodeStrokes(state.strokes);
+  if (needs.strokes) body.strokes = encodeStrokes(state.strokes, start);
   if (needs.second) body.second = state.second;
   if (needs.factor) body.factor = state.factor;
   return body;

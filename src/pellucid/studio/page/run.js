@@ -5,8 +5,11 @@ import { decodePng } from "./codec.js";
 import { $, enable, onPress, say, telling } from "./dom.js";
 import { wrong } from "./form.js";
 import { Job } from "./job.js";
+import { ended, offer, place, progress, result } from "./report.js";
 import { missing, requestBody } from "./request.js";
-import { TAB } from "./session.js";
+import { TAB } from "./tab.js";
+
+/** @typedef {import("./job.js").Frame} Frame */
 
 /** Events: "frames" (there is a new one, or another run), "ended" (detail: the last frame). */
 export class Run extends EventTarget {
@@ -14,6 +17,10 @@ export class Run extends EventTarget {
   job = null;
   /** The picture shows the newest frame, until a person looks at another or draws. */
   following = true;
+  /** The frame that the picture shows or was made of. @type {Frame|null} */
+  seen = null;
+  /** Index of the frame that was looked at last. @type {number|null} */
+  at = null;
 
   /** What the last run began with, and what the picture was when it ended. */
   #last = { action: "", start: null, version: -1 };
@@ -30,9 +37,14 @@ export class Run extends EventTarget {
     onPress($("run"), () => this.start(false));
     onPress($("continue"), () => this.start(true));
     onPress($("stop"), () => this.stop());
-    studio.picture.addEventListener("edit", () => (this.following = false));
+    studio.picture.addEventListener("edit", () => {
+      this.following = false;
+      this.#ticket += 1;
+      this.#forget();
+    });
     studio.picture.addEventListener("change", () => this.#showButtons());
     studio.state.on("action classifier", () => this.#showButtons());
+    studio.state.on("classifier", () => this.#forget());
     this.#showButtons();
   }
 
@@ -68,7 +80,7 @@ export class Run extends EventTarget {
     const body = await requestBody(state, picture, { tab: TAB, model: state.classifier.name, start, continued });
     const job = await Job.begin(body);
     session.save();
-    this.#attach(job, { action: state.action, label: body.label ?? null, start });
+    this.#attach(job, { action: state.action, model: body.model, label: body.label ?? null, start });
     this.#starting = false;
     if (this.#unwanted) await this.stop();
     else if (state.compare) await compare.start(body, continued);
@@ -93,21 +105,25 @@ export class Run extends EventTarget {
     const found = jobs.find(({ job }) => job === unseen) ?? live.find(({ model }) => model === state.classifier.name);
     if (!found) return;
     if (found.action !== state.action) state.set({ action: found.action });
-    this.#attach(new Job(found.job), { action: found.action, label: state.label, start: picture.image });
+    this.#attach(new Job(found.job), { ...found, label: state.wanted, start: picture.image });
     const other = live.find(({ model }) => model !== found.model);
     if (other) compare.attach(new Job(other.job), other.model);
   }
 
   /** @param {Job} job */
-  #attach(job, { action, label, start }) {
+  #attach(job, { action, model, label, start }) {
     this.job = job;
     this.following = true;
+    this.at = null;
     this.label = label;
+    this.model = model;
+    this.title = [this.studio.state.chosen.title, label].filter(Boolean).join(", ");
     this.#last = { action, start, version: -1 };
     sessionStorage.setItem("run", job.id);
     $("downloads").hidden = true;
     job.addEventListener("queued", ({ detail }) => ($("status").textContent = place(detail.place)));
     job.addEventListener("started", () => ($("status").textContent = "Running"));
+    job.addEventListener("broken", () => ($("status").textContent = "Connection lost, trying again"));
     job.addEventListener("frame", ({ detail }) => this.#frame(detail));
     job.addEventListener("progress", ({ detail }) => ($("step").textContent = progress(detail)));
     for (const name of ["done", "stopped", "failed"]) job.addEventListener(name, ({ detail }) => this.#end(detail));
@@ -137,13 +153,29 @@ export class Run extends EventTarget {
     const image = await decodePng(frame.picture);
     if (ticket !== this.#ticket) return null;
     this.studio.picture.show(image);
-    this.studio.bars.show(frame.top, this.label, frame.wanted);
+    this.seen = frame;
+    this.showBars(frame);
     return image;
+  }
+
+  /** Show what the classifier sees in a frame; nothing if another one is chosen now. @param {Frame|null} frame */
+  showBars(frame) {
+    const { bars, state } = this.studio;
+    if (frame && this.model === state.classifier.name) bars.show(frame.top, this.label, frame.wanted);
+    else bars.clear();
+  }
+
+  /** The picture is no longer the run's, or the classifier is another: what was said of the run does not hold. */
+  #forget() {
+    this.seen = null;
+    this.studio.bars.clear();
+    if (!this.live) $("status").textContent = $("step").textContent = "";
   }
 
   /** Look at a frame; the picture stays what it is. @param {number} at index of the frame */
   look(at) {
     const { frames } = this.job;
+    this.at = at;
     this.following = at === frames.length - 1;
     this.studio.compare.look(at / Math.max(1, frames.length - 1));
     return this.#show(frames[at]);
@@ -159,23 +191,20 @@ export class Run extends EventTarget {
   }
 
   async #end(message) {
-    const frame = this.job.frames.at(-1);
+    const at = result(this.job.frames);
+    const frame = this.job.frames[at];
     const failed = message.type === "failed";
     sessionStorage.removeItem("run");
     this.#waiting = null;
     $("status").textContent = ended(message, frame);
+    // The status says it already.
+    if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";
     if (failed) say($("run-error"), message.error ?? "The run failed.");
     if (failed && this.following) this.studio.picture.show(null);
-    if (!failed && frame) this.#offerDownloads();
-    if (!failed && frame && this.following) await this.take(this.job.frames.length - 1, "run");
+    if (!failed && frame) offer($("downloads"), this.job.id, this.title);
+    if (!failed && frame && this.following) await this.take(at, "run");
     this.#showButtons();
     this.dispatchEvent(new CustomEvent("ended", { detail: failed ? null : frame }));
-  }
-
-  #offerDownloads() {
-    $("downloads").hidden = false;
-    $("result-png").href = `/api/jobs/${this.job.id}/result.png`;
-    $("result-json").href = `/api/jobs/${this.job.id}/result.json`;
   }
 
   #showButtons() {
@@ -188,18 +217,4 @@ export class Run extends EventTarget {
     $("run").textContent = this.repeats ? "Run again" : "Run";
     $("run").title = this.repeats ? "Once more from where the last run began (Ctrl+Enter)" : "Run (Ctrl+Enter)";
   }
-}
-
-function place(before) {
-  return before ? `Waiting: ${before} ${before === 1 ? "run" : "runs"} before yours` : "Next in line";
-}
-
-function progress({ step, steps, loss }) {
-  return `step ${step} of ${steps}` + (loss == null ? "" : `, loss ${loss.toFixed(3)}`);
-}
-
-function ended(message, frame) {
-  if (message.type === "failed") return "Failed";
-  if (message.type === "done") return `Done in ${message.seconds.toFixed(1)} s`;
-  return frame ? `Stopped at step ${message.step} of ${frame.steps}` : "Stopped";
 }

@@ -1,41 +1,40 @@
 /** A session: saved by itself as one works, saved to a file, loaded, and found again. */
 
 import { get, post, put } from "./api.js";
-import { decodePng, encodeMask, encodePng, fromBase64, pngUrl } from "./codec.js";
-import { $, debounce, download, make, say, telling } from "./dom.js";
+import { pngUrl } from "./codec.js";
+import { content, fill, title } from "./desk.js";
+import { $, download, make, say, telling } from "./dom.js";
 import { pickFile } from "./photo.js";
+import { hold, identity, INHERITED, leave, letGo, SESSION, takeLeft } from "./tab.js";
 
-/** Milliseconds of quiet after which a session is saved. */
-const QUIET = 800;
-
-/** 32 letters that nobody guesses; crypto.randomUUID would need a secure context. */
-function identity() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** What this tab keeps for itself under a name. @param {string} name */
-function kept(name) {
-  if (!sessionStorage.getItem(name)) sessionStorage.setItem(name, identity());
-  return sessionStorage.getItem(name);
-}
-
-/** This tab's id. */
-export const TAB = kept("tab");
+/** Milliseconds of quiet after which a session is saved, and after which a failed saving is tried again. */
+const QUIET = 250;
+const RETRY = 10_000;
+/** So many bytes a browser goes on sending after the page is closed. */
+const KEEPALIVE = 60_000;
 
 export class Session {
-  #id = kept("session");
+  #id = SESSION;
   /** Nothing is saved before the page has been filled. */
   #ready = false;
-  #later = debounce(() => this.save(), QUIET);
+  /** How often something changed, and how often it had when it was saved last. */
+  #changes = 0;
+  #saved = 0;
+  #timer = 0;
+  /** One saving after the other, so that the newest is the last to arrive. */
+  #saving = Promise.resolve();
 
   /** @param {Object} studio see main.js */
   constructor(studio) {
     this.studio = studio;
     const { state, picture, history } = studio;
-    state.on("classifier action label unit seed settings second strokes title", this.#later);
-    picture.addEventListener("change", this.#later);
-    history.addEventListener("change", this.#later);
-    document.addEventListener("visibilitychange", () => document.hidden && this.save());
+    const changed = () => this.#changed();
+    state.on("classifier action label optional unit seed factor settings second strokes title", changed);
+    picture.addEventListener("change", changed);
+    history.addEventListener("change", changed);
+    document.addEventListener("visibilitychange", () => document.hidden && this.#unsaved && this.save());
+    addEventListener("pagehide", () => this.#leave());
+    addEventListener("pageshow", ({ persisted }) => persisted && this.begin());
     $("session-title").addEventListener("change", () => state.set({ title: $("session-title").value.trim() }));
     $("session-save").addEventListener("click", () => telling($("session-error"), () => this.#toFile()));
     $("session-load").addEventListener("click", async () => this.open(await pickFile(".json,application/json")));
@@ -43,135 +42,185 @@ export class Session {
     $("session-menu").addEventListener("beforetoggle", (event) => event.newState === "open" && this.#list());
   }
 
-  /** Bring back this tab's session. @returns {Promise<boolean>} whether there was one */
+  /** Bring back this tab's session, or as much of it as can be. @returns {Promise<boolean>} whether there was one */
   async restore() {
-    if (sessionStorage.getItem("saved") !== this.#id) return false;
-    const saved = await get(`/api/sessions/${this.#id}`).catch(() => null);
-    if (saved) await this.#fill(saved);
-    return Boolean(saved);
+    try {
+      const saved = await this.#found();
+      if (!saved) return false;
+      const { models, state } = this.studio;
+      const here = saved.model === state.classifier.name;
+      const problem = here ? "" : await models.load(saved.model).then(() => "", ({ message }) => message);
+      await fill(this.studio, saved, !problem);
+      if (problem) {
+        // The other one stays as it was saved, for when its classifier is here again.
+        this.#rename(identity());
+        const name = state.classifier.name;
+        say($("picture-error"), `Its picture is here with ${name}, as the session's classifier is not: ${problem}`);
+      }
+      return true;
+    } catch (error) {
+      this.#rename(identity());
+      say($("picture-error"), `The last session could not be brought back: ${error.message}`);
+      return false;
+    }
+  }
+
+  /** What was saved of the session that this tab begins with, and what the page left behind when it was closed. */
+  async #found() {
+    if (!INHERITED) return null;
+    const left = takeLeft(INHERITED);
+    const saved = sessionStorage.getItem("saved") === INHERITED ? await get(`/api/sessions/${INHERITED}`) : null;
+    const newer = left && { history: saved?.history ?? [], ...left };
+    if (newer || (saved && this.#id !== INHERITED)) this.#changes += 1;
+    return newer ?? saved;
   }
 
   /** From now on what changes is saved. */
   begin() {
     this.#ready = true;
+    if (this.#unsaved) this.save();
   }
 
-  async save() {
+  get #unsaved() {
+    return this.#changes !== this.#saved;
+  }
+
+  /** Save what is there now. */
+  save() {
+    clearTimeout(this.#timer);
+    this.#saving = this.#saving.then(() => this.#put());
+    return this.#saving;
+  }
+
+  #changed() {
     if (!this.#ready) return;
+    this.#changes += 1;
+    this.#saveIn(QUIET);
+  }
+
+  #saveIn(milliseconds) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.save(), milliseconds);
+  }
+
+  async #put() {
+    if (!this.#ready) return;
+    const changes = this.#changes;
+    const id = this.#id;
     try {
-      await put(`/api/sessions/${this.#id}`, await this.#content());
-      sessionStorage.setItem("saved", this.#id);
+      await put(`/api/sessions/${id}`, content(this.studio));
+      this.#saved = changes;
+      sessionStorage.setItem("saved", id);
+      takeLeft(id);
       $("session-status").textContent = `Saved at ${new Date().toLocaleTimeString()}.`;
-      say($("session-error"));
+      say($("save-error"));
     } catch (error) {
-      say($("session-error"), `Not saved: ${error.message}`);
+      say($("save-error"), `Not saved: ${error.message}`);
+      this.#saveIn(RETRY);
     }
+  }
+
+  /**
+   * The page is closing or loaded anew: keep what is not saved yet, for the next page in this tab, and send it if it
+   * is small enough to be sent still.
+   */
+  #leave() {
+    if (!this.#ready || !this.#unsaved) return;
+    // What is begun from now on would break off.
+    this.#ready = false;
+    clearTimeout(this.#timer);
+    const unsaved = content(this.studio);
+    const body = new Blob([JSON.stringify(unsaved)], { type: "application/json" });
+    const options = { method: "PUT", headers: { "X-Pellucid": "1" }, body, keepalive: true };
+    if (body.size < KEEPALIVE) fetch(`/api/sessions/${this.#id}`, options).catch(() => {});
+    leave(this.#id, unsaved);
   }
 
   /** Load a session from a file, as a new session. @param {File} file */
   async open(file) {
-    await telling($("session-error"), async () => {
+    await this.#change(async () => {
       await this.#fill(await post("/api/sessions/check", file));
       this.#rename(identity());
+    });
+  }
+
+  /** Change to another session. What is on the page in between belongs to neither and is not saved. */
+  async #change(work) {
+    await telling($("session-error"), async () => {
+      await this.save();
+      this.#ready = false;
+      try {
+        await work();
+      } finally {
+        this.begin();
+      }
       $("session-menu").hidePopover();
     });
   }
 
-  async #content() {
-    const { state, picture, history } = this.studio;
-    const content = {
-      pellucid_session: 1, title: this.#title(), model: state.classifier.name, action: state.action,
-      picture: await encodePng(picture.image), strokes: state.strokes.map(encodeStroke), settings: state.settings,
-      label: state.label, unit: state.unit, seed: state.seed, history: history.results,
-    };
-    if (picture.masked) content.mask = encodeMask(picture.mask, picture.width, picture.height);
-    if (state.second) content.second = state.second;
-    return content;
-  }
-
   async #fill(saved) {
-    const { state, picture, history, models } = this.studio;
-    if (saved.model !== state.classifier?.name) await models.load(saved.model);
-    const { title, action, settings, label, unit, seed } = saved;
-    const mask = saved.mask ? fromBase64(saved.mask.bytes) : undefined;
-    const image = await decodePng(saved.picture);
-    picture.reset(image, mask?.length === image.width * image.height ? mask : undefined);
-    history.results = saved.history;
-    const strokes = saved.strokes.map(decodeStroke);
-    // The action last: what is shown for it depends on the others.
-    state.set({ title, settings, label, unit, seed, strokes, second: saved.second ?? null });
-    state.set({ action: state.actions.some(({ name }) => name === action) ? action : state.action });
-  }
-
-  #title() {
-    const { title, chosen, label } = this.studio.state;
-    return title || [chosen?.title, chosen?.needs.label === "no" ? null : label].filter(Boolean).join(", ");
+    const { state, models } = this.studio;
+    if (saved.model !== state.classifier.name) await models.load(saved.model);
+    await fill(this.studio, saved);
   }
 
   async #toFile() {
-    const content = await this.#content();
-    const name = content.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").toLowerCase() || "session";
-    download(new Blob([JSON.stringify(content)], { type: "application/json" }), `${name}.pellucid.json`);
+    const session = content(this.studio);
+    const name = session.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").toLowerCase() || "session";
+    download(new Blob([JSON.stringify(session)], { type: "application/json" }), `${name}.pellucid.json`);
   }
 
+  /** Go on as another session. @param {string} id that no other tab has */
   #rename(id) {
+    if (id !== this.#id) letGo(this.#id);
+    hold(id);
     this.#id = id;
     sessionStorage.setItem("session", id);
-    this.save();
+    this.#changes += 1;
   }
 
   async #anew() {
-    await telling($("session-error"), async () => {
-      await this.save();
+    await this.#change(async () => {
+      const { history, start, state } = this.studio;
+      const hint = await start.first();
       this.#rename(identity());
-      this.studio.history.results = [];
-      this.studio.state.set({ title: "", strokes: [], second: null, settings: {} });
-      this.studio.hint(await this.studio.start.first());
-      this.studio.state.set({ action: this.studio.state.action });
-      $("session-menu").hidePopover();
+      history.results = [];
+      state.set({ title: "", strokes: [], second: null, settings: {}, optional: null });
+      this.studio.hint(hint);
+      state.set({ action: state.action });
     });
   }
 
   async #list() {
     $("session-title").value = this.studio.state.title;
-    $("session-title").placeholder = this.#title();
+    $("session-title").placeholder = title(this.studio.state);
     await telling($("session-error"), async () => {
       const { sessions } = await get("/api/sessions");
-      const others = sessions.filter(({ id }) => id !== this.#id).map((session) => this.#item(session));
+      const others = sessions.filter(({ id }) => id !== this.#id).map((saved) => item(saved, () => this.#go(saved.id)));
       $("sessions").replaceChildren(
         ...(others.length ? others : [make("li", { class: "soft" }, "No other sessions yet.")]),
       );
     });
   }
 
-  #item({ id, title, saved, picture }) {
-    const open = () =>
-      telling($("session-error"), async () => {
-        await this.save();
-        await this.#fill(await get(`/api/sessions/${id}`));
-        this.#rename(id);
-        $("session-menu").hidePopover();
-      });
-    const image = make("img", { src: pngUrl(picture), alt: "", width: 40, height: 40, class: "thumbnail" });
-    const when = new Date(1000 * saved).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    return make(
-      "li",
-      {},
-      make(
-        "button",
-        { type: "button", class: "row", onclick: open },
-        image,
-        make("span", { class: "grow" }, title),
-        make("small", {}, when),
-      ),
-    );
+  /** Go on with another session. @param {string} id */
+  #go(id) {
+    return this.#change(async () => {
+      await this.#fill(await get(`/api/sessions/${id}`));
+      // Open in another tab, it goes on there, and here as a copy.
+      this.#rename((await hold(id)) ? id : identity());
+    });
   }
 }
 
-function encodeStroke({ mask, width, height, unit, strength, on }) {
-  return { mask: encodeMask(mask, width, height), unit, strength, on };
-}
-
-function decodeStroke({ mask, unit, strength, on }) {
-  return { mask: fromBase64(mask.bytes), width: mask.width, height: mask.height, unit, strength, on };
+/** A session in the list. @param {{title: string, saved: number, picture: string}} session @param {() => any} open */
+function item({ title, saved, picture }, open) {
+  const image = make("img", { src: pngUrl(picture), alt: "", width: 40, height: 40, class: "thumbnail" });
+  const when = new Date(1000 * saved).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const name = make("span", { class: "grow" }, title);
+  return make(
+    "li",
+    {},
+    make("button", { type: "button", class: "row", onclick: open }, image, name, make("small", {}, when)),
+  );
 }

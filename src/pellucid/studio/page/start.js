@@ -23,7 +23,7 @@ export class Start {
     $("start-noise").addEventListener("click", () => this.#make("noise"));
     $("start-photo").addEventListener("click", async () => {
       const opened = await studio.photo.open(await pickFile("image/*"), $("start-error"));
-      if (opened) this.#leave();
+      if (opened) $("start-menu").hidePopover();
     });
   }
 

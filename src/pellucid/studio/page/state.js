@@ -37,6 +37,8 @@ export class State {
   action = "generate";
   /** @type {string|null} */
   label = null;
+  /** Of the actions that can do without a class; null for what the classifier sees. @type {string|null} */
+  optional = null;
   /** @type {number|null} */
   unit = null;
   seed = 0;
@@ -59,6 +61,11 @@ export class State {
   /** The chosen action's description. @returns {Action|undefined} */
   get chosen() {
     return this.actions.find((action) => action.name === this.action);
+  }
+
+  /** The class that the chosen action is given, if any. @returns {string|null} */
+  get wanted() {
+    return { yes: this.label, optional: this.optional }[this.chosen?.needs.label] ?? null;
   }
 
   /** Whether the chosen action works with units. */

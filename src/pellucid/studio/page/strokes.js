@@ -1,6 +1,7 @@
 /** Feature strokes: where, which unit, how strongly. They are painted in order; each can be switched off. */
 
 import { encodeMask } from "./codec.js";
+import { covered } from "./disc.js";
 import { $, make, say } from "./dom.js";
 
 /** @param {Object} studio see main.js */
@@ -15,6 +16,9 @@ export function strokes({ state, picture, units }) {
     picture.clearMask();
   });
   $("strength").addEventListener("change", () => state.set({ strength: Number($("strength").value) }));
+  const clear = () => say($("stroke-error"));
+  picture.addEventListener("mask", clear);
+  state.on("unit strength strokes", clear);
   state.on("strength", () => ($("strength").value = state.strength));
   state.on("strokes classifier", show);
   units.addEventListener("named", show);
@@ -36,16 +40,17 @@ export function strokes({ state, picture, units }) {
     const text = `${units.title(stroke.unit)}, strength ${stroke.strength}`;
     const on = make("input", { type: "checkbox", checked: stroke.on, "aria-label": `Paint ${text}` });
     on.addEventListener("change", () => change(at, { ...stroke, on: on.checked }));
+    const mark = () => picture.mark(maskOn(stroke, picture));
     const row = make(
       "li",
-      { class: "row", onpointerenter: () => picture.mark(stroke.mask), onpointerleave: () => picture.mark(null) },
+      { class: "row", onpointerenter: mark, onpointerleave: () => picture.mark(null) },
       on,
       make("span", { class: "grow" }, text),
       button("↑", `Earlier: ${text}`, at > 0, () => move(at, at - 1)),
       button("↓", `Later: ${text}`, at < state.strokes.length - 1, () => move(at, at + 1)),
       button("✕", `Delete: ${text}`, true, () => change(at)),
     );
-    row.addEventListener("focusin", () => picture.mark(stroke.mask));
+    row.addEventListener("focusin", mark);
     row.addEventListener("focusout", () => picture.mark(null));
     return row;
   }
@@ -71,8 +76,21 @@ export function strokes({ state, picture, units }) {
   }
 }
 
-/** The strokes that are on, as they are sent. @param {import("./state.js").Stroke[]} all */
-export const encodeStrokes = (all) =>
-  all.filter((stroke) => stroke.on).map(
-    ({ mask, width, height, unit, strength }) => ({ mask: encodeMask(mask, width, height), unit, strength }),
-  );
+/**
+ * A stroke's mask on an image, which may have been brought to the classifier's size since it was painted.
+ * @param {import("./state.js").Stroke} stroke @param {{width: number, height: number}} image
+ */
+function maskOn({ mask, width, height }, image) {
+  if (width === image.width && height === image.height) return mask;
+  return image.width === image.height ? covered(mask, width, height, image.width) : mask;
+}
+
+/**
+ * The strokes that are on, as they are sent.
+ * @param {import("./state.js").Stroke[]} all @param {ImageData} image that they are painted on
+ */
+export const encodeStrokes = (all, image) =>
+  all.filter((stroke) => stroke.on).map((stroke) => {
+    const { unit, strength } = stroke;
+    return { mask: encodeMask(maskOn(stroke, image), image.width, image.height), unit, strength };
+  });

@@ -6,6 +6,11 @@ import { $ } from "./dom.js";
 export function timeline({ run }) {
   const slider = $("timeline");
   run.addEventListener("frames", show);
+  run.addEventListener("ended", () => {
+    if (run.at === null) return;
+    slider.value = String(run.at);
+    tell();
+  });
   slider.addEventListener("input", () => {
     run.look(Number(slider.value));
     tell();

@@ -3,10 +3,13 @@
 import { get, put, query } from "./api.js";
 import { pngUrl } from "./codec.js";
 import { $, debounce, make, sleep, telling } from "./dom.js";
+import { matching, short } from "./search.js";
 import { Thumbnails } from "./thumbnails.js";
 
 /** Milliseconds after which one looks again for pictures that are not found yet. */
 const AGAIN = 3000;
+/** Beside a thumbnail that is not made yet. */
+const DRAWN = "This picture is being drawn, while nothing else runs.";
 
 /** @typedef {{unit: number, name: string, classes: string[], thumbnail: boolean}} Unit */
 
@@ -67,15 +70,14 @@ export class Units extends EventTarget {
     chosen?.scrollIntoView({ block: "center" });
   }
 
-  #matching() {
-    const words = $("units-search").value.trim().toLowerCase();
-    const matches = (text) => text.toLowerCase().includes(words);
-    return this.#units.filter(({ unit, name, classes }) => String(unit) === words || [name, ...classes].some(matches));
+  /** What is searched for. */
+  get #words() {
+    return $("units-search").value.trim().toLowerCase();
   }
 
   #list() {
     this.#watcher.disconnect();
-    const items = this.#matching().map((unit) => this.#item(unit));
+    const items = matching(this.#units, this.#words).map((unit) => this.#item(unit));
     $("units-list").replaceChildren(
       ...(items.length ? items : [make("li", { class: "soft" }, "No unit goes with a class or name like this.")]),
     );
@@ -86,6 +88,7 @@ export class Units extends EventTarget {
     const image = make("img", { alt: "", width: 84, height: 84, class: "thumbnail" });
     const url = this.#thumbnails.known(unit);
     if (url) image.src = url;
+    else image.title = DRAWN;
     const choose = () => {
       this.state.set({ unit });
       const others = $("units-list").querySelectorAll("[aria-pressed=true]");
@@ -102,7 +105,7 @@ export class Units extends EventTarget {
         onclick: choose,
       },
       image,
-      make("span", {}, short({ unit, name, classes })),
+      make("span", {}, short({ unit, name, classes }, this.#words)),
     );
     return make("li", { "data-unit": unit }, button);
   }
@@ -114,7 +117,7 @@ export class Units extends EventTarget {
     if (!entry.isIntersecting || image.src || item.dataset.waiting) return;
     item.dataset.waiting = "yes";
     const url = await this.#thumbnails.fetch(Number(item.dataset.unit), () => item.isConnected && item.dataset.visible);
-    if (url) image.src = url;
+    if (url) Object.assign(image, { src: url, title: "" });
     item.dataset.waiting = "";
   }
 
@@ -128,7 +131,8 @@ export class Units extends EventTarget {
       return;
     }
     const { name, classes } = this.#units[unit];
-    const image = make("img", { alt: `What unit ${unit} looks for`, class: "thumbnail", width: 160, height: 160 });
+    const alt = `What unit ${unit} looks for`;
+    const image = make("img", { alt, title: DRAWN, class: "thumbnail", width: 160, height: 160 });
     const error = make("p", { class: "error", role: "alert", hidden: true });
     const input = make(
       "input",
@@ -148,7 +152,7 @@ export class Units extends EventTarget {
       images,
     );
     const here = () => image.isConnected && $("units").open;
-    this.#thumbnails.fetch(unit, here).then((url) => url && (image.src = url));
+    this.#thumbnails.fetch(unit, here).then((url) => url && Object.assign(image, { src: url, title: "" }));
     await telling(error, () => this.#activating(unit, images, here));
   }
 
@@ -169,7 +173,7 @@ export class Units extends EventTarget {
     await put(`/api/units/${unit}/name`, { model: this.state.classifier.name, name });
     this.#units[unit].name = name;
     const label = $("units-list").querySelector(`[data-unit="${unit}"] span`);
-    if (label) label.textContent = short(this.#units[unit]);
+    if (label) label.textContent = short(this.#units[unit], this.#words);
     this.dispatchEvent(new Event("named"));
   }
 
@@ -191,6 +195,3 @@ export class Units extends EventTarget {
     image.hidden = false;
   }
 }
-
-/** A unit in few words. @param {Unit} unit */
-const short = ({ unit, name, classes }) => name || [unit, classes[0]].filter((part) => part !== undefined).join(": ");

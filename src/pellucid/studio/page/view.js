@@ -65,6 +65,7 @@ export class View {
   #paintMask({ x, y, width, height }) {
     const { marked, mask } = this.picture;
     const color = marked ? MARKED : MASK;
+    this.sheet.classList.toggle("marked", Boolean(marked));
     const drawn = new ImageData(width, height);
     if (this.canvas.width === this.picture.width && this.canvas.height === this.picture.height) {
       for (let row = 0; row < height; row++) {

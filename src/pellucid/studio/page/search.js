@@ -1,0 +1,26 @@
+/** Looking for units by number, name or class. */
+
+/** @typedef {import("./units.js").Unit} Unit */
+
+/**
+ * First the units of this number or name, then those that speak most for such a class, then the others.
+ * @param {Unit[]} units @param {string} words in small letters
+ */
+export function matching(units, words) {
+  if (!words) return units;
+  const place = ({ unit, name, classes }) =>
+    String(unit) === words ? 0 : [name, ...classes].findIndex((text) => contains(text, words));
+  return units
+    .map((unit) => ({ unit, at: place(unit) }))
+    .filter(({ at }) => at >= 0)
+    .sort((one, other) => one.at - other.at)
+    .map(({ unit }) => unit);
+}
+
+/** A unit in few words: its name, or the class that is searched for. @param {Unit} unit @param {string} words */
+export function short({ unit, name, classes }, words) {
+  const found = classes.find((text) => contains(text, words)) ?? classes[0];
+  return name || [unit, found].filter((part) => part !== undefined).join(": ");
+}
+
+const contains = (text, words) => text.toLowerCase().includes(words);
