@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown
+from .cores import reserve
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
@@ -82,8 +83,7 @@ class Models:
     def begin(self) -> None:
         """Import the library and load the first classifier; called in a thread of its own."""
         try:
-            import torch  # noqa: F401
-
+            reserve()
             self.loading = ("importing", 0.5)
             from . import actions  # noqa: F401 - the tasks, and all that they need
 

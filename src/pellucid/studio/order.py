@@ -15,6 +15,7 @@ from ..synthesis.start import proportionate
 from . import actions
 from .actions import ACTIONS, Action
 from .calls import MASK, SECOND, START, Call
+from .cores import take_all
 from .form import described, filled, values, words
 from .frames import Camera
 from .job import Job, Result
@@ -62,6 +63,7 @@ class Order:
         """Run it, as the work of a job."""
         from ..devices import pick_precision
 
+        take_all()
         classifier = self.loaded.classifier
         options = {"seed": self.seed, "precision": pick_precision(self.machine.precision, classifier.device)}
         call = Call(classifier, self.recipe, self.files, self.label, self.unit, self.strokes, options)
