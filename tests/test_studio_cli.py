@@ -15,6 +15,7 @@ from helpers import images
 from studio_helpers import as_png, wait_until
 
 from pellucid.cli.main import main
+from pellucid.studio.models import Models
 from pellucid.studio.serve import bind
 
 PICTURE = as_png(images(1, size=16)[0])
@@ -216,3 +217,12 @@ def test_a_hostile_embedded_input_is_refused(sidecar, changes, message, monkeypa
 def test_a_free_port_is_one_that_can_be_used():
     with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
         pass
+
+
+def test_a_first_classifier_that_is_not_there_is_said_in_one_line(capsys):
+    first = Models("cifar10-l2-0.6")
+    first.begin()
+    assert not first.ready
+    line = f"pellucid studio: {first.error}\n"
+    assert capsys.readouterr().err == line
+    assert "unknown model 'cifar10-l2-0.6'; did you mean 'cifar10-l2-0.5'" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class Models:
             self.loading = None
         except Exception as error:
             self.error = (str(error).splitlines() or [type(error).__name__])[0]
+            print(f"pellucid studio: {self.error}", file=sys.stderr)  # the page says so too, if it is open
             self.loading = None
 
     def state(self) -> dict[str, Any]:
