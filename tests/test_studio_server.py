@@ -100,7 +100,8 @@ def test_starts(studio):
     assert (seed["width"], seed["height"], seed) == (SIDE, SIDE, again)
     assert seed != other
     generated = studio.finish("generate", label="cat", seed=3, settings={"steps": 1})[1]
-    assert np.array_equal(from_png(seed["picture"]), from_png(generated[1]["picture"]))
+    first = next(message for message in generated if message["type"] == "frame")
+    assert np.array_equal(from_png(seed["picture"]), from_png(first["picture"]))
     assert (from_png(studio.send("POST", "/api/start", {**ask, "kind": "blank"})["picture"]) == 255).all()
     noise = from_png(studio.send("POST", "/api/start", {**ask, "kind": "noise"})["picture"])
     assert 20 < noise.std() < 80
