@@ -12,6 +12,7 @@ import argparse
 import copy
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def passes(network: nn.Module, step) -> int:
     return count[0]
 
 
-def compare_accuracy(data: pl.Dataset, recipe: TrainRecipe, seeds: int, steps: int) -> None:
+def compare_accuracy(data: pl.Dataset, recipe: TrainRecipe, seeds: int, steps: int, count: int) -> None:
     """The same recipe trained by the reference's steps and by ours; then one attack step in place of seven."""
 
     def ours(recipe: TrainRecipe, seed: int) -> pl.Classifier:
@@ -141,16 +142,19 @@ def compare_accuracy(data: pl.Dataset, recipe: TrainRecipe, seeds: int, steps: i
         "pellucid, default": (2, lambda seed: ours(single, seed)),
     }
     print(f"\n{recipe.arch}, {recipe.epochs} epochs of {len(data.train)} images, {seeds} seeds")
-    for name, (cost, make) in makers.items():
-        results = []
-        for seed in range(seeds):
-            measured = pl.evaluate(make(seed), data.test, pl.EvaluateRecipe(eps=(0.5,), steps=(steps,), count=2000))
-            results.append((measured.clean, measured.robust[0.5][f"pgd-{steps}"]))
-        clean, robust = ([100 * result[i] for result in results] for i in (0, 1))
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in makers}
+    for seed in range(seeds):
+        for name, (_, make) in makers.items():
+            result = pl.evaluate(make(seed), data.test, pl.EvaluateRecipe(eps=(0.5,), steps=(steps,), count=count))
+            clean, robust = 100 * result.clean, 100 * result.robust[0.5][f"pgd-{steps}"]
+            measured[name].append((clean, robust))
+            print(f"  seed {seed}   {name:<26} clean {clean:5.2f}   PGD-{steps} {robust:5.2f}", flush=True)
+    for name, (cost, _) in makers.items():
+        clean, robust = zip(*measured[name], strict=True)
         print(f"  {name:<26} {cost} passes   clean {spread(clean)}   PGD-{steps} {spread(robust)}")
 
 
-def spread(values: list[float]) -> str:
+def spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):5.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
 
 
@@ -163,6 +167,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=2000, help="test images that are evaluated")
     flags = parser.parse_args()
     print(place())
     time_a_step(flags.device, flags.rounds)
@@ -171,7 +176,7 @@ def main() -> None:
         index = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))[: flags.images]
         part = pl.Split(data.train.images[index], data.train.labels[index])
         recipe = TrainRecipe(arch=flags.arch, epochs=flags.epochs, attack=PGD7)
-        compare_accuracy(replace(data, train=part), recipe, flags.seeds, steps=20)
+        compare_accuracy(replace(data, train=part), recipe, flags.seeds, steps=20, count=flags.count)
 
 
 if __name__ == "__main__":
