@@ -1,0 +1,114 @@
+"""What a person does on the studio's page, and sees there."""
+
+import base64
+import io
+import os
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid
+
+# The browser's tests say why they are skipped where something is missing.
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+if not CHROMIUM:
+    pytest.skip("needs chromium", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+for package in ("fastapi", "uvicorn"):
+    pytest.importorskip(package, reason="needs pellucid[studio]")
+if "cifar10-l2-0.5" not in pellucid.bundled():
+    pytest.skip("needs the bundled classifier", allow_module_level=True)
+
+expect = playwright.expect
+PHOTO = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
+
+
+def ready(page):
+    page.wait_for_selector("body[data-ready]", timeout=120_000)
+
+
+def act(page, action, steps=None):
+    """Choose an action and how many steps it takes."""
+    page.check(f"#actions input[value={action}]", force=True)
+    if steps is not None:
+        field = page.locator("#field-steps, #field-evaluations")
+        field.evaluate("e => { const d = e.closest('details'); if (d) d.open = true; }")
+        field.fill(str(steps))
+        field.blur()
+
+
+def ended(page, how="Done", timeout=20_000):
+    expect(page.locator("#status")).to_have_text(re.compile(f"^{how}"), timeout=timeout)
+
+
+def run(page):
+    page.click("#run")
+    ended(page)
+
+
+def frames(page):
+    return int(page.get_attribute("#timeline", "max")) + 1
+
+
+def eventually(page, holds, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(30)
+
+
+def several_frames(page, count=3):
+    """Wait until so many frames have come."""
+    eventually(page, lambda: frames(page) >= count)
+
+
+def on_screen(page, x, y):
+    """Where a point of the picture is on the screen."""
+    box = page.locator("#overlay").bounding_box()
+    size = page.evaluate("[document.querySelector('#overlay').width, document.querySelector('#overlay').height]")
+    return box["x"] + x * box["width"] / size[0], box["y"] + y * box["height"] / size[1]
+
+
+def stroke(page, *points):
+    """Draw through points of the picture, with one movement from each to the next."""
+    page.mouse.move(*on_screen(page, *points[0]))
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*on_screen(page, *point))
+    page.mouse.up()
+
+
+def pixels(page):
+    """What the canvas shows, `(H, W, 3)`."""
+    url = page.evaluate("document.querySelector('#picture').toDataURL()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
+
+
+def covered(size, points, shape=(32, 32)):
+    """The rule in other words: centers within half the brush's size of a segment between two places of the brush."""
+    place = (lambda v: np.floor(v) + 0.5) if size % 2 else (lambda v: np.floor(v + 0.5))
+    points = [np.array([place(x), place(y)]) for x, y in points]
+    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
+    centers = np.stack([columns, rows], axis=-1)
+    mask = np.zeros(shape, bool)
+    for start, end in zip(points, points[1:] or points, strict=False):
+        for t in np.linspace(0, 1, 4001):
+            mask |= ((centers - (start + t * (end - start))) ** 2).sum(-1) <= (size / 2) ** 2 + 1e-6
+    return mask
+
+
+def posted_mask(body):
+    mask = body["mask"]
+    shape = mask["height"], mask["width"]
+    return np.frombuffer(base64.b64decode(mask["bytes"]), np.uint8).reshape(shape).astype(bool)
+
+
+def choose_model(page, name):
+    page.click("#model-button")
+    page.locator("#models button", has_text=name).click()
+    expect(page.locator("#model-name")).to_have_text(name, timeout=20_000)
+    expect(page.locator("#model-menu")).to_be_hidden()

@@ -1,0 +1,84 @@
+"""Every action, and features painted with units, whose thumbnails the studio makes from then on when it is idle."""
+
+import numpy as np
+from page import act, covered, ended, expect, posted_mask, run, stroke
+
+
+def test_every_action_runs(open_page):
+    page = open_page()
+    titles = page.locator("#actions label").all_inner_texts()
+    names = page.locator("#actions input").evaluate_all("all => all.map(e => e.value)")
+    assert names == ["generate", "sketch", "brush", "paint", "translate", "inpaint", "superres", "manipulate",
+                     "interpolate", "stylize"]  # fmt: skip
+    assert all(titles)
+    for name in names:
+        act(page, name, 3)
+        if name in ("brush", "inpaint"):
+            page.keyboard.press("x")
+            stroke(page, (8.5, 8.5), (20.5, 20.5))
+        if name == "paint":
+            page.click("#run")
+            expect(page.locator("#run-error")).to_contain_text("Add a stroke first")
+            page.click("#unit-choose")
+            page.fill("#units-search", "ship")
+            page.locator("#units-list button").first.click()
+            page.keyboard.press("Escape")
+            page.click("#mask-clear")
+            for row in (8.5, 20.5):
+                stroke(page, (8.5, row), (20.5, row))
+                page.click("#stroke-add")
+            page.locator("#strokes input").first.uncheck()
+        if name == "interpolate":
+            page.click("#run")
+            expect(page.locator("#run-error")).to_contain_text("second picture")
+            page.click("#second-current")
+            expect(page.locator("#second-picture")).to_be_visible()
+        with page.expect_request("**/api/jobs") as request:
+            page.click("#run")
+        ended(page)
+        expect(page.locator("#run-error")).to_be_hidden()
+        if name == "paint":
+            assert len(request.value.post_data_json["strokes"]) == 1
+    expect(page.locator("#history li")).to_have_count(10)
+    expect(page.locator("#bars .bar")).to_have_count(8)
+
+
+def test_strokes_are_painted_in_the_order_of_the_list(open_page):
+    page = open_page()
+    act(page, "paint", 2)
+    page.click("#unit-choose")
+    page.locator("#units-list button").nth(3).click()
+    page.fill("#unit-name", "masts")
+    page.press("#unit-name", "Enter")
+    page.click("#units form button")
+    expect(page.locator("#unit-about")).to_contain_text("masts (unit 3)")
+    for row, strength in ((8.5, 1), (20.5, 2), (28.5, 0.5)):
+        stroke(page, (8.5, row))
+        page.fill("#strength", str(strength))
+        page.click("#stroke-add")
+    page.get_by_label("Earlier: masts (unit 3), strength 0.5").click()
+    page.get_by_label("Delete: masts (unit 3), strength 1").click()
+    with page.expect_request("**/api/jobs") as request:
+        page.click("#run")
+    strokes = request.value.post_data_json["strokes"]
+    assert [(s["unit"], s["strength"]) for s in strokes] == [(3, 0.5), (3, 2)]
+    assert np.array_equal(posted_mask(strokes[0]), covered(3, [(8.5, 28.5)]))
+    ended(page)
+
+
+def test_a_stroke_that_is_pointed_at_is_seen_after_a_run(open_page):
+    page = open_page()
+    act(page, "paint", 1)
+    page.click("#unit-choose")
+    page.locator("#units-list button").first.click()
+    page.keyboard.press("Escape")
+    stroke(page, (8.5, 8.5), (20.5, 8.5))
+    page.click("#stroke-add")
+    run(page)
+    overlay = page.locator("#overlay")
+    page.hover("#run")
+    expect(overlay).to_have_css("opacity", "0")
+    page.hover("#strokes li")
+    expect(overlay).to_have_css("opacity", "1")
+    page.hover("#run")
+    expect(overlay).to_have_css("opacity", "0")
