@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from helpers import conv_network, images
+from helpers import PETS, conv_network, images, pictures
 from hypothesis import settings
 
 from pellucid import Classifier
-from pellucid.data.dataset import Split
 from pellucid.data.gaussians import fit_gaussians
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
@@ -14,17 +13,6 @@ from pellucid.zoo.networks import build
 torch.set_num_threads(1)
 settings.register_profile("pellucid", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("pellucid")
-
-PETS = ["cat", "dog", "ship"]
-
-
-def pictures(size, count=12, seed=0):
-    """A labeled split of `PETS`: each class has its own color, and noise."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % len(PETS)
-    colors = torch.tensor([[150, 110, 90], [90, 140, 110], [100, 120, 160]])
-    pixels = colors[labels][:, :, None, None] + 20 * torch.randn(count, 3, size, size, generator=generator)
-    return Split(pixels.clamp(0, 255).byte(), labels)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,9 @@ import torch
 from torch import nn
 
 from pellucid import Classifier
+from pellucid.data.dataset import Split
+
+PETS = ["cat", "dog", "ship"]
 
 
 def shake_norms(network, seed=0):
@@ -44,6 +47,15 @@ def conv_classifier(classes=4, seed=0):
 def images(count, size=8, seed=0):
     """Random images, away from 0 and 1."""
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 0.6 + 0.2
+
+
+def pictures(size, count=12, seed=0):
+    """A labeled split of `PETS`: each class has its own color, and noise."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % len(PETS)
+    colors = torch.tensor([[150, 110, 90], [90, 140, 110], [100, 120, 160]])
+    pixels = colors[labels][:, :, None, None] + 20 * torch.randn(count, 3, size, size, generator=generator)
+    return Split(pixels.clamp(0, 255).byte(), labels)
 
 
 def hooks_on(network):

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import pictures
-from helpers import conv_classifier, forward_batches, hooks_on, in_two_processes
+from helpers import conv_classifier, forward_batches, hooks_on, in_two_processes, pictures
 from safetensors.torch import load_file, save_file
 from torch import nn
 

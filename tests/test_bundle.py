@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import PETS, pictures
-from helpers import images
+from helpers import PETS, images, pictures
 from safetensors.torch import load_file, save_file
 
 import pellucid.zoo.bundle as bundle

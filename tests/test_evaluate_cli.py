@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PETS, pictures
+from helpers import PETS, pictures
 from test_evaluate import flat_classifier, gray_split
 
 from pellucid import Classifier, EvaluateRecipe, InputError, evaluate

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import pictures
+from helpers import pictures
 
 from pellucid import ClassGaussians, InputError, fit_gaussians
 from pellucid.ball import generators

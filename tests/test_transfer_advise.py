@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PETS, pictures
+from helpers import PETS, pictures
 
 from pellucid import Classifier, Dataset, InputError, Split
 from pellucid.cli.main import main

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import PETS, pictures
+from helpers import PETS, pictures
 
 from pellucid.cli.main import main
 

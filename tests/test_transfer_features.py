@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PETS, pictures
-from helpers import conv_classifier, forward_batches
+from helpers import PETS, conv_classifier, forward_batches, pictures
 
 from pellucid import Dataset, Features, InputError, Split, features, write_image
 from pellucid.data.dataset import load_data

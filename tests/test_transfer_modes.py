@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import PETS, pictures
+from helpers import PETS, pictures
 
 from pellucid import Attack, Classifier, Dataset, InputError, Split, TransferRecipe, transfer
 from pellucid.data.image import cover, enlarge

@@ -4,8 +4,7 @@ from importlib import import_module
 
 import pytest
 import torch
-from conftest import PETS, pictures
-from helpers import in_two_processes
+from helpers import PETS, in_two_processes, pictures
 from test_transfer_cli import here  # noqa: F401 - a fixture
 
 from pellucid import Dataset, TransferRecipe, load

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from conftest import PETS, pictures
+from helpers import PETS, pictures
 
 from pellucid import Classifier, InputError, TransferRecipe
 from pellucid.cli.main import main

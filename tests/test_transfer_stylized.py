@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import PETS, pictures
+from helpers import PETS, pictures
 from test_transfer_study import FACTS, folder, here, result  # noqa: F401 - fixtures among them
 
 from pellucid import Dataset, InputError, Split, StylizeRecipe, load, load_data, stylize, write_image

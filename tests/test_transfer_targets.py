@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import pictures
+from helpers import pictures
 
 from pellucid import InputError, write_image
 from pellucid.transfer.targets import TARGETS, load_target

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import PETS, pictures
-from helpers import conv_classifier, forward_batches
+from helpers import PETS, conv_classifier, forward_batches, pictures
 from PIL import Image
 from test_evaluate import SIDE, flat_classifier, gray_split, radii
 from torch import nn

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import PETS
-from helpers import conv_classifier, hooks_on, images
+from helpers import PETS, conv_classifier, hooks_on, images
 from torch import nn
 
 from pellucid import (

@@ -1,0 +1,227 @@
+"""What the command line refuses, each in one line."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from helpers import PETS
+from words import COMMAND_LINES, GENERATE, TRAIN, each, files
+
+from pellucid.data.image import write_image
+from pellucid.zoo import models
+
+# Mistakes: names
+
+
+def test_an_unknown_command_gives_the_nearest(refused):
+    assert "unknown command 'genrate'; did you mean 'generate'" in refused("genrate", model=False)
+
+
+def test_an_unknown_model_gives_the_nearest(refused, tiny_bundle, monkeypatch):
+    monkeypatch.setattr(models, "BUNDLES", tiny_bundle.parent)
+    line = refused("generate", "--model", "tiny-0.6", model=False)
+    assert "unknown model 'tiny-0.6'; did you mean 'tiny-0.5'?" in line
+    assert "did you mean 'tiny-0.5'?" in refused("show", "tiny", model=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (["generate", "--classes", "catt"], "unknown class 'catt'; did you mean 'cat'?"),
+        (["generate", "--mixture", "dgo", "1"], "unknown class 'dgo'; did you mean 'dog'?"),
+        (["translate", "--images", "photo.png", "--classes", "sip"], "unknown class 'sip'; did you mean 'ship'?"),
+        (["generate", "--preset", "paper-cifar"], "unknown preset 'paper-cifar'; did you mean 'paper-cifar10'"),
+        (["generate", "--device", "gpu"], "device 'gpu' is not available here; try cpu"),
+    ],
+)
+def test_an_unknown_name_gives_the_nearest(refused, words, nearest):
+    assert nearest in refused(*words, "--out", "made")
+
+
+# Mistakes: files
+
+
+def png_that_says(width, height):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("truncated", "bad.png is damaged"),
+        ("text", "bad.png is not an image"),
+        ("bomb", "bad.png has over 100 million pixels"),
+        ("empty", "bad.png is not an image"),
+        ("missing", "bad.png does not exist"),
+        ("folder", "bad.png holds no images"),
+    ],
+)
+@pytest.mark.parametrize("command", [("translate", "--classes", "cat"), ("superres",), ("inpaint", "--patch", "3")])
+def test_a_file_that_is_no_image_is_refused(refused, here, command, kind, message):
+    bad, data = here / "bad.png", (here / "photo.png").read_bytes()
+    if kind == "folder":
+        bad.mkdir()
+    elif kind != "missing":
+        contents = {"truncated": data[: len(data) // 2], "text": b"hello", "bomb": png_that_says(50_000, 50_000)}
+        bad.write_bytes(contents.get(kind, b""))
+    assert message in refused(*command, "--images", "bad.png", "--out", "made")
+
+
+def test_a_bundle_whose_weights_are_not_those_of_its_card_is_refused(refused, here, tiny_bundle):
+    for suffix in (".safetensors", ".json"):
+        source = tiny_bundle.with_name(tiny_bundle.name + suffix)
+        (here / f"other{suffix}").write_bytes(source.read_bytes() + (b"\0" if suffix == ".safetensors" else b""))
+    line = refused("generate", "--model", "other", "--out", "made", model=False)
+    assert "other.safetensors is not the file its card describes: sha256" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["inpaint", "--images", "photo.png", "--mask", "wide.png"], "the mask wide.png is 9 x 8"),
+        (["paint", "--images", "photo.png", "--strokes", "wide.png:1"], "the mask wide.png is 9 x 8"),
+        (["inpaint", "--images", "photo.png", "--mask", "black.png"], "hides nothing or everything"),
+        (["inpaint", "--images", "photo.png"], "say what is missing"),
+        (["brush", "--images", "photo.png", "--box", "0", "0", "4", "4"], "say what to brush"),
+        (["brush", "--images", "photo.png", "--classes", "cat"], "--mask or --box"),
+        (["brush", "--images", "photo.png", "--classes", "cat", "--mask", "wide.png"], "the mask wide.png is 9 x 8"),
+        (["inpaint", "--images", "photo.png", "--patch", "3", "--mask", "black.png"], "in one way"),
+        (["inpaint", "--images", "photo.png", "--patch", "17"], "a patch of 17 pixels does not fit"),
+        (["inpaint", "--images", "photo.png", "--box", "10", "0", "7", "3"], "not inside an image of 16 x 16"),
+        (["superres", "--images", "photo.png"], "the images are 16 px already"),
+        (["superres", "--images", "wide.png"], "takes square images, not 9 x 8"),
+        (["superres", "--images", "photo.png", "--factor", "3"], "factor 3 must be at least 2 and divide"),
+        (["paint", "--images", "photo.png"], "nothing to paint"),
+        (["paint", "--images", "photo.png", "--strokes", "0,0,4,4"], "a stroke is WHERE:UNIT"),
+        (["paint", "--images", "photo.png", "--strokes", "0,0,4,4:16"], "units 0 to 15, not 16"),
+        (["paint", "--images", "photo.png", "--strokes", "0,0,4,4:1:0"], "strength must be positive"),
+        (["paint", "--images", "photo.png", "--strokes", "0,0,4,4:1:1.2.3"], "is not a number"),
+        (["paint", "--images", "photo.png", "--strokes", "0,0,4,40:1"], "is not inside an image"),
+        (["translate", "--images", "photo.png"], "say which of the 3 classes"),
+        (["translate", "--images", "photos", "--classes", "cat", "dog", "ship"], "3 classes for 2 images"),
+        (["translate", "--classes", "cat"], "name the images"),
+        (["sketch", "--images", "photo.png"], "say what the drawings depict"),
+        (["generate", "--count", "0"], "count must be a whole number of at least 1"),
+        (["generate", "--start-images", "photos", "--count", "1"], "2 start images for 3 results"),
+        (["generate", "--mixture", "cat", "-1"], "mixture weights"),
+        (["generate", "--save-frames", "frames.mp4"], "frames go to a .gif or to a folder"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(refused, here, words, message):
+    write_image(here / "wide.png", torch.rand(1, 8, 9))
+    write_image(here / "black.png", torch.zeros(1, 16, 16))
+    assert message in refused(*words, "--out", "made")
+
+
+# Mistakes: numbers
+
+
+@pytest.mark.parametrize("flag", ["--eps", "--step-size"])
+@pytest.mark.parametrize("value", ["-1", "0", "nan"])
+def test_a_length_that_is_not_positive_is_refused(refused, flag, value):
+    line = refused("generate", flag, value, "--out", "made")
+    assert f"{flag[2:].replace('-', '_')} must be positive, not" in line
+
+
+@pytest.mark.parametrize("value", ["-1", "0"])
+def test_steps_below_one_are_refused(refused, value):
+    assert "steps must be a whole number of at least 1" in refused("generate", "--steps", value, "--out", "made")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["generate", "--steps", "nan"],
+        ["generate", "--steps", "many"],
+        ["generate", "--seed", "1.5"],
+        ["generate", "--colour", "red"],
+        ["generate", "--precision", "float8"],
+        ["inpaint", "--images", "photo.png", "--box", "1", "2"],
+        ["evaluate", "--norm", "l1"],
+    ],
+)
+def test_a_usage_error_leaves_with_2_and_no_traceback(run, here, words):
+    before = files(here)
+    code, _, err = run(*words, "--out", "made")
+    assert code == 2
+    assert "Traceback" not in err
+    assert files(here) == before
+
+
+# Mistakes: outputs
+
+
+@each
+def test_a_result_that_exists_is_not_replaced(refused, here, command):
+    (here / "made.png").write_text("mine")
+    assert "made.png exists; choose another name or say --overwrite" in refused(
+        *COMMAND_LINES[command], "--out", "made.png"
+    )
+
+
+@pytest.mark.parametrize("out", ["photo.png/made.png", "photo.png/made", "photo.png/deep/made"])
+@pytest.mark.parametrize("flag", ["--out", "--save-frames"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(refused, flag, out):
+    out = out.replace("made.png", "made.gif")
+    other = ("--save-frames", "other") if flag == "--out" else ("--out", "other")
+    assert "cannot write photo.png" in refused(*GENERATE, flag, out, *other)
+
+
+def test_a_name_that_is_too_long_is_refused(refused):
+    assert "name too long" in refused(*GENERATE, "--out", "a" * 300)
+    assert "name too long" in refused("translate", "--images", "a" * 300, "--classes", "cat", "--out", "made")
+
+
+@pytest.mark.parametrize("out", ["data.npz", "data.npz/new", "photo.png/net"])
+def test_a_place_that_cannot_be_trained_into_is_refused(refused, data, out):
+    assert "cannot write" in refused(*TRAIN, "--out", out, model=False)
+
+
+def test_an_evaluation_that_cannot_be_written_is_refused_before_the_work(refused, data):
+    assert "cannot write" in refused("evaluate", "--data", "data.npz", "--out", "data.npz/result.json")
+    assert "data.npz exists" in refused("evaluate", "--data", "data.npz", "--out", "data.npz")
+    assert "photos exists" in refused("evaluate", "--data", "data.npz", "--out", "photos", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate"], "name the data"),
+        (["train"], "name the data"),
+        (["evaluate", "--data", "nothing.npz"], "nothing.npz does not exist"),
+        (["evaluate", "--data", "photo.png"], "no data at 'photo.png'"),
+        (["evaluate", "--data", "data.npz", "--eps", "0"], "eps must be positive"),
+        (["evaluate", "--data", "data.npz", "--eps", "0.5", "nan"], "eps must be positive"),
+        (["evaluate", "--data", "data.npz", "--steps", "0"], "steps must be a whole number"),
+        (["evaluate", "--data", "two.npz"], "two.npz has 2 classes, the model 3"),
+        (["train", "--data", "data.npz", "--arch", "preakt-4"], "did you mean 'preact-W1-W2-...'"),
+        (["train", "--data", "data.npz", "--epochs", "0"], "epochs must be at least 1"),
+        (["train", "--data", "data.npz", "--attack.eps", "nan"], "eps must be 0 (standard training) or positive"),
+        (["train", "--data", "data.npz", "--attack.steps", "0"], "attack steps must be at least 1"),
+        (["train", "--data", "data.npz", "--resume"], "holds no checkpoint.safetensors to resume from"),
+    ],
+)
+def test_training_and_evaluation_refuse_what_cannot_be(refused, data, here, words, message):
+    arrays = dict(np.load(data))
+    arrays["class_names"] = np.array(PETS[:2])
+    for split in ("train", "test"):
+        arrays[f"{split}_labels"] = arrays[f"{split}_labels"] % 2
+    np.savez(here / "two.npz", **arrays)
+    assert message in refused(*words, model=words[0] == "evaluate")
+
+
+def test_an_linf_radius_in_8_bit_values_is_refused(run, here, data):
+    linf = ("--epochs", "1", "--attack.norm", "linf", "--attack.eps", "8", "--out", "net")
+    code, _, err = run(*TRAIN, *linf, model=False)
+    assert (code, err) == (
+        2,
+        "pellucid train: an linf eps of 8 allows any image, values are in [0, 1]; did you mean 8/255?\n",
+    )
+    assert not (here / "net").exists()
