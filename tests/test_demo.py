@@ -11,6 +11,7 @@ from pellucid.gallery.scene import Pair
 TASKS = [
     "Generate", "Manipulate", "Inpaint", "Translate", "Super-resolve", "Sketch to image", "Paint with features",
     "Invert a representation", "Interpolate", "Visualize units", "Add a feature",
+    "Carry style",
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from .. import __version__
 from ..devices import Precision
 from ..errors import InputError
 from ..files import write_text
-from . import representation, synthesis
+from . import representation, stylization, synthesis
 from .page import page
 from .scene import Pair, Scene
 
@@ -65,6 +65,7 @@ def demo(
             (large, synthesis.superresolution), (small, synthesis.sketches), (large, synthesis.painting),
             (large, representation.inversion), (large, representation.interpolation),
             (large, representation.visualization), (large, representation.manipulation),
+            *([(large, stylization.stylization)] if stylization.possible(large) else []),
         ]  # fmt: skip
         sections = []
         for number, (scene, section) in enumerate(tasks):

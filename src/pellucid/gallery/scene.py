@@ -58,12 +58,16 @@ class Scene:
 
     def options(self, part: int, parts: int) -> dict[str, Any]:
         """Options of the descent number `part` of this task's `parts`."""
-        first, width = self.span
 
         def callback(progress: Progress) -> None:
-            self.advance(first + width * (part + progress.step / progress.steps) / parts)
+            self.advance_to(progress.step / progress.steps, part, parts)
 
         return {"precision": self.precision, "callback": callback}
+
+    def advance_to(self, share: float, part: int, parts: int) -> None:
+        """Tell how far part number `part` of this task's `parts` is."""
+        first, width = self.span
+        self.advance(first + width * (part + share) / parts)
 
     def command(self, task: str, *words: object) -> str:
         """A command line that does the like."""
@@ -76,7 +80,11 @@ class Scene:
         return Row(caption, file, sheet.shape[2], sheet.shape[1], tuple(names))
 
     def photo(self, name: str) -> Tensor:
-        """A photo that scikit-learn ships, at the classifier's size: `(1, 3, S, S)`."""
+        """A sample photo at the classifier's size: `(1, 3, S, S)`."""
+        return cover(self.sample(name), self.made.shape[2])
+
+    def sample(self, name: str) -> Tensor:
+        """A photo that scikit-learn ships: `(1, 3, H, W)`."""
         from sklearn.datasets import __file__ as datasets
 
-        return cover(read_image(Path(datasets).parent / "images" / name)[None], self.made.shape[2])
+        return read_image(Path(datasets).parent / "images" / name)[None]

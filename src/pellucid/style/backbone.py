@@ -28,17 +28,18 @@ LAYERS = {
 
 
 def default_layers(classifier: Classifier) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The style layers and content layers of a network whose kind is known.
+    """The style layers and content layers of a network whose kind is known; a shallow one has the first of them.
 
     Raises `InputError` with the names of its layers for any other.
     """
-    layers = LAYERS.get(type(classifier.network).__name__)
-    if layers is None or any(name not in classifier.layers for names in layers for name in names):
+    style, content = LAYERS.get(type(classifier.network).__name__, ((), ()))
+    style = tuple(name for name in style if name in classifier.layers)
+    if len(style) < 2 or any(name not in classifier.layers for name in content):
         raise InputError(
             f"which layers of {type(classifier.network).__name__} carry style is not known; name style layers and "
             f"content layers (there are: {', '.join(classifier.layers)})"
         )
-    return layers
+    return style, content
 
 
 class _Reached(Exception):  # noqa: N818 - it ends a forward pass, and is no error
