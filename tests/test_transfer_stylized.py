@@ -229,10 +229,12 @@ def test_the_command_makes_a_copy(at, tiny_bundle, capsys):
     assert (len(copy.train), len(copy.test)) == (12, 6)
     facts = json.loads((at / "copy.json").read_text())
     assert facts["recipe"]["style"]["evaluations"] == 2
-    assert len(facts["styles"]) == 2
+    assert [entry["path"] for entry in facts["inputs"]] == ["both.npz", "paintings/0.png", "paintings/1.png"]
     assert not (at / "copy-parts").exists()
     assert main(words) == 2
     assert "copy.npz exists; choose another name or say --overwrite" in capsys.readouterr().err
+    assert main(["rerun", "copy.json", "--out", "again.npz"]) == 0
+    assert torch.equal(load_data("again.npz").test.images, copy.test.images)
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ import tyro
 
 from ..errors import InputError
 from ..files import write_text
-from ..gallery.save import check_free, sidecar_path
+from ..gallery.save import sidecar_path
 from ..zoo.models import fingerprint, load
 from .common import file_sha256, parse, value_of
 
 TASKS = (
     "generate", "inpaint", "translate", "superres", "sketch", "paint", "brush",
     "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
-    "stylize",
+    "stylize", "stylize-data",
 )  # fmt: skip
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
@@ -59,7 +59,6 @@ def main(argv: Sequence[str]) -> int:
         out = old.with_name(f"{old.stem}-rerun{old.suffix}") if old.name else Path("pellucid-out-rerun")
     else:
         out = flags.out
-    check_free(out, flags.overwrite)
     with inputs(facts["inputs"]) as folder:
         if fingerprint(load(facts["model"], "cpu")) != facts["model_sha256"]:
             print(
@@ -69,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         rest = [word.replace(EMBEDDED, str(folder)) for word in rest] if folder else rest
         extra = [flag for flag in ("--overwrite",) if flags.overwrite and flag not in rest]
         extra += ["--quiet"] if flags.quiet and "--quiet" not in rest else []
-        code = import_module(f".{task}", __package__).main([*rest, "--out", str(out), *extra])
+        code = import_module(f".{task.replace('-', '_')}", __package__).main([*rest, "--out", str(out), *extra])
         if folder and code == 0:
             _embed(sidecar_path(out), folder, facts["inputs"])
     return code

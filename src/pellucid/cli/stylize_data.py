@@ -62,6 +62,7 @@ def main(argv: Sequence[str]) -> int:
     styles = [read_image(file)[None] for file in files]
     data = load_data(flags.data, flags.size)
     classifier = load(flags.model, flags.device)
+    given = [Path(flags.data)] if Path(flags.data).is_file() else []
     parts = flags.out.with_name(f"{flags.out.stem}-parts")
     with progress_bar("stylize-data", flags.quiet) as advance:
         copy = stylize_data(
@@ -73,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
         "data": data.name,
         "model": flags.model,
         "model_sha256": fingerprint(classifier),
-        "styles": [{"path": str(file), "sha256": file_sha256(file)} for file in files],
+        "inputs": [{"path": str(file), "sha256": file_sha256(file)} for file in [*given, *files]],
         "recipe": asdict(flags.recipe),
         "versions": {"pellucid": __version__},
     }
