@@ -9,7 +9,7 @@ paper's point.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +17,8 @@ from torch import Tensor
 
 from ..ball import draw
 from ..errors import InputError
+from ..loop import Transform
 from .image import cover
-
-Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
 
 
 def jitter(pixels: int) -> Transform:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..ball import Ball, Linf
 from ..classifier import Classifier
+from ..descend import at_once
 from ..errors import InputError, unknown
 from ..frozen import fast, frozen
-from .threat import at_once, fooled
+from .threat import fooled
 
 STANDARD = ("apgd-ce", "apgd-t", "fab-t", "square")
 ATTACKS = (*STANDARD, "apgd-dlr", "fab")

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ..ball import Ball, generators
 from ..classifier import Classifier
-from ..descend import Stop, descend
+from ..descend import descend
 from ..devices import Precision
+from ..loop import Stop
 from ..objective import CrossEntropy
 from ..stop import Misclassified
 from .threat import fooled

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
+from ..descend import at_once
 from ..devices import Precision
 from ..errors import InputError
 from ..frozen import frozen
 from ..objective import pooled
-from .threat import at_once
 
 READ = 512  # images that are read from a split at once
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..ball import Ball, Linf, Norm, check_radius, norms
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
-from ..descend import SPLIT_VALUES, SPLIT_VALUES_CPU
+from ..descend import at_once
 from ..errors import InputError
 from ..frozen import frozen
 
@@ -40,12 +40,6 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
-
-
-def at_once(images: Tensor) -> int:
-    """How many of these images to take at once: the bound on pixel values that `descend` keeps too."""
-    values = SPLIT_VALUES_CPU if images.device.type == "cpu" else SPLIT_VALUES
-    return max(8, values // math.prod(images.shape[1:]))
 
 
 def predict(classifier: Classifier, images: Tensor) -> Tensor:

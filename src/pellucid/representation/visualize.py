@@ -16,10 +16,9 @@ from ..checks import check_images, positive_int
 from ..classifier import Classifier
 from ..data.image import cover
 from ..data.transforms import Transform, crops, standard
-from ..descend import descend
+from ..descend import at_once, descend
 from ..descent import Descent
 from ..errors import InputError, unknown
-from ..evaluation.threat import at_once
 from ..frozen import frozen
 from ..objective import Diversity, Objective
 from ..optimizer import Adam, Steepest
