@@ -4,6 +4,7 @@ import json
 import os
 from copy import deepcopy
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -163,6 +164,53 @@ def test_published_architectures_are_told_apart_by_their_shapes(arch):
     assert infer(network.state_dict()) == arch
 
 
+class WideBlock(nn.Module):
+    """A block as the code of TRADES has it, restated: what comes in is normed first where its shape changes."""
+
+    def __init__(self, before, after, stride):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(before), nn.Conv2d(before, after, 3, stride, 1, bias=False)
+        self.bn2, self.conv2 = nn.BatchNorm2d(after), nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        if before != after:
+            self.convShortcut = nn.Conv2d(before, after, 1, stride, bias=False)
+
+    def forward(self, values):
+        active = self.bn1(values).relu()
+        carried = self.convShortcut(active) if hasattr(self, "convShortcut") else values
+        return carried + self.conv2(self.bn2(self.conv1(active)).relu())
+
+
+class WideResNet(nn.Module):
+    def __init__(self, width, depth, classes=10):
+        super().__init__()
+        sizes = [16, 16 * width, 32 * width, 64 * width]
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        for number, (before, after) in enumerate(pairwise(sizes), start=1):
+            first = WideBlock(before, after, 1 if number == 1 else 2)
+            blocks = [first, *(WideBlock(after, after, 1) for _ in range(depth - 1))]
+            block = nn.Module()
+            block.layer = nn.Sequential(*blocks)
+            self.add_module(f"block{number}", block)
+        self.sub_block1 = nn.Linear(2, 2)  # TRADES' code has one that never runs
+        self.bn1, self.fc = nn.BatchNorm2d(sizes[-1]), nn.Linear(sizes[-1], classes)
+
+    def forward(self, images):
+        values = self.conv1(images)
+        for block in (self.block1, self.block2, self.block3):
+            values = block.layer(values)
+        return self.fc(self.bn1(values).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize(("width", "depth", "arch"), [(1, 1, "wrn-10-1"), (2, 2, "wrn-16-2")])
+def test_wide_resnets_of_other_repositories(tmp_path, width, depth, arch):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = shake_norms(WideResNet(width, depth)).eval()
+    classifier = convert(saved(tmp_path, network), GIVEN)
+    assert classifier.card["arch"] == arch
+    assert_same(classifier, network)
+
+
 def test_a_timm_model_is_named(tmp_path):
     network = made("timm:test_resnet", 5)
     torch.save(network.state_dict(), tmp_path / "net.pth")
@@ -313,6 +361,16 @@ def test_copies_that_differ_are_refused(tmp_path, small):
     state["module.attacker.model.linear.bias"][0] += 1
     torch.save({"model": state}, tmp_path / "net.pt")
     assert "its two copies of the weights differ, in linear.bias first" in refusal(tmp_path / "net.pt")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_copies_of_the_normalization_that_differ_are_refused(tmp_path, small, first):
+    state = by_madry(small.state_dict())
+    name = "module.attacker.normalize.new_mean"
+    other = {name: torch.zeros(3, 1, 1)}
+    state = {**other, **state, **other} if first else {**state, **other}
+    torch.save({"model": state}, tmp_path / "net.pt")
+    assert "its two copies of the normalization differ, in the mean" in refusal(tmp_path / "net.pt")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

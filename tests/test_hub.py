@@ -244,6 +244,16 @@ def test_a_bundle_by_its_place_on_the_hub(server, tiny_bundle):
     assert classifier.gaussians is not None
 
 
+def test_the_card_of_a_bundle_is_pinned_too(server, tiny_bundle, tmp_path, monkeypatch):
+    weights, card = (tiny_bundle.with_name(tiny_bundle.name + end).read_bytes() for end in (".safetensors", ".json"))
+    server.files |= {"madrylab/mine/tiny.safetensors": weights, "madrylab/mine/tiny.json": card}
+    load("hub:madrylab/mine/tiny.safetensors", "cpu")
+    server.files["madrylab/mine/tiny.json"] = json.dumps({**json.loads(card), "mean": [0, 0, 0]}).encode()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "another"))
+    message = refusal("hub:madrylab/mine/tiny.safetensors")
+    assert "tiny.json is not what it was when it was first used" in message
+
+
 def test_a_bundle_whose_card_is_of_other_weights_is_refused(server, tiny_bundle):
     weights = tiny_bundle.with_name(tiny_bundle.name + ".safetensors").read_bytes()
     server.files["madrylab/mine/a.safetensors"] = weights + b" "
@@ -251,11 +261,13 @@ def test_a_bundle_whose_card_is_of_other_weights_is_refused(server, tiny_bundle)
     assert "is not the file its card describes" in refusal("hub:madrylab/mine/a.safetensors")
 
 
-def test_a_state_dict_without_a_card_is_converted(server, network, tmp_path):
+def test_a_state_dict_without_a_card_is_converted_and_then_needs_no_network(server, network, monkeypatch):
     from safetensors.torch import save
 
     state = {**network.state_dict(), "normalize.mean": torch.zeros(3), "normalize.std": torch.ones(3)}
     server.files["madrylab/mine/b.safetensors"] = save({name: value.clone() for name, value in state.items()})
+    assert same(load("hub:madrylab/mine/b.safetensors", "cpu"), network)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert same(load("hub:madrylab/mine/b.safetensors", "cpu"), network)
 
 

@@ -435,6 +435,9 @@ def test_the_tar_container_is_refused(tmp_path):
 def test_a_program_of_torchscript_is_refused(tmp_path):
     path = write_zip(tmp_path / "net.pt", dumps({"w": tensor()}), extra=[("archive/constants.pkl", b"N.")])
     assert "TorchScript" in refusal(path)
+    with zipfile.ZipFile(tmp_path / "compressed.pt", "w", zipfile.ZIP_DEFLATED) as archive:  # as its code members are
+        archive.writestr("net/constants.pkl", b"N.")
+    assert "TorchScript" in refusal(tmp_path / "compressed.pt")
 
 
 def test_a_zip_of_something_else_is_refused(tmp_path):

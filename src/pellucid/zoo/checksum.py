@@ -56,6 +56,11 @@ def check_pinned(key: str, path: Path) -> str:
     return found
 
 
+def is_pinned(key: str) -> bool:
+    """Whether a file was used under this key before."""
+    return key in _pins()
+
+
 def pin(key: str, found: str) -> None:
     """Remember a file's sha256 in `pins.json`, once it has proved to be usable."""
     pins = _pins()

@@ -108,7 +108,17 @@ def infer(weights: Mapping[str, Tensor]) -> str | None:
             for arch in candidates:
                 if _shapes_of_arch(arch, shape[0]) == given:
                     return arch
-    return None
+    arch = _wide_resnet(given)
+    return arch if arch and _shapes_of_arch(arch, given["head.weight"][0]) == given else None
+
+
+def _wide_resnet(given: Shapes) -> str | None:
+    """What a Wide ResNet would be called that has so many blocks and channels; None where it is none of 10 to 202."""
+    head = given.get("head.weight")
+    blocks = len({name.split(".")[1] for name in given if name.startswith("stage1.")})
+    if head is None or len(head) != 2 or head[1] % 64 or not 0 < head[1] // 64 < 100 or not 0 < blocks < 34:
+        return None
+    return f"wrn-{6 * blocks + 4}-{head[1] // 64}"
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..classifier import Classifier
 from ..errors import InputError
 from .bundle import load_bundle
-from .checksum import cache_folder, check_pinned, check_published, pin
+from .checksum import cache_folder, check_pinned, check_published, is_pinned, pin
 from .convert import ConvertRecipe, convert
 from .published import Published
 from .torch_file import printable
@@ -53,24 +53,38 @@ def load_from_hub(name: str) -> Classifier:
     if len(parts) < 3 or {"", ".", ".."} & set(parts):
         raise InputError(f"hub:{name} does not name a file; it is hub:OWNER/REPO/FILE")
     repo, file = "/".join(parts[:2]), "/".join(parts[2:])
-    url = f"https://huggingface.co/{repo}/resolve/main/{file}"
+    url = _url(repo, file)
     path = fetch(repo, file, f"download {url} and name it by its path, after pellucid convert if it is no bundle")
-    found = check_pinned(url, path)
-    classifier = load_bundle(path) if _has_card(repo, file) else convert(path)
-    pin(url, found)
+    found = {url: check_pinned(url, path)}
+    if card := _card(repo, file):
+        found |= {_url(repo, _card_of(file)): check_pinned(_url(repo, _card_of(file)), card)}
+    classifier = load_bundle(path) if card else convert(path)
+    for key, sha256 in found.items():
+        pin(key, sha256)
     return classifier
 
 
-def _has_card(repo: str, file: str) -> bool:
-    """Whether this is a bundle's weights: then its card is fetched too, into the same folder."""
+def _url(repo: str, file: str) -> str:
+    return f"https://huggingface.co/{repo}/resolve/main/{file}"
+
+
+def _card_of(file: str) -> str:
+    return file.removesuffix(".safetensors") + ".json"
+
+
+def _card(repo: str, file: str) -> Path | None:
+    """The card, fetched into the same folder, if these are a bundle's weights; None if they have none."""
     if not file.endswith(".safetensors"):
-        return False
-    card = file.removesuffix(".safetensors") + ".json"
+        return None
+    card = _card_of(file)
     try:
-        fetch(repo, card, "it is the card of a bundle that is there")
+        return fetch(repo, card, "it is the card of a bundle that is there")
     except NotOnHubError:
-        return False
-    return True
+        return None
+    except InputError:
+        if is_pinned(_url(repo, file)) and not is_pinned(_url(repo, card)):
+            return None  # these weights were used before, and had no card
+        raise
 
 
 def fetch(repo: str, file: str, otherwise: str) -> Path:

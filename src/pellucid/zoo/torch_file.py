@@ -96,6 +96,8 @@ def shown_names(refused: Iterable[str], at_most: int = 20) -> list[str]:
 def _open_zip(archive: zipfile.ZipFile, interpreter: Interpreter) -> tuple[Any, Read]:
     """Content and reader of a zip container. Members are looked up by name and never extracted: no path leads out."""
     members = archive.infolist()
+    if any(member.filename.endswith("/constants.pkl") for member in members):
+        raise InputError("is a TorchScript program, which does not do; save its state_dict")
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
         raise InputError("is compressed or encrypted, which files of torch.save never are; a zip bomb would be")
     if any(member.compress_size != member.file_size for member in members):
@@ -104,8 +106,8 @@ def _open_zip(archive: zipfile.ZipFile, interpreter: Interpreter) -> tuple[Any, 
     if len(sizes) != len(members) or sum(sizes.values()) > Path(str(archive.filename)).stat().st_size:
         raise InputError("is damaged or a zip bomb: its members overlap")
     roots = [name.removesuffix("/data.pkl") for name in sizes if name.endswith("/data.pkl")]
-    if len(roots) != 1 or f"{roots[0]}/constants.pkl" in sizes:
-        raise InputError("is a zip file, but not of torch.save; a TorchScript program does not do, save its state_dict")
+    if len(roots) != 1:
+        raise InputError("is a zip file, but not of torch.save")
     root = roots[0]
     if sizes[f"{root}/data.pkl"] > MAX_PICKLE:
         raise InputError(f"has a pickle of more than {MAX_PICKLE >> 20} MiB")

@@ -22,7 +22,7 @@ def untangle(tensors: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor],
     `module.normalizer.new_mean`; with a wrapped network it is `module.model.model.X`.
 
     Raises:
-        InputError: the two copies of the weights differ, or a value is not finite.
+        InputError: two copies of the weights or of the normalization differ, or a value is not finite.
 
     >>> one, three = torch.ones(1), torch.full((3, 1, 1), 0.5)
     >>> untangle({"module.model.fc.bias": one, "module.normalizer.new_mean": three}, Path("net.pt"))
@@ -35,7 +35,8 @@ def untangle(tensors: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor],
         if (match := NORMALIZER.search(name)) and tensors[name].numel() == 3:
             # As float32 prints it: 0.485 and not 0.48500001.
             values = [round(float(value), 7) for value in tensors.pop(name).flatten()]
-            normalization.setdefault(match[1], values)
+            if normalization.setdefault(match[1], values) != values:
+                raise InputError(f"{path}: its two copies of the normalization differ, in the {match[1]}")
         elif name.startswith(ATTACKER):
             copies[name.removeprefix(ATTACKER)] = tensors.pop(name)
     copies = _without_prefix(copies, "model.")
@@ -56,10 +57,34 @@ def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor
     return tensors
 
 
+# What the Wide ResNets of TRADES, RobustBench and many others call their modules, and what ours does.
+WIDE = (
+    (r"^block(\d)\.layer\.(\d+)\.", r"stage\1.\2."),
+    (r"^(stage\S+\.)bn(\d)\.", r"\1norm\2."),
+    (r"\.convShortcut\.", ".shortcut."),
+    (r"^conv1\.", "stem."),
+    (r"^bn1\.", "norm."),
+    (r"^fc\.", "head."),
+)
+
+
+def _as_in_our_wide_resnet(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a Wide ResNet under our names, without the block that TRADES' code makes and never runs."""
+    if "block1.layer.0.conv1.weight" not in weights:
+        return weights
+    renamed = {}
+    for name, tensor in weights.items():
+        if not name.startswith("sub_block1."):
+            for pattern, ours in WIDE:
+                name = re.sub(pattern, ours, name)
+            renamed[name] = tensor
+    return renamed
+
+
 def _as_written_today(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights in float32 under the names of today's torch and torchvision."""
     found = {}
-    for name, tensor in weights.items():
+    for name, tensor in _as_in_our_wide_resnet(weights).items():
         # torchvision's DenseNets once had `denselayer1.norm.1`.
         name = re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", name)
         found[name] = tensor.float() if tensor.is_floating_point() else tensor
