@@ -27,7 +27,7 @@ def stylization(scene: Scene) -> Section:
     """A photo in the style of another, with the features of either classifier."""
     size = 5 * scene.made.shape[2] // 2
     content, style = (with_shorter_side(scene.sample(name), size) for name in ("china.jpg", "flower.jpg"))
-    recipe = replace(PRESETS["strokes"], evaluations=20)
+    recipe = replace(PRESETS["strokes"], smoothness=0.05, evaluations=20)  # behind the flower it is smooth
     pictures = [content, style]
     for part, classifier in enumerate((scene.robust, scene.standard)):
 
@@ -44,8 +44,8 @@ def stylization(scene: Scene) -> Section:
         "Keep what one photo shows, and take the textures of another: match how features go together, not where they "
         "are. The robust classifier carries shapes (petals on the hills), the standard one little more than colors.",
         scene.command(
-            "stylize", "--content", "china.jpg", "--styles", "flower.jpg", "--preset", "strokes", "--size", size,
-            "--out", "stylized.png",
+            "stylize", "--content", "china.jpg", "--styles", "flower.jpg", "--preset", "strokes",
+            "--smoothness", 0.05, "--size", size, "--out", "stylized.png",
         ),
         (scene.row("", torch.cat(pictures), "stylize.png", names),),
     )  # fmt: skip
