@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from helpers import hooks_on, shake_norms
@@ -7,6 +9,7 @@ from torchvision.models import alexnet, resnet18, squeezenet1_0, vgg16
 from pellucid import Classifier, InputError, bundled, load
 from pellucid.style.backbone import LAYERS, Backbone, default_layers
 from pellucid.style.surgery import BlurredMaxPool
+from pellucid.zoo.networks import build
 
 
 def made(make, seed=0, **options):
@@ -61,6 +64,36 @@ def test_a_module_that_runs_several_times_gives_its_last_output(resnet):
     assert torch.allclose(ours, resnet(picture(), ["layer1.0.relu"]).layers["layer1.0.relu"], atol=1e-4)
 
 
+@pytest.mark.parametrize("layers", [["conv1"], ["layer1.0.conv1"], ["conv1", "layer1"], ["bn1"]], ids=str)
+def test_a_convolution_that_is_read_is_not_folded(resnet, layers):
+    """Its batch norm, which comes after the layer, must not change what is read."""
+    ours, plain = Backbone(resnet, layers)(picture()), resnet(picture(), layers).layers
+    assert all(torch.allclose(ours[layer], plain[layer], rtol=1e-3, atol=1e-4) for layer in layers)
+
+
+def test_batch_norms_behind_convolutions_are_folded(resnet):
+    backbone, idle = Backbone(resnet, ["layer1"]), []
+    for name in ("bn1", "layer1.0.bn1", "layer1.1.bn2"):
+        norm = backbone.network.get_submodule(name)
+        norm.register_forward_hook(lambda module, args, output: idle.append(output is args[0]))
+    backbone(picture())
+    assert idle == [True] * 3
+
+
+def test_a_network_in_training_mode_is_read_in_eval_mode(resnet):
+    training = Classifier(copy.deepcopy(resnet.network).train(), (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+    ours = Backbone(training, ["layer1"])(picture())["layer1"]
+    assert torch.allclose(ours, Backbone(resnet, ["layer1"])(picture())["layer1"], atol=1e-4)
+    assert training.network.training
+
+
+def test_bfloat16_is_near_and_gives_float32(resnet):
+    exact = Backbone(resnet, ["layer2"])(picture())["layer2"]
+    rounded = Backbone(resnet, ["layer2"], precision="bfloat16")(picture())["layer2"]
+    assert rounded.dtype == torch.float32
+    assert 1e-4 < float((rounded - exact).norm() / exact.norm()) < 5e-2
+
+
 def test_the_classifier_is_left_as_it_was(resnet):
     state = {name: tensor.clone() for name, tensor in resnet.network.state_dict().items()}
     Backbone(resnet, ["layer2"], pooling="average", padding="replicate", random_weights=3)(picture())
@@ -92,19 +125,6 @@ def test_pooling_is_swapped(squeezenet):
         backbone = Backbone(squeezenet, ["fire5"], pooling=pooling)
         assert type(backbone.network.features[2]) is kind
         assert not any(isinstance(module, nn.MaxPool2d) for module in backbone.network.modules())
-
-
-def test_a_blurred_pool_is_a_max_pool_that_is_blurred():
-    values = picture(16, 16)
-    found = BlurredMaxPool(nn.MaxPool2d(3, 2))(values)
-    kernel = torch.tensor([1.0, 2.0, 1.0])
-    kernel = (kernel[:, None] * kernel / 16).expand(3, 1, 3, 3)
-    dense = nn.functional.max_pool2d(values, 3, 1)
-    expected = nn.functional.conv2d(nn.functional.pad(dense, [1] * 4, mode="replicate"), kernel, groups=3)[
-        ..., ::2, ::2
-    ]
-    assert torch.allclose(found, expected, atol=1e-6)
-    assert found.shape == nn.MaxPool2d(3, 2)(values).shape
 
 
 def test_replicated_borders_leave_a_constant_picture_constant(resnet):
@@ -180,6 +200,14 @@ def test_known_networks_have_layers_by_default():
         classifier = load(name, "cpu")
         style, content = default_layers(classifier)
         assert Backbone(classifier, [*style, *content])(picture()).keys() == {*style, *content}
+
+
+def test_a_shallow_network_of_a_known_kind_has_the_first_of_the_layers():
+    with torch.device("meta"):
+        deep, shallow = (Classifier(build(f"preact-{widths}", 2), card={}) for widths in ("4-6", "4"))
+    assert default_layers(deep) == (("stem", "stage1", "stage2"), ("stage2",))
+    with pytest.raises(InputError, match="name style layers and content layers"):
+        default_layers(shallow)  # which has no stage2 to keep the content in
 
 
 def test_an_unknown_network_has_to_say_its_layers(classifier):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,9 +7,12 @@ import torch
 from PIL import Image
 
 import pellucid.cli.stylize as command
+from pellucid.cli.common import parse
 from pellucid.cli.main import main
+from pellucid.cli.stylize import Stylize
 from pellucid.data.image import read_image, write_image
 from pellucid.data.picture import Picture, read_picture, write_picture
+from pellucid.style.recipe import PRESETS
 
 QUICK = ["--evaluations", "2", "--size", "24", "--smallest", "24"]
 LAYERS = ["--style-layers", "stem", "stage1", "--content-layers", "stage1"]
@@ -146,6 +150,23 @@ def test_presets_and_flags_after_them(run, here):
     assert (recipe["relative"], recipe["optimizer"], recipe["style_weight"]) == (False, "plain-lbfgs", 1000.0)
 
 
+@pytest.mark.parametrize("flag", ["--blend", "--content-model", "--start-image", "--seed"])
+def test_every_control_reaches_the_picture(run, here, other_bundle, flag):
+    words = ["stylize", "--content", "photo.png", "--styles", "paint.png", "other.png", "--content-weight", "10"]
+    words += ["--start", "noise"]
+    values = {"--blend": ["1", "9"], "--content-model": [str(other_bundle)], "--start-image": ["other.png"]}
+    assert run(*words, "--out", "without.png")[0] == 0
+    assert run(*words, flag, *values.get(flag, ["7"]), "--out", "with.png")[0] == 0
+    assert (here / "with.png").read_bytes() != (here / "without.png").read_bytes()
+
+
+@pytest.mark.parametrize("words", [["--recipe", "distill2019-vgg19"], ["--recipe=distill2019-vgg19"]])
+def test_a_recipe_is_a_preset_by_another_word(words):
+    found = parse(Stylize, [*words, "--style-weight", "1e3", "--out=--recipe"], "stylize", PRESETS)
+    assert found.recipe == replace(PRESETS["distill2019-vgg19"], style_weight=1e3)
+    assert str(found.out) == "--recipe"  # a value is left alone
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -159,6 +180,7 @@ def test_presets_and_flags_after_them(run, here):
         ([*PICTURES, "--save-frames", "way.mp4"], "frames go to a .gif or to a folder"),
         ([*PICTURES, "--strength", "2"], "strength is between 0 and 1"),
         ([*PICTURES, "--preset", "distil"], "unknown preset 'distil'; did you mean"),
+        ([*PICTURES, "--recipe", "distil"], "unknown preset 'distil'; did you mean 'distill2019'"),
         ([*PICTURES, "--content-model", "none"], "unknown model 'none'"),
         (["stylize", "--content", "none.png", "--styles", "paint.png"], "none.png does not exist"),
         (["stylize", "--content", "text.png", "--styles", "paint.png"], "is not an image"),
@@ -176,7 +198,8 @@ def test_mistakes_are_one_line_and_leave_nothing(run, here, words, message):
     assert sorted(path.name for path in here.iterdir()) == before
 
 
-def test_a_network_whose_layers_are_not_known_asks_for_them(run, here, tiny_bundle):
+def test_a_network_whose_layers_are_not_known_asks_for_them(run, here, tiny_bundle, monkeypatch):
+    monkeypatch.setattr("pellucid.style.backbone.LAYERS", {})
     code, _, err = run(*PICTURES, "--model", str(tiny_bundle), "--device", "cpu", quick=False)
     assert code == 2
     assert "name style layers and content layers (there are: stem, stage1" in err

@@ -1,15 +1,17 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from helpers import images
 
-from pellucid import Classifier, InputError, StylizeRecipe
+from pellucid import Classifier, InputError, StylizeRecipe, stylize
 from pellucid.cli.main import main
 from pellucid.data.image import write_image
 from pellucid.gallery.sliders import Slider, sliders
 from pellucid.style.compare import CompareRecipe, chosen, compare_style, single_layers, swapped
 from pellucid.style.judge import Judge, Verdict
+from pellucid.style.pyramid import resized
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 
@@ -42,6 +44,22 @@ def test_the_judge_finds_no_style_in_the_content_and_no_content_in_the_style(thr
     assert between.style > 0
     assert 0 < between.content < 1
     assert Verdict(0.25, 0.5).score == 0.75
+
+
+def test_the_judge_takes_a_style_at_the_pictures_size_and_a_picture_at_the_contents(three):
+    judge, large = Judge(three["judge"]), resized(STYLE, (64, 64))
+    assert judge(CONTENT, CONTENT, large).style == pytest.approx(1, abs=1e-4)
+    assert judge(resized(large, (32, 32)), CONTENT, large).style == pytest.approx(0, abs=1e-4)
+    with pytest.raises(InputError, match="give one size"):
+        judge(large, CONTENT, STYLE)
+
+
+def test_candidates_are_made_as_their_point_of_the_grid_says(three):
+    grid = CompareRecipe(style_weights=(0.3, 3.0), starts=("content", "noise"))
+    found = compare_style({"one": three["one"]}, {"c": CONTENT}, {"s": STYLE}, three["judge"], grid, FAST, seed=5)
+    for candidate in found:
+        recipe = replace(FAST, style_weight=candidate.style_weight, start=candidate.start)
+        assert torch.equal(candidate.images, stylize(three["one"], CONTENT, [STYLE], recipe, seed=5).images)
 
 
 def test_every_network_searches_the_same_grid_with_the_same_budget(three):

@@ -14,7 +14,7 @@ from pellucid.style.pyramid import resized, scales, with_shorter_side
 from pellucid.style.recipe import PRESETS
 from pellucid.zoo.networks import build
 
-SIDE, EVALUATIONS, SEED = 48, 5, 3
+SIDE, EVALUATIONS, SEED = 48, 4, 3
 
 
 def network(arch):
@@ -137,15 +137,20 @@ def published(layers, content, style, start, style_weight, content_weight):
 class Case:
     arch: str
     preset: str
-    changes: dict
     layers: object
+    changes: dict
+    rounding: float  # how far from the published picture, as a share of how far that is from the start
 
 
+# From noise on a ResNet, L-BFGS without a line search magnifies rounding about tenfold with each evaluation.
 TEXTURE = {"start": "normal-noise", "content_weight": 0.0, "style_weight": 1e9}
+# The lowest weight of the published grid, at which style and content both count. At the preset's 4e6 the walk from
+# noise on these weights climbs at the fifth evaluation, and such a leap magnifies rounding too.
+VGG = {"start": "normal-noise", "style_weight": 1e4}
 CASES = {
-    "resnet50": Case("torchvision:resnet50", "distill2019", {}, resnet_layers),
-    "resnet50-texture": Case("torchvision:resnet50", "distill2019", TEXTURE, resnet_layers),
-    "vgg19": Case("torchvision:vgg19", "distill2019-vgg19", {"start": "normal-noise", "style_weight": 1e4}, vgg_layers),
+    "resnet50": Case("torchvision:resnet50", "distill2019", resnet_layers, {}, 1e-3),
+    "resnet50-texture": Case("torchvision:resnet50", "distill2019", resnet_layers, TEXTURE, 0.05),
+    "vgg19": Case("torchvision:vgg19", "distill2019-vgg19", vgg_layers, VGG, 1e-3),
 }
 
 
@@ -167,6 +172,34 @@ def test_a_preset_walks_as_published(networks, name):
         CONTENT, STYLE, start, recipe.style_weight, recipe.content_weight,
     )  # fmt: skip
     found = [(losses.style, losses.content) for losses in made.history[0]]
-    print(found, expected, (made.images-image).abs().max(), (made.images-start.clamp(0,1)).abs().max())
-    assert made.sizes == [tuple(CONTENT.shape[2:])]
+    assert found[0][0] > 1.3 * found[-1][0]  # it has gone somewhere
     assert torch.allclose(torch.tensor(found), torch.tensor(expected), rtol=1e-3, atol=0)
+    image, start = image.clamp(0, 1), start.clamp(0, 1)
+    assert (made.images - image).norm() < case.rounding * (image - start).norm()
+
+
+def test_the_2019_presets_are_as_published():
+    for name in ("distill2019", "distill2019-standard", "distill2019-vgg19"):
+        recipe = PRESETS[name]
+        assert (recipe.evaluations, recipe.size, recipe.optimizer) == (500, 512, "plain-lbfgs")
+        assert (recipe.smoothness, recipe.content_weight, recipe.relative) == (0, 1, False)
+        assert (recipe.style_loss, recipe.layer_weights, recipe.normalization) == ("gram", (), "restricted-imagenet")
+        for side in (128, 512, 1024):  # nothing coarse before, whatever the size
+            assert scales(side, 2 * side, recipe.smallest) == [(side, 2 * side)]
+
+
+def test_the_shorter_side_of_content_and_style_is_the_size(networks):
+    for height, width in ((100, 60), (60, 90), (77, 77)):
+        image = picture(0, height, width)
+        assert with_shorter_side(image, SIDE).shape == Resize(SIDE)(image).shape
+
+
+def test_the_style_is_brought_to_the_size_too(networks):
+    """A style of twice the size is the same style."""
+    classifier = networks["torchvision:vgg19"]
+    recipe = replace(PRESETS["distill2019-vgg19"], size=32, evaluations=1, start="gray")
+    large, small = (
+        stylize(classifier, CONTENT, [style], recipe).history[0][0].style
+        for style in (STYLE, with_shorter_side(STYLE, 32))
+    )
+    assert large == pytest.approx(small, rel=1e-4)

@@ -1,12 +1,9 @@
-import math
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pellucid.style.color import YIQ, linear_transfer, luminance_transfer
 from pellucid.style.losses import (
     STYLE_LOSSES,
     Covariance,
@@ -73,6 +70,13 @@ def test_a_shift_of_the_features_changes_grams_and_not_covariances():
     assert Gram(target)(moved) > 0.1
 
 
+def test_the_covariance_loss_is_that_of_grams_of_centered_features():
+    ours, theirs = features(0, shift=1.0), features(1, shift=-0.5)
+    centered = [f - f.mean((2, 3), keepdim=True) for f in (ours, theirs)]
+    found = Covariance(Statistics.of(theirs))(Statistics.of(ours))
+    assert found == pytest.approx(float(published_gram_loss(*centered)), rel=1e-4)
+
+
 # Wasserstein
 
 
@@ -120,6 +124,15 @@ def test_the_gradient_of_wasserstein_is_finite_for_units_that_are_off_and_for_eq
         assert gradient.isfinite().all()
 
 
+def test_wasserstein_is_finite_where_rounding_makes_eigenvalues_negative():
+    """Forty channels at six positions, a million times as large as the target's: all but five eigenvalues are noise."""
+    target = Wasserstein(Statistics.of(features(1, channels=40, height=2, width=3)))
+    ours = features(0, channels=40, height=2, width=3, scale=1e6).requires_grad_()
+    loss = target(Statistics.of(ours))
+    assert loss.isfinite()
+    assert torch.autograd.grad(loss, ours)[0].isfinite().all()
+
+
 # All of them
 
 
@@ -130,7 +143,7 @@ def test_a_style_loss_is_not_negative_and_zero_for_the_style_itself(name, seed, 
     loss = STYLE_LOSSES[name](Statistics.of(features(seed + 1)))
     assert float(loss(ours)) >= 0
     own = STYLE_LOSSES[name](ours)
-    assert float(own(ours)) <= 1e-3 * float(own(Statistics(ours.weight, 0 * ours.first, 0 * ours.second)))
+    assert float(own(ours)) <= 1e-6 * float(own(Statistics(ours.weight, 0 * ours.first, 0 * ours.second)))
 
 
 @given(cut=st.integers(1, 5), masked=st.booleans())
@@ -159,6 +172,10 @@ def test_a_mixture_of_statistics_is_that_of_the_positions_together():
     both = Statistics.of(torch.cat([ours, theirs], dim=3))
     mixed = Statistics.of(ours).mixed(Statistics.of(theirs), 0.5)
     assert torch.allclose(both.covariance, mixed.covariance, atol=1e-5)
+    more = Statistics.of(torch.cat([ours, ours, ours, theirs], dim=3))
+    mostly_ours = Statistics.of(ours).mixed(Statistics.of(theirs), 0.25)
+    for name in ("mean", "moment"):
+        assert torch.allclose(getattr(more, name), getattr(mostly_ours, name), atol=1e-5)
 
 
 def test_content_and_smoothness_by_hand():
@@ -167,49 +184,6 @@ def test_content_and_smoothness_by_hand():
     rows = (0 + 1 + 0.25) / 3
     columns = (1 + 0 + 0 + 0.25) / 4
     assert float(total_variation(image)) == pytest.approx(rows + columns)
-
-
-# Colors
-
-
-def picture(seed, height=20, width=30):
-    """Colors that are neither gray nor independent, away from 0 and 1."""
-    generator = torch.Generator().manual_seed(seed)
-    mixing = 0.05 * torch.rand(3, 3, generator=generator)
-    noise = torch.randn(3, height * width, generator=generator).clamp(-3, 3)
-    return (0.5 + mixing @ noise).clamp(0, 1).reshape(1, 3, height, width)
-
-
-def test_linear_transfer_gives_the_others_mean_and_covariance():
-    moved, colors = linear_transfer(picture(0), picture(1, 11, 12)), picture(1, 11, 12)
-    assert torch.allclose(moved.mean((2, 3)), colors.mean((2, 3)), atol=1e-4)
-    assert torch.allclose(torch.cov(moved[0].flatten(1)), torch.cov(colors[0].flatten(1)), atol=2e-4)
-    assert moved.shape == (1, 3, 20, 30)
-
-
-def test_linear_transfer_of_gray_pictures_is_finite():
-    gray = picture(0).mean(1, keepdim=True).expand(1, 3, 20, 30)
-    for source, target in ((gray, picture(1)), (picture(1), gray), (torch.zeros(1, 3, 4, 4), picture(1))):
-        moved = linear_transfer(source, target)
-        assert moved.isfinite().all()
-        assert torch.allclose(moved.mean((2, 3)), target.mean((2, 3)), atol=1e-3)
-
-
-def test_luminance_transfer_keeps_the_lightness_of_one_and_the_colors_of_the_other():
-    images, colors = picture(0), picture(1)
-    mixed = luminance_transfer(images, colors)
-    inside = ((mixed > 0) & (mixed < 1)).all(1).flatten()
-    assert inside.float().mean() > 0.9
-    found, ours, theirs = ((YIQ @ t[0].flatten(1))[:, inside] for t in (mixed, images, colors))
-    assert torch.allclose(found[0], ours[0], atol=1e-5)
-    assert torch.allclose(found[1:], theirs[1:], atol=1e-5)
-
-
-def test_a_picture_with_its_own_colors_is_itself():
-    image = picture(0)
-    assert torch.allclose(luminance_transfer(image, image), image, atol=1e-5)
-    assert torch.allclose(linear_transfer(image, image), image, atol=1e-4)
-    assert math.isclose(float(YIQ[0].sum()), 1.0, rel_tol=1e-6)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -6,7 +6,7 @@ import torch
 
 from pellucid import InputError
 from pellucid.style.objective import Losses
-from pellucid.style.optimize import LBFGS, Adam, Moments, PlainLBFGS, SoftClamp, minimize
+from pellucid.style.optimize import LBFGS, Adam, Moments, PlainLBFGS, SoftClamp, _Walk, minimize
 
 
 def quadratic(center, stretch=1.0):
@@ -74,6 +74,17 @@ def test_the_line_search_makes_lbfgs_need_fewer_evaluations_than_adam():
     assert lowest[LBFGS] < lowest[Adam] / 10
 
 
+def test_the_line_search_shortens_steps_that_would_leap():
+    """Σ log cosh(20 (x - c)) is flat far away: there a curvature estimate promises more than it keeps."""
+    center = 0.2 + 0.6 * random_picture(1)
+
+    def evaluate(images):
+        loss = float(torch.log(torch.cosh(20 * (images - center))).sum())
+        return Losses(loss, loss, 0.0, 0.0), 20 * torch.tanh(20 * (images - center))
+
+    assert min(losses.total for losses in minimize(evaluate, random_picture(), LBFGS(), 40).history) < 0.1
+
+
 def test_a_descent_that_has_arrived_ends():
     found = minimize(quadratic(random_picture()), random_picture(), LBFGS(), 200)
     assert len(found.history) < 50
@@ -96,6 +107,19 @@ def test_a_loss_that_explodes_is_gone_back_from_with_half_the_step(optimizer, wr
     assert found.rollbacks == 2
     assert found.images.isfinite().all()
     assert (found.images - center).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), PlainLBFGS(), Adam(0.05)])
+def test_a_gradient_that_is_not_finite_is_gone_back_from_too(optimizer):
+    good = quadratic(0.3 + 0.4 * random_picture(1))
+
+    def evaluate(images):
+        losses, gradient = good(images)
+        return losses, gradient * (math.nan if len(good.calls) == 4 else 1)
+
+    found = minimize(evaluate, random_picture(), optimizer, 60)
+    assert found.rollbacks == 1
+    assert found.images.isfinite().all()
 
 
 def test_after_a_rollback_steps_are_half_as_long():
@@ -169,6 +193,23 @@ def test_the_soft_clamp_gives_back_pixels_that_are_not_at_the_edge():
     images = torch.linspace(0.003, 0.997, 999).reshape(1, 3, 9, 37)
     clamp = SoftClamp()
     assert torch.allclose(clamp.decode(clamp.encode(images), images.shape), images, atol=1e-5)
+
+
+def test_what_moves_gets_its_own_gradient_and_not_that_of_the_pixels():
+    """Near 0 and 1 the soft clamp bends, and the loss changes less with what moves than with the pixels."""
+    center, start = torch.full((1, 3, 1, 1), 0.5), torch.tensor([0.01, 0.5, 0.98]).reshape(1, 3, 1, 1)
+    walk = _Walk(quadratic(center), SoftClamp(), start, 1, None)
+    walk()
+    place, step = walk.variable.detach().double(), 1e-4
+    ahead, behind = (SoftClamp().decode(place + way * step, place.shape) for way in (1, -1))
+    expected = ((ahead - 0.5).square() - (behind - 0.5).square()) / (2 * step)
+    assert torch.allclose(walk.variable.grad.double(), expected, rtol=1e-3)
+
+
+def test_pixels_at_the_edge_can_leave_it():
+    start = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 3, 1, 1)
+    found = minimize(quadratic(torch.full((1, 3, 1, 1), 0.5)), start, LBFGS(), 30)
+    assert torch.allclose(found.images, torch.tensor(0.5), atol=1e-3)
 
 
 def test_the_soft_clamp_is_smooth_and_stays_inside():

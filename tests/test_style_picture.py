@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +44,48 @@ def test_pillow_reads_the_first_8_of_16_bits(tmp_path, suffix, count):
         assert image.mode == ("RGB" if count == 3 else "RGBA")
         read = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     assert (read / 255 - values).abs().max() < 1 / 255
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_16_bit_png_of_another_programs(tmp_path, count, interlaced):
+    """With each of the five filters in turn, in one piece or in the seven of Adam7."""
+    values = np.random.default_rng(0).integers(0, 65536, (13, 11, count), dtype=np.uint16)
+    (tmp_path / "other.png").write_bytes(png(values, interlaced))
+    found = read_picture(tmp_path / "other.png")
+    expected = torch.from_numpy(values.astype(np.float32) / 65535).permute(2, 0, 1)
+    assert found.deep
+    share = expected[3:] if count == 4 else torch.ones(1)
+    assert torch.allclose(found.pixels, expected[:3] * share + 1 - share, atol=1e-6)
+    assert found.alpha is None if count == 3 else torch.equal(found.alpha, expected[3:])
+
+
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+
+
+def png(values, interlaced):
+    height, width, count = values.shape
+    parts = [values[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [values]
+    data = zlib.compress(b"".join(filtered(part, 2 * count) for part in parts))
+    header = struct.pack(">IIBBBBB", width, height, 16, 2 if count == 3 else 6, 0, 0, interlaced)
+    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def filtered(values, pixel):
+    """Rows less what each filter of PNG predicts: nothing, left, above, their mean, Paeth's choice."""
+    rows = values.astype(">u2").view(np.uint8).reshape(len(values), -1).astype(int)
+    out = b""
+    for y, row in enumerate(rows):
+        above = rows[y - 1] if y else 0 * row
+        left, corner = (np.concatenate([np.zeros(pixel, int), line[:-pixel]]) for line in (row, above))
+        guess = left + above - corner
+        far = np.abs(guess - np.stack([left, above, corner]))
+        paeth = np.choose(far.argmin(0), [left, above, corner])
+        predicted = [0 * row, left, above, (left + above) // 2, paeth][y % 5]
+        out += bytes([y % 5]) + (row - predicted).astype(np.uint8).tobytes()
+    return out
 
 
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
@@ -111,6 +156,22 @@ def test_8_bits_keep_their_profile_and_transparency(tmp_path):
     write_picture(tmp_path / "plain.jpg", Picture(pixels, alpha, PROFILE, deep=True))
     found = read_picture(tmp_path / "plain.jpg")
     assert (found.alpha, found.profile, found.deep) == (None, PROFILE, False)
+
+
+def test_a_gray_picture_of_16_bits_is_deep(tmp_path):
+    values = np.arange(54, dtype=np.uint16).reshape(6, 9) * 1000
+    Image.fromarray(values).save(tmp_path / "gray.png")
+    found = read_picture(tmp_path / "gray.png")
+    assert found.deep
+    assert torch.allclose(found.pixels[1], torch.from_numpy(values / 65535).float())
+
+
+def test_a_jpeg_keeps_fine_colors(tmp_path):
+    """Every second column is red: at half the resolution of colors both would be pink."""
+    pixels = torch.ones(3, 16, 16)
+    pixels[1:, :, ::2] = 0
+    write_picture(tmp_path / "fine.jpg", Picture(pixels))
+    assert (read_picture(tmp_path / "fine.jpg").pixels - pixels).abs().mean() < 0.05
 
 
 def test_a_profile_of_inks_is_not_kept(tmp_path):

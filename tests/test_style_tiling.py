@@ -1,17 +1,21 @@
 """Gradients by tiles are those of the whole picture."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers import shake_norms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from style_helpers import CONTENT, FAST, STYLE, preact
 from torch import nn
 from torchvision.models import resnet18, squeezenet1_0
 
-from pellucid import Classifier, InputError
+from pellucid import Classifier, InputError, stylize
 from pellucid.style.backbone import Backbone
 from pellucid.style.objective import Reader
 from pellucid.style.prepare import prepare
+from pellucid.style.pyramid import resized
 from pellucid.style.recipe import StylizeRecipe
 from pellucid.style.tiling import Geometry, measure, spans, tiles
 from pellucid.zoo.networks import build
@@ -94,6 +98,38 @@ def test_the_geometry_of_published_networks(make, layer, stride, field):
     assert found.strides == {layer: stride}
     # Padding centers a field, lack of it moves the field to one side: SqueezeNet's stem has none.
     assert field // 2 <= found.reach <= field + stride
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("kernel", [1, 4, 7, 8, 9])
+@pytest.mark.parametrize("before", [0, 1])
+def test_the_reach_of_a_convolution_is_that_of_its_kernel(kernel, stride, before):
+    """Position i reads pixels from i · stride - padding to i · stride - padding + kernel - 1."""
+    padding = before * (kernel // 2)
+    read = nn.Conv2d(3, 2, kernel, stride, padding).requires_grad_(False)
+    found = measure(lambda images: {"conv": read(images)}, torch.device("cpu"))
+    true = max(padding, kernel - 1 - padding)
+    assert found.strides == {"conv": stride}
+    assert true <= found.reach <= true + stride
+
+
+@pytest.mark.parametrize("kernel", [(1, 9), (9, 1)])
+def test_the_reach_is_the_longer_of_both_axes(kernel):
+    read = nn.Conv2d(3, 2, kernel).requires_grad_(False)
+    assert 8 <= measure(lambda images: {"conv": read(images)}, torch.device("cpu")).reach <= 9
+
+
+def test_the_reach_of_two_networks_is_the_longer_one():
+    near, far = Geometry({"a": 2}, 5), Geometry({"b": 4}, 30)
+    assert near.joined(far).reach == far.joined(near).reach == 30
+    assert near.joined(far).strides == {"a": 2, "b": 4}
+
+
+@pytest.mark.parametrize(("stride", "message"), [((1, 2), "differ between height and width"), (3, "in step with")])
+def test_strides_that_tiles_cannot_follow_are_refused(stride, message):
+    read = nn.Conv2d(3, 2, 3, stride).requires_grad_(False)
+    with pytest.raises(InputError, match=message):
+        measure(lambda images: {"conv": read(images)}, torch.device("cpu"))
 
 
 def test_a_layer_that_reads_the_whole_picture_is_refused():
@@ -194,3 +230,12 @@ def test_tiles_are_listed_row_by_row():
         ((32, 64), (24, 48)),
     ]
     assert found[0].rows.outer == (0, 40)
+
+
+def test_a_result_by_tiles_is_the_untiled_one():
+    classifier = preact("preact-4-6")
+    content, style = resized(CONTENT, (90, 110)), resized(STYLE, (90, 110))
+    recipe = replace(FAST, evaluations=3, optimizer="adam", smallest=90)
+    whole, tiled = (stylize(classifier, content, [style], replace(recipe, tile=tile)) for tile in (0, 40))
+    assert torch.allclose(whole.images, tiled.images, atol=2e-3)
+    assert tiled.history[0][2].total == pytest.approx(whole.history[0][2].total, rel=1e-3)

@@ -16,6 +16,7 @@ import torch
 import tyro
 from torch import Tensor
 
+from ..checks import check_seed
 from ..classifier import Classifier
 from ..data.image import SUFFIXES, image_files, read_image, write_image
 from ..descent import Descent, Progress
@@ -28,6 +29,7 @@ from ..processes import Processes, processes, sharing
 from ..synthesis.start import label_each, proportionate
 from ..zoo.models import card, fingerprint, load
 from .frames import Frames, check_frames
+from .usage import one_line
 
 Flags = TypeVar("Flags")
 # A recipe's fields are flags of the command itself: --eps, not --recipe.eps.
@@ -67,9 +69,12 @@ class BesideFlags(RunFlags):
 def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[str, Any] | None = None) -> Flags:
     """Flags from the command line; `--preset NAME` sets the recipe that further flags then change.
 
-    With presets, if only an empty table of them, the recipe's defaults are in proportion to the model's size.
+    `--recipe NAME` is the same: a preset is a recipe with a name. With presets, if only an empty table of them, the
+    recipe's defaults are in proportion to the model's size.
     """
     argv = _decimals(argv)
+    if presets:
+        argv = [RECIPE.sub("--preset", word) for word in argv]
     default: Any = kind()
     if presets and (name := value_of(argv, "--preset")) is not None:
         if name not in presets:
@@ -82,7 +87,7 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            return tyro.cli(
+            flags = tyro.cli(
                 kind, args=argv, default=default, prog=f"pellucid {command}", description=kind.__doc__, config=config
             )
     except SystemExit as leaving:
@@ -91,8 +96,13 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
             cause = cause.__context__
         if cause is not None:  # tyro draws a box around what a recipe refuses; its one line is enough
             raise cause from None
+        if leaving.code and (mistake := one_line(said.getvalue())):
+            raise InputError(f"{mistake}; see pellucid {command} --help") from None
         sys.stderr.write(said.getvalue())
         raise
+    for settings in (flags, getattr(flags, "recipe", None)):
+        check_seed(getattr(settings, "seed", 0))
+    return flags
 
 
 def _side(model: str) -> int | None:
@@ -112,6 +122,7 @@ def value_of(words: Sequence[str], flag: str) -> str | None:
     return None
 
 
+RECIPE = re.compile(r"^--recipe(?=$|=)")
 RADII = re.compile(r"--(attack\.)?(eps|step[-_]size)")
 FRACTION = re.compile(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
 

@@ -65,7 +65,8 @@ class Stylize(RunFlags):
     dry_run: bool = False
     """Only say how long it would take, and how much memory."""
     preset: str | None = None
-    """Published settings: distill2019, distill2019-standard, distill2019-vgg19, mordvintsev2018."""
+    """Published settings: distill2019, distill2019-standard, distill2019-vgg19, mordvintsev2018; or ours for robust
+    classifiers: strokes."""
     recipe: Annotated[StylizeRecipe, INLINE] = StylizeRecipe()
 
 

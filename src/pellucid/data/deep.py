@@ -30,15 +30,24 @@ def read_deep(path: Path, image: Image.Image) -> Tensor | None:
     last 8 bits cannot be read here (other compressions than none and deflate, tiles, separate planes).
     """
     if image.format == "PNG":
-        with path.open("rb") as file:
-            header = file.read(26)
-        if header[24:26] not in (b"\x10\x02", b"\x10\x06"):  # 16 bits of RGB, of RGBA
-            return None
-        from torchvision.io import ImageReadMode, decode_image
-
-        mode = ImageReadMode.RGB if header[25] == 2 else ImageReadMode.RGB_ALPHA
-        return decode_image(torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8), mode).float() / 65535
+        return _read_png(path)
     return _read_tiff(path, image) if image.format == "TIFF" else None
+
+
+def _read_png(path: Path) -> Tensor | None:
+    with path.open("rb") as file:
+        header = file.read(26)
+    if header[24:26] not in (b"\x10\x02", b"\x10\x06"):  # 16 bits of RGB, of RGBA
+        return None
+    # Of two bytes Pillow keeps the first if they are big-endian, and the second if it is told that they are not.
+    high, low = (_bytes(path, order).astype(np.uint16) for order in ("16B", "16L"))
+    return torch.from_numpy((high << 8 | low).astype(np.float32) / 65535).permute(2, 0, 1).contiguous()
+
+
+def _bytes(path: Path, order: str) -> np.ndarray:
+    with Image.open(path, formats=("PNG",)) as image:
+        image.tile = [(*tile[:3], f"{image.mode};{order}") for tile in image.tile]  # pyright: ignore
+        return np.array(image)
 
 
 def _read_tiff(path: Path, image: Image.Image) -> Tensor | None:

@@ -95,6 +95,6 @@ def _deep_channels(path: Path) -> Tensor | None:
         with quiet(), Image.open(path, formats=("PNG", "TIFF")) as image:
             channels = deep.read_deep(path, image)
             upright = deep.UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, RuntimeError, ImportError, struct.error, zlib.error):
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, zlib.error):
         return None
     return channels if channels is None or upright is None else upright(channels).contiguous()

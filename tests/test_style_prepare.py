@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from style_helpers import CONTENT, FAST, STYLE, preact
+
+from pellucid import stylize
+from pellucid.style.prepare import prepare
+from pellucid.style.stylize import make_reader
+
+
+@pytest.fixture(scope="module")
+def network():
+    return preact()
+
+
+def test_relative_losses_begin_at_1_whatever_the_network(network):
+    for classifier in (network, preact(std=0.0025)):
+        first = stylize(classifier, CONTENT, [STYLE], replace(FAST, evaluations=1)).history[0][0]
+        assert first.style == pytest.approx(1.0, rel=1e-3)
+        assert first.content == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("layers", [("stage1",), ("stem", "stage1")], ids=len)
+def test_the_relative_content_loss_of_the_average_feature_is_1(network, layers):
+    recipe = replace(FAST, content_weight=1.0, content_layers=layers)
+    reader = make_reader(network, network, recipe)
+    objective = prepare(reader, CONTENT, [STYLE], recipe, [1.0], [None])
+    features = reader(CONTENT)[1]
+    means = {name: values.mean((2, 3), keepdim=True).expand_as(values) for name, values in features.items()}
+    assert float(objective.content_loss(means)) == pytest.approx(1.0, rel=1e-4)
+
+
+def test_the_gradient_is_that_of_finite_differences(network):
+    recipe = replace(FAST, smoothness=0.5, content_weight=0.3)
+    objective = prepare(make_reader(network, network, recipe), CONTENT, [STYLE], recipe, [1.0], [None])
+    image = (CONTENT + 0.1 * torch.rand(CONTENT.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    _, gradient = objective(image)
+    direction = gradient / gradient.norm()
+    step = 0.02
+    difference = objective(image + step * direction)[0].total - objective(image - step * direction)[0].total
+    assert float((gradient * direction).sum()) == pytest.approx(difference / (2 * step), rel=0.05)
+
+
+def test_a_style_that_the_content_has_already_is_kept_and_not_magnified(network):
+    """Its distance at the start is 0, which nothing can be divided by."""
+    objective = prepare(make_reader(network, network, FAST), CONTENT, [CONTENT], FAST, [1.0], [None])
+    assert objective(CONTENT)[0].style == pytest.approx(0, abs=1e-6)
+    assert 1e-3 < objective(0.99 * CONTENT)[0].style < 1e5
+
+
+def test_styles_that_share_a_mask_share_its_statistics(network):
+    left = torch.zeros(1, 1, 32, 40)
+    left[..., :20] = 1.0
+    masks = [left, None, left, None]
+    objective = prepare(make_reader(network, network, FAST), CONTENT, [STYLE] * 4, FAST, [0.25] * 4, masks)
+    assert len(objective.regions) == 2
+    assert [term.region for term in objective.terms] == [0, 0, 1, 1, 0, 0, 1, 1]
