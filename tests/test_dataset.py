@@ -67,7 +67,14 @@ def test_a_size_resizes_every_split(tmp_path):
         ({"train_images": PIXELS / 255, "train_labels": LABELS}, "must be uint8 .* not float64"),
         ({"train_images": PIXELS[0, 0], "train_labels": LABELS}, "must be uint8"),
         ({"train_images": PIXELS.transpose(0, 3, 1, 2), "train_labels": LABELS}, "1 or 3 channels last"),
-        ({"train_images": PIXELS}, "holds no train_images and train_labels, but train_images"),
+        ({"train_images": PIXELS}, "holds train_images without train_labels; a split is both"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "test_images": PIXELS}, "test_images without test_labels"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "test_labels": LABELS}, "test_labels without test_images"),
+        (
+            {"train_images": PIXELS, "train_labels": LABELS, "test_images": PIXELS, "test_label": LABELS},
+            "holds an array 'test_label'; did you mean 'test_labels'?",
+        ),
+        ({"train_images": PIXELS, "train_labels": LABELS, "Class_Names": ["a"]}, "did you mean 'class_names'?"),
         ({"x": PIXELS, "y": LABELS}, "but x, y"),
         ({}, "but nothing"),
         ({"train_images": PIXELS, "train_labels": LABELS[:5]}, "must be 6 whole numbers"),
@@ -79,13 +86,20 @@ def test_a_size_resizes_every_split(tmp_path):
         ({"train_images": PIXELS, "train_labels": np.array([0, 1, 2, 0, 1, None])}, "is not a readable"),
         ({"train_images": PIXELS, "train_labels": LABELS, "class_names": np.array("abc")}, "0 to 2, but there are 1"),
     ],
-    ids=["floats", "one image", "NCHW", "no labels", "other names", "nothing", "too few labels", "float labels",
-         "one-hot", "too few names", "negative", "empty", "objects", "one name"],
+    ids=["floats", "one image", "NCHW", "no labels", "no test labels", "no test images", "misspelt", "capitals",
+         "other names", "nothing", "too few labels", "float labels", "one-hot", "too few names", "negative", "empty",
+         "objects", "one name"],
 )  # fmt: skip
 def test_a_wrong_npz_is_refused(tmp_path, arrays, message):
     with pytest.raises(InputError, match=message) as error:
         load_data(npz(tmp_path, **arrays))
     assert "\n" not in str(error.value)
+
+
+def test_arrays_of_names_of_their_own_may_be_there(tmp_path):
+    more = {"val_images": PIXELS, "val_labels": LABELS, "train_labels_coarse": LABELS, "notes": np.array("raw")}
+    data = load_data(npz(tmp_path, train_images=PIXELS, train_labels=LABELS, **more))
+    assert (len(data.train), len(data.test)) == (6, 0)
 
 
 class Payload:

@@ -1,5 +1,6 @@
 """`pellucid evaluate` as a user meets it: the table, the JSON, and going on after a kill."""
 
+import functools
 import json
 import re
 import shlex
@@ -15,12 +16,14 @@ import torch
 from helpers import PETS, pictures
 from test_evaluate import flat_classifier, gray_split
 
-from pellucid import Classifier, EvaluateRecipe, InputError, evaluate
+from pellucid import Classifier, EvaluateRecipe, InputError, evaluate, load, load_data
 from pellucid.cli.common import parse
 from pellucid.cli.evaluate import Evaluate
 from pellucid.cli.layers import LayersFlags
 from pellucid.cli.main import main
 from pellucid.cli.transferability import TransferabilityFlags
+from pellucid.data.dataset import Split
+from pellucid.data.image import write_image
 from pellucid.evaluation import partial
 from pellucid.evaluation.accuracy import Evaluation
 from pellucid.evaluation.threat import predict
@@ -40,8 +43,8 @@ def here(tmp_path, monkeypatch):
     split = pictures(8, 36)
     np.savez(
         "data.npz",
-        train_images=split.images.permute(0, 2, 3, 1).numpy(),
-        train_labels=predict(classifier, split.batch(slice(None))[0]).numpy(),
+        test_images=split.images.permute(0, 2, 3, 1).numpy(),
+        test_labels=predict(classifier, split.batch(slice(None))[0]).numpy(),
         class_names=np.array(PETS),
     )
     return tmp_path
@@ -69,10 +72,122 @@ def test_the_table_and_the_json_say_the_same(here, capsys):
     assert facts["eps"] == [8 / 255, 2 / 255]
     assert (facts["norm"], facts["step_size"], facts["seed"], facts["warnings"]) == ("linf", "2.5 eps / steps", 0, [])
     lines = out.splitlines()
-    assert lines[0] == "6 images, accuracy in percent [95% interval]"
+    assert lines[0] == "6 images of the test split, accuracy in percent [95% interval]"
     low, high = facts["intervals"]["clean"]
     assert lines[1].split() == ["clean", f"{100 * facts['clean']:.2f}", f"[{100 * low:.2f},", f"{100 * high:.2f}]"]
     assert len(lines) == 2 + 6
+    assert [line.split()[:2] for line in lines[2::3]] == [["eps", "8/255"], ["eps", "2/255"]]
+    assert facts["split"] == "test"
+
+
+def test_radii_that_are_almost_alike_stay_apart_in_the_table_and_in_the_json(here, capsys):
+    words = ("--norm", "linf", "--eps", "0.03137254901", "0.031372549", "--steps", "1", "--out", "result.json")
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines()[2:]] == ["0.03137254901", "0.031372549"]
+    facts = json.loads((here / "result.json").read_text())
+    assert list(facts["robust"]) == list(facts["intervals"]["robust"]) == ["0.03137254901", "0.031372549"]
+
+
+def test_a_set_without_a_test_split_is_measured_with_a_warning(here, capsys):
+    with np.load("data.npz") as arrays:
+        np.savez("all.npz", **{name.replace("test", "train"): array for name, array in arrays.items()})
+    words = ("--data", "all.npz", "--eps", "0.1", "--steps", "1", "--out", "result.json")
+    code, out, err = run(capsys, *words)
+    assert code == 0
+    assert err.startswith("warning: all.npz has no test split: all of it is taken")
+    assert len(err.splitlines()) == 1
+    assert out.startswith("36 images of the train split")
+    assert json.loads((here / "result.json").read_text())["split"] == "train"
+
+
+# Classes
+
+
+def test_classes_in_another_order_are_told_apart_by_name(here, capsys):
+    words = ("--eps", "0.1", "--steps", "1", "--count", "20")
+    _, expected, _ = run(capsys, *words)
+    with np.load("data.npz") as arrays:
+        numbers = np.array([2, 0, 1])  # of cat, dog and ship among dog, ship and cat
+        labels, names = numbers[arrays["test_labels"]], np.array(["dog", "ship", "cat"])
+        np.savez("moved.npz", **{**arrays, "test_labels": labels, "class_names": names})
+    assert run(capsys, "--data", "moved.npz", *words) == (0, expected, "")
+
+
+def test_classes_of_other_names_are_warned_of(here, capsys):
+    with np.load("data.npz") as arrays:
+        np.savez("wild.npz", **{**arrays, "class_names": np.array(["cat", "wolf", "boat"])})
+    code, _, err = run(capsys, "--data", "wild.npz", "--eps", "0.1", "--steps", "1")
+    assert code == 0
+    assert err == (
+        "warning: 2 of 3 classes of wild have other names than the model's "
+        "('wolf' where the model has 'dog'); classes are taken in their order\n"
+    )
+
+
+# Image files
+
+
+@pytest.fixture
+def photos(here):
+    """Images of 8 px in files, of which one in train and two in test are damaged."""
+    for kind in ("train", "test"):
+        split = pictures(8, 12)
+        for number, (image, label) in enumerate(zip(*split.batch(slice(None)), strict=True)):
+            write_image(here / "photos" / kind / PETS[label] / f"{number:02}.png", image)
+    for name in ("train/cat/00.png", "test/cat/00.png", "test/ship/05.png"):
+        (here / "photos" / name).write_bytes(b"nothing")
+    return here / "photos"
+
+
+@pytest.mark.parametrize("memory", [2**20, 0], ids=["decoded at once", "decoded when read"])
+def test_unreadable_images_are_left_out_on_demand_and_those_of_the_train_split_not_even_read(
+    photos, capsys, monkeypatch, memory
+):
+    loaded = functools.partial(load_data, memory=memory)
+    monkeypatch.setattr("pellucid.cli.measured.load_data", loaded)
+    words = ("--data", photos, "--eps", "0.1", "--steps", "1", "--batch-size", "1", "--random-start")
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert re.search(r"test/cat/00.png is not an image", err)
+    code, out, err = run(capsys, *words, "--skip-unreadable")
+    assert code == 0
+    assert out.startswith("10 images of the test split")
+    assert all("test/" in line for line in err.splitlines())
+    assert "cannot be read and are left out" in err
+
+
+def test_an_evaluation_with_unreadable_images_goes_on_where_it_was(photos, tmp_path, monkeypatch):
+    split = load_data(photos, 8, skip_unreadable=True, measuring=True, memory=0).test
+    classifier, path = load("net", "cpu"), tmp_path / "x.partial.json"
+    recipe = EvaluateRecipe(eps=(0.1,), steps=(1,), batch_size=4, random_start=True)
+    with pytest.warns(UserWarning, match="left out"):
+        expected = evaluate(classifier, split, recipe, partial=path)
+    assert (expected.count, expected.settings["count"]) == (10, 12)
+    text = json.loads(path.read_text())["clean"]
+    assert (len(text), [number for number, value in enumerate(text) if value == "-"]) == (12, [0, 9])
+    spans, outcomes = [], Evaluation.outcomes
+    monkeypatch.setattr(Evaluation, "outcomes", lambda self, span: spans.append(span) or outcomes(self, span))
+    assert evaluate(classifier, split, recipe, partial=path) == expected
+    evaluation = Evaluation(classifier, split, recipe)
+    evaluation.partial(path).write(outcomes(evaluation, slice(0, 4)), 4)
+    assert evaluate(classifier, split, recipe, partial=path) == expected
+    assert spans == [slice(4, 8), slice(8, 12)]
+
+
+def test_a_set_of_nothing_readable_is_refused(photos, capsys):
+    for path in photos.rglob("*.png"):
+        path.write_bytes(b"nothing")
+    code, out, err = run(capsys, "--data", photos, "--skip-unreadable", "--eps", "0.1", "--steps", "1")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "pellucid evaluate: there are no images to evaluate on"
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_the_work(here, capsys, monkeypatch):
+    monkeypatch.setattr("pellucid.cli.evaluate.load", lambda *args: pytest.fail("the work has begun"))
+    code, _, err = run(capsys, "--out", "/proc/x/y.json")
+    assert code == 2
+    assert err.startswith("pellucid evaluate: cannot write /proc/x/y.json")
 
 
 def test_signs_of_deception_are_printed_and_kept(here, capsys, monkeypatch):
@@ -195,7 +310,7 @@ def begun(tmp_path):
     classifier, split = flat_classifier(), gray_split(20)
     recipe = EvaluateRecipe(eps=(0.1, 0.2), steps=(2,), batch_size=8)
     evaluation, path = Evaluation(classifier, split, recipe), tmp_path / "result.partial.json"
-    evaluation.partial(path).write(evaluation.outcomes(slice(0, 8)))
+    evaluation.partial(path).write(evaluation.outcomes(slice(0, 8)), 8)
     return classifier, split, recipe, path
 
 
@@ -223,6 +338,10 @@ def test_another_classifier_other_images_and_another_seed_are_refused(begun):
         evaluate(flat_classifier(5), split, recipe, partial=path)
     with pytest.raises(InputError, match="with other settings: data_sha256"):
         evaluate(classifier, gray_split(20, seed=9), recipe, partial=path)
+    changed = split.images.clone()
+    changed[19] = 255 - changed[19]
+    with pytest.raises(InputError, match="with other settings: data_sha256"):
+        evaluate(classifier, Split(changed, split.labels), recipe, partial=path)
     with pytest.raises(InputError, match=r"with other settings: attack_precision .*, seed \(0, now 4\)"):
         evaluate(classifier, split, recipe, partial=path, seed=4, precision="bfloat16")
 
@@ -244,6 +363,7 @@ def changed(path, **entries):
         lambda path: changed(path, clean="01210101"),
         lambda path: changed(path, clean=[True] * 8),
         lambda path: changed(path, clean="0101"),
+        lambda path: changed(path, clean="-1010101"),
         lambda path: changed(path, robust={}),
         lambda path: changed(path, robust={"0.1": {"pgd-2": "00000000"}}),
         lambda path: changed(path, robust=["0.1", "0.2"]),

@@ -1,3 +1,4 @@
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -225,6 +226,33 @@ def test_progress_is_told_of(photos, monkeypatch):
     shares = []
     load_data(photos, 8, callback=shares.append)
     assert shares == [5 / 17, 10 / 17, 12 / 17, 1]
+
+
+def test_for_measuring_the_test_split_alone_is_decoded(photos):
+    damage(photos, "train/b/2.png")
+    data = load_data(photos, 8, measuring=True)
+    assert (len(data.train), len(data.test), data.class_names) == (0, 5, ["a", "b"])
+    assert torch.equal(data.test.images, load_data(photos, 8, memory=0).test.raw(slice(None)))
+    alone = load_data(photos / "test", 8, measuring=True)
+    assert (len(alone.train), len(alone.test)) == (5, 0)
+    assert (data.measured, alone.measured) == (("test", data.test), ("train", alone.train))
+
+
+def test_files_are_told_apart_by_name_size_and_time_of_change(photos):
+    def identity(count):
+        return b"".join(load_data(photos, 8, memory=0).train.identity(count))
+
+    last, before = photos / "train/b/4.png", identity(12)
+    assert identity(12) == before
+    times = last.stat()
+    os.utime(last, ns=(times.st_atime_ns, times.st_mtime_ns + 10**6))
+    assert identity(12) != before
+    os.utime(last, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert identity(12) == before
+    eleven = identity(11)
+    last.rename(photos / "train/b/5.png")
+    assert identity(12) != before
+    assert identity(11) == eleven
 
 
 # Images that cannot be read

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -130,6 +131,18 @@ def test_shards_come_one_after_the_other_and_images_near_their_place(tmp_path, m
     moved = torch.argsort(order)[plain] - torch.arange(120)
     assert 5 < moved.abs().max() <= 15
     assert sorted(order.tolist()) == list(range(120))
+
+
+def test_images_are_told_apart_by_their_shards_and_places(tmp_path):
+    shards(tmp_path, [3, 2])
+    split = load_data(tmp_path, memory=0).train
+    pieces = list(split.identity(5))
+    assert list(split.identity(5)) == pieces
+    assert len(set(pieces)) == len(pieces) == 1 + 2 + 5
+    assert len(list(split.identity(3))) == 1 + 1 + 3
+    second = sorted(tmp_path.glob("train-*.tar"))[1]
+    os.utime(second, ns=(0, second.stat().st_mtime_ns + 10**6))
+    assert [a == b for a, b in zip(split.identity(5), pieces, strict=True)] == [True, True, False] + 5 * [True]
 
 
 def test_a_subset_keeps_to_its_shards(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from torch import nn
 from pellucid import Classifier, InputError, TransferabilityRecipe, transferability
 from pellucid.cli.main import main
 from pellucid.data.dataset import Split
+from pellucid.data.image import write_image
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 
@@ -141,8 +142,8 @@ def here(tmp_path, monkeypatch):
     split = pictures(8, 12)
     np.savez(
         "data.npz",
-        train_images=split.images.permute(0, 2, 3, 1).numpy(),
-        train_labels=split.labels.numpy(),
+        test_images=split.images.permute(0, 2, 3, 1).numpy(),
+        test_labels=split.labels.numpy(),
         class_names=np.array(PETS),
     )
     return tmp_path
@@ -162,11 +163,39 @@ def test_the_command_writes_a_figure_and_its_numbers(here, capsys):
     assert facts["eps"] == 8 / 255
     assert facts["count"] == 12
     assert set(facts["model_sha256"]) == {"net0", "net1"}
+    assert (facts["data"], facts["split"]) == ("data", "test")
     assert np.array(facts["counts"]).shape == (2, 2)
     assert out.splitlines()[0].split() == ["made", "on", "net0", "net1"]
     assert [line.split()[0] for line in out.splitlines()[1:3]] == ["net0", "net1"]
     assert main(words) == 2
     assert "exists; choose another name or say --overwrite" in capsys.readouterr().err
+
+
+def test_the_command_takes_classes_by_name(here, capsys):
+    words = [*COMMAND, "--models", "net0", "net1", "--quiet"]
+    assert main([*words, "--out", "one.png"]) == 0
+    expected = capsys.readouterr().out
+    with np.load("data.npz") as arrays:
+        labels, names = 2 - arrays["test_labels"], np.array(PETS[::-1])
+        np.savez("moved.npz", **{**arrays, "test_labels": labels, "class_names": names})
+    assert main([*words, "--data", "moved.npz", "--out", "two.png"]) == 0
+    assert capsys.readouterr() == (expected, "")
+    counts = [json.loads((here / name).read_text())["counts"] for name in ("one.json", "two.json")]
+    assert counts[0] == counts[1] != [[0, 0], [0, 0]]
+
+
+def test_the_command_leaves_out_what_cannot_be_read(here, capsys):
+    for number, image in enumerate(pictures(8, 6).batch(slice(None))[0]):
+        write_image(here / "photos" / "test" / PETS[number % 3] / f"{number}.png", image)
+        write_image(here / "photos" / "train" / PETS[number % 3] / f"{number}.png", image)
+    for damaged in ("test/cat/0.png", "train/dog/1.png"):
+        (here / "photos" / damaged).write_bytes(b"nothing")
+    words = [*COMMAND, "--models", "net0", "net1", "--data", "photos", "--out", "photos.png"]
+    assert main(words) == 2
+    assert "test/cat/0.png is not an image" in capsys.readouterr().err
+    assert main([*words, "--skip-unreadable"]) == 0
+    assert capsys.readouterr().err.startswith("warning: 1 of 6 images cannot be read and are left out")
+    assert json.loads((here / "photos.json").read_text())["count"] == 5
 
 
 @pytest.mark.parametrize(

@@ -169,10 +169,11 @@ def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer
 
 
 def at_once(images: Tensor) -> int:
-    """How many of these images to take at once."""
+    """How many of these images, of which there may be none, to take at once."""
+    values = images.shape[1:].numel()
     if images.device.type == "cpu":
-        return max(8, SPLIT_VALUES_CPU // images[0].numel())
-    return max(1, SPLIT_VALUES // images[0].numel())
+        return max(8, SPLIT_VALUES_CPU // values)
+    return max(1, SPLIT_VALUES // values)
 
 
 def _whole(images: int, group: int) -> int:

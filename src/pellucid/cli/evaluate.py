@@ -13,17 +13,19 @@ import torch
 
 from .. import __version__
 from ..classifier import Classifier
-from ..data.dataset import LabeledImages, load_data
+from ..data.dataset import LabeledImages
 from ..devices import pick_precision
 from ..errors import InputError
 from ..evaluation.accuracy import EvaluateRecipe, evaluate
 from ..evaluation.outcomes import Accuracies
 from ..evaluation.sanity import rises_with_eps, sanity
+from ..evaluation.threat import radius_names
 from ..files import write_text
 from ..gallery.save import check_writable
 from ..processes import processes, sharing
 from ..zoo.models import fingerprint, load
 from .common import INLINE, parse, progress_bar
+from .measured import measured
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Evaluate:
     """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
     grouping: str | None = None
     """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
+    skip_unreadable: bool = False
+    """Leave out image files that cannot be read, with one warning, instead of refusing the data."""
     out: Path | None = None
     """Also write the result to this JSON file. What is known so far is kept beside it, in NAME.partial.json, and the
     same command goes on from there."""
@@ -68,10 +72,7 @@ def main(argv: Sequence[str]) -> int:
             raise InputError(f"{flags.out} exists; choose another name or say --overwrite")
         check_writable(flags.out)
     classifier = load(flags.model, flags.device)
-    data = load_data(flags.data, classifier.size, grouping=flags.grouping)
-    if classifier.class_names and len(data.class_names) != len(classifier.class_names):
-        raise InputError(f"{flags.data} has {len(data.class_names)} classes, the model {len(classifier.class_names)}")
-    split = data.test if len(data.test) else data.train
+    source, split = measured(flags, classifier)
     partial = flags.out.with_suffix(".partial.json") if flags.out is not None else None
     precision = pick_precision(flags.precision, classifier.device)
     together = processes()
@@ -92,9 +93,9 @@ def main(argv: Sequence[str]) -> int:
     signs = signs_of_deception(classifier, split, flags.recipe, result) if flags.sanity else []
     for sign in signs:
         print(f"warning: {sign}", file=sys.stderr)
-    print(table(result))
+    print(table(result, source["split"]))
     if flags.out is not None:
-        facts = {"model": flags.model, "model_sha256": fingerprint(classifier), "data": data.name}
+        facts = {"model": flags.model, "model_sha256": fingerprint(classifier), **source}
         text = json.dumps({**facts, **result.to_json(), "warnings": signs, "versions": versions()}, indent=2)
         write_text(flags.out, text + "\n")
     if partial is not None:
@@ -115,14 +116,15 @@ def versions() -> dict[str, str]:
     return {"pellucid": __version__, "torch": torch.__version__}
 
 
-def table(result: Accuracies) -> str:
+def table(result: Accuracies, split: str) -> str:
     """The result as text, in percent with 95% confidence intervals."""
+    names = radius_names(result.robust, result.settings["norm"])
     rows = [("clean", result.clean)]
     for eps, by_attack in result.robust.items():
-        rows += [(f"eps {eps:<6g} {name}", share) for name, share in by_attack.items()]
+        rows += [(f"eps {names[eps]:<6} {name}", share) for name, share in by_attack.items()]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {100 * share:6.2f}  {_percent(*result.interval(share))}" for name, share in rows]
-    return "\n".join([f"{result.count} images, accuracy in percent [95% interval]", *lines])
+    return "\n".join([f"{result.count} images of the {split} split, accuracy in percent [95% interval]", *lines])
 
 
 def _percent(low: float, high: float) -> str:

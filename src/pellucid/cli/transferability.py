@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ..data.dataset import load_data
 from ..devices import pick_precision
 from ..errors import InputError
 from ..evaluation.transferability import (
@@ -21,6 +20,7 @@ from ..files import write_text
 from ..gallery.save import check_free, sidecar_path
 from ..zoo.models import fingerprint, load
 from .common import INLINE, parse, progress_bar
+from .measured import measured
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class TransferabilityFlags:
     """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
     grouping: str | None = None
     """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
+    skip_unreadable: bool = False
+    """Leave out image files that cannot be read, with one warning, instead of refusing the data."""
     out: Path = Path("transferability.png")
     """An image file for the figure; the numbers go to a .json beside it."""
     device: str = "auto"
@@ -63,14 +65,11 @@ def main(argv: Sequence[str]) -> int:
     models = {name: load(name, flags.device) for name in flags.models}
     check_alike(models)
     first = next(iter(models.values()))
-    data = load_data(flags.data, first.size, grouping=flags.grouping)
-    if first.class_names and len(data.class_names) != len(first.class_names):
-        raise InputError(f"{flags.data} has {len(data.class_names)} classes, the models {len(first.class_names)}")
-    split = data.test if len(data.test) else data.train
+    source, split = measured(flags, next((model for model in models.values() if model.class_names), first))
     precision = pick_precision(flags.precision, first.device)
     with progress_bar("transferability", flags.quiet) as advance:
         result = transferability(models, split, flags.recipe, precision=precision, callback=advance)
-    facts = {"data": data.name, "model_sha256": {name: fingerprint(model) for name, model in models.items()}}
+    facts = {**source, "model_sha256": {name: fingerprint(model) for name, model in models.items()}}
     result.save_figure(flags.out)
     write_text(sidecar_path(flags.out), json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
     print(table(result))

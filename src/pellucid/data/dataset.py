@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checks import positive_int
+from ..devices import check_memory
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 100_000
 GIB = 2**30
+RESIZED = 1000  # images that are resized at once, as float32
 
 
 class LabeledImages(Protocol):
@@ -49,6 +51,10 @@ class LabeledImages(Protocol):
 
     def order(self, generator: torch.Generator) -> Tensor:
         """A random order in which to go through the images, `(N,)` int64."""
+        ...
+
+    def identity(self, count: int) -> Iterator[bytes]:
+        """What tells the first `count` images from any others, in pieces; labels are not in it."""
         ...
 
 
@@ -89,6 +95,12 @@ class Split:
         """A random permutation."""
         return torch.randperm(len(self), generator=generator)
 
+    def identity(self, count: int) -> Iterator[bytes]:
+        """The shape and the pixels of the first `count` images, a thousand at a time."""
+        yield str(tuple(self.images.shape[1:])).encode()
+        for chunk in self.images[:count].split(1000):
+            yield chunk.contiguous().numpy().tobytes()
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -104,6 +116,17 @@ class Dataset:
         """Height and width of the images."""
         return (self.train if len(self.train) else self.test).size
 
+    @property
+    def measured(self) -> tuple[str, LabeledImages]:
+        """The split on which a classifier is measured, after its name: test, or train where that is all there is."""
+        return ("test", self.test) if len(self.test) else ("train", self.train)
+
+    def without_train(self) -> Dataset:
+        """The data set with an empty train split; as it is if it has no other."""
+        if not len(self.test):
+            return self
+        return replace(self, train=self.test.subset(torch.arange(0), self.test.labels[:0]))
+
 
 def load_data(
     source: str | Path,
@@ -112,6 +135,7 @@ def load_data(
     grouping: str | Path | Grouping | None = None,
     class_names: Sequence[str] | None = None,
     skip_unreadable: bool = False,
+    measuring: bool = False,
     memory: int = 4 * GIB,
     callback: Callable[[float], None] | None = None,
 ) -> Dataset:
@@ -127,6 +151,7 @@ def load_data(
         grouping: superclasses: `restricted-imagenet`, a JSON file, or a `Grouping`; see `load_grouping`.
         class_names: names of the classes in their order, in place of the data's own.
         skip_unreadable: leave out image files that cannot be decoded, with one warning, instead of refusing the data.
+        measuring: where there is a test split, leave the train split empty: its images are not decoded.
         memory: the most bytes of uint8 pixels that image files are decoded into at once. What would take more is a
             `FileSplit`, decoded when it is read.
         callback: called with the share of the image files that is decoded.
@@ -147,7 +172,7 @@ def load_data(
 
     if size is not None:
         positive_int("size", size)
-    data = _open(str(source), size, skip_unreadable)
+    data = _open(str(source), size, skip_unreadable, measuring)
     if grouping is not None:
         data = regroup(data, load_grouping(grouping))
     if class_names is not None:
@@ -155,8 +180,8 @@ def load_data(
     return in_memory(data, memory, callback)
 
 
-def _open(source: str, size: int | None, skip_unreadable: bool) -> Dataset:
-    """The data set; image files are found and labeled, and not decoded yet."""
+def _open(source: str, size: int | None, skip_unreadable: bool, measuring: bool) -> Dataset:
+    """The data set, or what of it is measured on; image files are found and labeled, and not decoded yet."""
     # Imported here because the readers below make what this file defines.
     from .folder import load_folder
     from .npz import load_npz
@@ -164,14 +189,18 @@ def _open(source: str, size: int | None, skip_unreadable: bool) -> Dataset:
     from .torchvision import load_torchvision
 
     if source.startswith("torchvision:"):
-        return resized(load_torchvision(source.removeprefix("torchvision:")), size)
-    if source.endswith(".npz"):
-        return resized(load_npz(Path(source)), size)
-    if has_shards(Path(source)):
-        return load_shards(Path(source), size, skip_unreadable)
-    if Path(source).is_dir():
-        return load_folder(Path(source), size, skip_unreadable)
-    raise InputError(f"no data at {source!r}: give a folder of class folders, an .npz file or torchvision:NAME")
+        data = load_torchvision(source.removeprefix("torchvision:"))
+    elif source.endswith(".npz"):
+        data = load_npz(Path(source))
+    elif has_shards(Path(source)):
+        data = load_shards(Path(source), size, skip_unreadable)
+    elif Path(source).is_dir():
+        data = load_folder(Path(source), size, skip_unreadable)
+    else:
+        raise InputError(f"no data at {source!r}: give a folder of class folders, an .npz file or torchvision:NAME")
+    data = data.without_train() if measuring else data
+    # Images in memory only: those of files are brought to the size when they are decoded.
+    return resized(data, size) if isinstance(data.test, Split) else data
 
 
 def _renamed(data: Dataset, names: Sequence[str]) -> Dataset:
@@ -189,9 +218,13 @@ def resized(data: Dataset, size: int | None) -> Dataset:
         return data
     from .image import cover
 
+    count = len(data.train) + len(data.test)
+    bytes_each = 3 * size * size
+    check_memory(bytes_each * (count + 4 * min(count, RESIZED)), f"{data.name} with {count} images of {size} x {size}")
+
     def brought(split: LabeledImages) -> Split:
-        starts = range(0, max(len(split), 1), 1000)
-        chunks = [cover(split.batch(slice(start, start + 1000))[0], size) for start in starts]
+        starts = range(0, max(len(split), 1), RESIZED)
+        chunks = [cover(split.batch(slice(start, start + RESIZED))[0], size) for start in starts]
         return Split(torch.cat([(chunk * 255).round().byte() for chunk in chunks]), split.labels)
 
     return replace(data, train=brought(data.train), test=brought(data.test))

@@ -7,48 +7,17 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 from .dataset import Dataset, Split
-from .image import cover, decode_image, quiet, to_tensor
+from .image import cover, quiet
+from .source import ImageFiles, read_file
 
 CHUNK = 512  # images that are decoded before anything is told of them
-
-
-class ImageFiles(Protocol):
-    """Encoded images by number."""
-
-    def __len__(self) -> int: ...
-
-    def name(self, number: int) -> str:
-        """What messages call the image."""
-        ...
-
-    def open(self, number: int) -> BinaryIO:
-        """The encoded image; may raise `OSError`."""
-        ...
-
-    def subset(self, index: Tensor) -> ImageFiles:
-        """Those at `index`."""
-        ...
-
-    def order(self, generator: torch.Generator) -> Tensor:
-        """A random order in which it is fast to read them all, `(N,)` int64."""
-        ...
-
-
-def read_file(files: ImageFiles, number: int) -> Tensor:
-    """One image at its own size, `(3, H, W)` in [0, 1]; raises `InputError` if it cannot be read."""
-    name = files.name(number)
-    try:
-        with files.open(number) as file:
-            return to_tensor(decode_image(file, name))
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}") from None
 
 
 class Decoded(NamedTuple):
@@ -144,6 +113,12 @@ class FileSplit:
     def order(self, generator: torch.Generator) -> Tensor:
         """A random order in which it is fast to read the files."""
         return self.files.order(generator)
+
+    def identity(self, count: int) -> Iterator[bytes]:
+        """The names of the first `count` images, and the sizes and the times of change of their files."""
+        yield str(self.size).encode()
+        for text in self.files.identity(count):
+            yield f"{text}\n".encode()
 
 
 def file_split(

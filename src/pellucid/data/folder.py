@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from ..errors import InputError
 from .dataset import Dataset
 from .encoded import FileSplit, file_split
 from .image import SUFFIXES
+from .source import stamp
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 MAX_DEPTH = 8  # folders within a class folder
@@ -46,6 +48,10 @@ class FolderFiles:
     def order(self, generator: torch.Generator) -> Tensor:
         """A random permutation."""
         return torch.randperm(len(self), generator=generator)
+
+    def identity(self, count: int) -> Iterator[str]:
+        """The path and the stamp of each file."""
+        return (f"{path} {stamp(self.root / path)}" for path in self.paths[:count])
 
 
 def load_folder(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:

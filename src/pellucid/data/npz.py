@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,18 @@ from ..errors import InputError
 from .dataset import GIB, Dataset, Split, numbered_classes
 
 MAX_BYTES = 64 * GIB
+KNOWN = ("train_images", "train_labels", "test_images", "test_labels", "class_names")
 
 
 def load_npz(path: Path) -> Dataset:
     """The data set in an `.npz`: `train_images` (uint8 NHWC or NHW), `train_labels`, as much for `test`, `class_names`.
 
     Raises:
-        InputError: missing or damaged, other arrays, labels without a class.
+        InputError: missing or damaged, half a split, a misspelt name, labels without a class.
     """
     arrays = _read(path)
-    splits = {name: _split(arrays, name, path) for name in ("train", "test") if _has(arrays, name)}
-    if not splits:
-        raise InputError(f"{path} holds no train_images and train_labels, but {', '.join(arrays) or 'nothing'}")
+    _check_names(list(arrays), path)
+    splits = {name: _split(arrays, name, path) for name in ("train", "test") if f"{name}_images" in arrays}
     labels = torch.cat([split.labels for split in splits.values()])
     if not len(labels):
         raise InputError(f"{path} holds no images")
@@ -38,8 +39,23 @@ def load_npz(path: Path) -> Dataset:
     return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
 
 
-def _has(arrays: dict[str, np.ndarray], split: str) -> bool:
-    return f"{split}_images" in arrays and f"{split}_labels" in arrays
+def _check_names(names: list[str], path: Path) -> None:
+    """Raise `InputError` unless there is a whole split, no half of one, and no array that seems to be misspelt.
+
+    Arrays of other names are none of this data set's business and may be there.
+    """
+    missing = [name for name in KNOWN if name not in names]
+    for name in names:
+        if name not in KNOWN and (close := get_close_matches(name.lower(), missing, n=1, cutoff=0.85)):
+            raise InputError(f"{path} holds an array {name!r}; did you mean {close[0]!r}?")
+    for split in ("train", "test"):
+        halves = [f"{split}_images", f"{split}_labels"]
+        lacking = [half for half in halves if half in missing]
+        if len(lacking) == 1:
+            (there,) = set(halves) - set(lacking)
+            raise InputError(f"{path} holds {there} without {lacking[0]}; a split is both")
+    if "train_images" in missing and "test_images" in missing:
+        raise InputError(f"{path} holds no train_images and train_labels, but {', '.join(names) or 'nothing'}")
 
 
 def _split(arrays: dict[str, np.ndarray], split: str, path: Path) -> Split:

@@ -25,6 +25,7 @@ from .dataset import MAX_CLASSES, Dataset, numbered_classes
 from .encoded import FileSplit, file_split, processors
 from .folder import TEST_FOLDERS
 from .jsonfile import read_json
+from .source import stamp
 
 SUFFIXES = ("jpg", "jpeg", "png", "webp")
 SHUFFLE = 10_000
@@ -67,6 +68,13 @@ class ShardFiles:
         sequence = places[self.shard].argsort(stable=True)
         drift = SHUFFLE * torch.rand(len(self), generator=generator, dtype=torch.float64)
         return sequence[(torch.arange(len(self)) + drift).argsort(stable=True)]
+
+    def identity(self, count: int) -> Iterator[str]:
+        """The stamp of each shard, then the name and the place of each image."""
+        for number in self.shard[:count].unique().tolist():
+            yield f"{self.paths[number].name} {stamp(self.paths[number])}"
+        places = torch.stack([self.shard, self.offset, self.length], dim=1)[:count].tolist()
+        yield from (f"{name} {place}" for name, place in zip(self.names[:count], places, strict=True))
 
 
 def has_shards(folder: Path) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ..ball import Norm, threat_ball
 from ..checks import positive_int
@@ -21,6 +19,7 @@ from .autoattack import AutoAttack, chosen
 from .outcomes import Accuracies, Outcomes
 from .partial import Partial, split_sha256
 from .pgd import PGD
+from .readings import readable
 from .threat import check_radii, check_split, check_step_size, predict
 
 
@@ -63,7 +62,7 @@ class EvaluateRecipe:
 class Evaluation:
     """What is to be measured: `evaluate` in parts, which may be worked on in any order, by any process.
 
-    >>> import pellucid as pl
+    >>> import torch, pellucid as pl
     >>> split = pl.Split(torch.zeros(5, 3, 32, 32, dtype=torch.uint8), torch.arange(5))
     >>> recipe = EvaluateRecipe(eps=(0.5,), steps=(1,), batch_size=2)
     >>> evaluation = Evaluation(pl.load("cifar10-l2-0.5", "cpu"), split, recipe)
@@ -104,10 +103,10 @@ class Evaluation:
         return found
 
     def outcomes(self, span: slice) -> Outcomes:
-        """What becomes of the images of one batch. At each eps, an attack gets what withstood the ones before it."""
-        images, labels = self.split.batch(span)
-        index = torch.arange(span.start, span.start + len(labels))
-        images, labels = images.to(self.classifier.device), labels.to(self.classifier.device)
+        """What becomes of the images of one batch that can be read: at each eps, an attack gets what withstood the
+        ones before it."""
+        index, images = readable(self.split, range(span.start, span.stop))
+        images, labels = images.to(self.classifier.device), self.split.labels[index].to(self.classifier.device)
         clean = predict(self.classifier, images) == labels
         robust = {}
         for eps in self.recipe.eps:
@@ -165,9 +164,9 @@ def evaluate(
 
     Raises:
         InputError: images of another size, labels that the classifier does not have, no pyautoattack where it is
-            needed, a partial file of other settings.
+            needed, a partial file of other settings, no image that can be read.
 
-    >>> import pellucid as pl
+    >>> import torch, pellucid as pl
     >>> images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     >>> result = evaluate(pl.load("cifar10-l2-0.5", "cpu"), pl.Split(images, torch.zeros(4, dtype=torch.int64)),
     ...                   EvaluateRecipe(eps=(0.5,), steps=(2,)))
@@ -176,11 +175,12 @@ def evaluate(
     """
     evaluation = Evaluation(classifier, split, recipe or EvaluateRecipe(), precision, seed)
     kept = evaluation.partial(Path(partial)) if partial is not None else None
-    parts = _known(evaluation, kept)
-    for span in evaluation.spans(sum(len(part.index) for part in parts)):
+    known, reached = _known(evaluation, kept)
+    parts = [known] if known is not None else []
+    for span in evaluation.spans(reached):
         parts = [Outcomes.joined([*parts, *_of_everybody(evaluation, span)])]
         if kept is not None and team().main:
-            kept.write(parts[0])
+            kept.write(parts[0], span.stop)
         if callback is not None:
             callback(span.stop / evaluation.count)
     return Outcomes.joined(parts).accuracies(evaluation.settings())
@@ -196,14 +196,13 @@ def _of_everybody(evaluation: Evaluation, span: slice) -> list[Outcomes]:
     return [part for part in everybody.gather(outcomes) if part is not None]
 
 
-def _known(evaluation: Evaluation, kept: Partial | None) -> Sequence[Outcomes]:
-    """The outcomes that an earlier evaluation came to."""
+def _known(evaluation: Evaluation, kept: Partial | None) -> tuple[Outcomes | None, int]:
+    """The outcomes that an earlier evaluation came to, if there was one, and how many images it went through."""
     names = [attack.name for attack in evaluation.attacks()]
-    if kept is None:
-        return []
-    known = kept.read(dict.fromkeys(evaluation.recipe.eps, names))
-    if known is None:
-        return []
-    if len(known.index) > evaluation.count:
+    known = kept.read(dict.fromkeys(evaluation.recipe.eps, names)) if kept is not None else None
+    if kept is None or known is None:
+        return None, 0
+    outcomes, reached = known
+    if reached > evaluation.count:
         raise InputError(f"{kept.path} has outcomes of more images than there are; delete it to begin anew")
-    return [known]
+    return outcomes, reached

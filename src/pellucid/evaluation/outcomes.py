@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .threat import radius_names
 
 Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
 
@@ -51,6 +52,8 @@ class Outcomes:
         robust = {
             eps: {name: _share(held) for name, held in by_attack.items()} for eps, by_attack in self.robust.items()
         }
+        if not len(self.clean):
+            raise InputError("none of the images can be read; there is nothing to measure")
         return Accuracies(len(self.clean), _share(self.clean), robust, settings or {})
 
 
@@ -86,7 +89,8 @@ class Accuracies:
 
     def to_json(self) -> dict:
         """As plain JSON; shares rounded to 4 places."""
-        robust = {f"{eps:g}": by_attack for eps, by_attack in self.robust.items()}
+        names = radius_names(self.robust)
+        robust = {names[eps]: by_attack for eps, by_attack in self.robust.items()}
         return {
             "images": self.count,
             "clean": round(self.clean, 4),

@@ -46,7 +46,7 @@ def readings(
     device = classifier.device
     with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as read:
         for first in range(numbers.start, numbers.stop, READ):
-            index, images = _readable(split, range(first, min(first + READ, numbers.stop)))
+            index, images = readable(split, range(first, min(first + READ, numbers.stop)))
             if not len(index):
                 continue
             images = images if view is None else view(images, first)
@@ -60,8 +60,8 @@ def readings(
                 yield some, values
 
 
-def _readable(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
-    """Which images of a split can be read, and these in [0, 1]."""
+def readable(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
+    """Which of these images of a split can be read, and these in [0, 1]."""
     index = torch.arange(numbers.start, numbers.stop)
     images, _ = split.batch(slice(numbers.start, numbers.stop))
     if len(images) < len(index):

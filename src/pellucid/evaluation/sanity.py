@@ -26,7 +26,7 @@ from ..objective import CrossEntropy
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points
-from .threat import fooled, predict
+from .threat import fooled, predict, radius_names
 
 SAMPLE = 50  # images that are looked at
 TINY = 1e-12  # of a gradient's norm: far below it, float32 knows no direction
@@ -161,13 +161,14 @@ def not_repeatable(sample: Sample) -> str | None:
 def rises_with_eps(result: Accuracies) -> str | None:
     """A larger ball holds every attack of a smaller one, so that robust accuracy cannot really rise with it."""
     radii = sorted(result.robust)
+    names = radius_names(radii, result.settings.get("norm"))
     for smaller, larger in pairwise(radii):
         for name, share in result.robust[larger].items():
             below = result.robust[smaller][name]
             if (share - below) * result.count > max(1, 0.005 * result.count):
                 return (
-                    f"robust accuracy rises with eps: {name} leaves {below:.1%} at eps {smaller:g} "
-                    f"and {share:.1%} at eps {larger:g}; the attack fails at the larger one"
+                    f"robust accuracy rises with eps: {name} leaves {below:.1%} at eps {names[smaller]} "
+                    f"and {share:.1%} at eps {names[larger]}; the attack fails at the larger one"
                 )
     return None
 
@@ -202,6 +203,8 @@ def sanity(classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe 
     """
     recipe = recipe or EvaluateRecipe()
     images, labels = split.batch(slice(0, min(recipe.count or SAMPLE, SAMPLE, len(split))))
+    if not len(images):  # none of these can be read
+        return []
     radius = sorted(recipe.eps)[len(recipe.eps) // 2]
     sample = Sample(
         classifier,

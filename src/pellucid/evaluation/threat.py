@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 import torch
@@ -25,6 +26,29 @@ def check_radii(norm: Norm, radii: Iterable[float]) -> None:
         check_radius(norm, eps)
 
 
+def radius_names(radii: Iterable[float], norm: Norm | None = None) -> dict[float, str]:
+    """How radii are written: short where they can be told apart, in full where they cannot.
+
+    A cube's radius is a number of 8-bit values, where that is shorter.
+
+    >>> radius_names([0.5, 1.0]), radius_names([8 / 255, 0.1], "linf")
+    ({0.5: '0.5', 1.0: '1'}, {0.03137254901960784: '8/255', 0.1: '0.1'})
+    >>> list(radius_names([0.031372549, 0.03137254901]).values())
+    ['0.031372549', '0.03137254901']
+    """
+    names = {eps: _short(eps, norm) for eps in radii}
+    alike = Counter(names.values())
+    return {eps: name if alike[name] == 1 else repr(eps) for eps, name in names.items()}
+
+
+def _short(eps: float, norm: Norm | None) -> str:
+    steps, decimal = round(255 * eps), f"{eps:g}"
+    fraction = f"{steps}/255"
+    if norm == "linf" and abs(eps - steps / 255) < 1e-6 and len(fraction) < len(decimal):
+        return fraction
+    return decimal
+
+
 def check_step_size(step_size: float | None) -> None:
     """Raise `InputError` unless the step size is positive and finite, or not given."""
     if step_size is not None and not 0 < step_size < math.inf:
@@ -44,6 +68,8 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
 
 def predict(classifier: Classifier, images: Tensor) -> Tensor:
     """The class that the classifier sees in each image, `(N,)`; float32 and eval mode."""
+    if not len(images):  # a network need not take an empty batch
+        return torch.empty(0, dtype=torch.int64, device=images.device)
     with torch.no_grad(), frozen(classifier):
         return torch.cat([classifier.logits(chunk).argmax(1) for chunk in images.split(at_once(images))])
 

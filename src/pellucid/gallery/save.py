@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -76,8 +76,11 @@ def check_free(path: str | Path, overwrite: bool = False) -> None:
 def check_writable(file: Path) -> None:
     """Raise `InputError` unless a file can go there; folders on the way need not exist."""
     parent = next(p for p in file.absolute().parents if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"cannot write {file}: {parent} is not a folder that can be written")
+    try:
+        with TemporaryFile(dir=parent):  # permissions alone say too little: of /proc, or of a read-only disk
+            pass
+    except OSError:
+        raise InputError(f"cannot write {file}: {parent} is not a folder that can be written") from None
 
 
 def sidecar(descent: Descent) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..checks import positive_int
@@ -20,7 +19,7 @@ from ..devices import Precision
 from ..errors import InputError
 from ..evaluation.partial import split_sha256
 from ..evaluation.readings import readings
-from ..files import replacing
+from ..files import replacing, write_tensors
 from ..processes import team
 from ..zoo.models import fingerprint
 
@@ -57,7 +56,7 @@ class Facts:
         layer: whose units these are.
         count: how many images were looked at.
         model_sha256: of the classifier.
-        data_sha256: of the split's labels and its first images.
+        data_sha256: of the split's labels and images.
     """
 
     layer: str
@@ -107,7 +106,7 @@ class Activating:
             raise InputError(f"cannot write {path}: the name of an index ends in .safetensors")
         tensors = {name: getattr(self, name).contiguous() for name in TENSORS}
         with replacing(path) as temporary:
-            save_file(tensors, temporary, {"pellucid": json.dumps({"activating": 1, **asdict(self.facts)})})
+            write_tensors(tensors, temporary, {"pellucid": json.dumps({"activating": 1, **asdict(self.facts)})})
         return path
 
     @staticmethod

@@ -1,0 +1,65 @@
+"""Whether a data set's classes are those of a classifier, and in which order."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from ..classifier import Classifier
+from ..data.dataset import Dataset, LabeledImages
+from ..errors import InputError
+
+
+def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
+    """The data set with its classes in the order of a classifier's, so that label k means what logit k does.
+
+    Where both have the same names, labels are mapped by name. Otherwise the classes are taken in their order, and a
+    warning tells of names that differ, unless one side has numbers for names, or none.
+
+    Raises:
+        InputError: another number of classes.
+
+    >>> from pellucid import Split
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2))
+    >>> split = Split(torch.zeros(3, 3, 1, 1, dtype=torch.uint8), torch.tensor([0, 0, 1]))
+    >>> pets = Dataset("pets", split, split, ["cat", "dog"])
+    >>> in_order_of(Classifier(network, class_names=["dog", "cat"]), pets).test.labels
+    tensor([1, 1, 0])
+    """
+    own, given = classifier.class_names, data.class_names
+    if own is None or own == given:
+        return data
+    if len(own) != len(given):
+        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}")
+    if set(own) == set(given) and len(set(own)) == len(own):
+        return _mapped(data, own)
+    if not (_numbered(own) or _numbered(given)):
+        warnings.warn(_difference(own, given, data.name), stacklevel=2)
+    return data
+
+
+def _mapped(data: Dataset, names: list[str]) -> Dataset:
+    numbers = {name: number for number, name in enumerate(names)}
+    place = torch.tensor([numbers[name] for name in data.class_names])
+
+    def mapped(split: LabeledImages) -> LabeledImages:
+        return split.subset(torch.arange(len(split)), place[split.labels])
+
+    return replace(data, train=mapped(data.train), test=mapped(data.test), class_names=names)
+
+
+def _numbered(names: Sequence[str]) -> bool:
+    """Whether these are the names of classes that have none."""
+    return list(names) == [str(number) for number in range(len(names))]
+
+
+def _difference(own: Sequence[str], given: Sequence[str], data: str) -> str:
+    pairs = [(mine, theirs) for mine, theirs in zip(own, given, strict=True) if mine != theirs]
+    mine, theirs = pairs[0]
+    return (
+        f"{len(pairs)} of {len(own)} classes of {data} have other names than the model's "
+        f"({theirs!r} where the model has {mine!r}); classes are taken in their order"
+    )

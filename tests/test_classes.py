@@ -1,0 +1,78 @@
+"""A data set's classes in the order of a classifier's."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from pellucid import Classifier, Dataset, InputError, Split
+from pellucid.evaluation.classes import in_order_of
+
+
+def classifier(names):
+    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3, 3)), class_names=names)
+
+
+def dataset(names, count=3):
+    pixels = torch.arange(3 * count, dtype=torch.uint8).reshape(count, 3, 1, 1)
+    return Dataset("pets", Split(pixels, torch.arange(count)), Split(pixels[:2], torch.tensor([2, 0])), names)
+
+
+def test_labels_are_mapped_by_name_and_images_stay():
+    given = dataset(["ship", "cat", "dog"])
+    found = in_order_of(classifier(["cat", "dog", "ship"]), given)
+    assert found.class_names == ["cat", "dog", "ship"]
+    for mine, theirs in ((found.train, given.train), (found.test, given.test)):
+        assert torch.equal(mine.images, theirs.images)
+        assert [found.class_names[label] for label in mine.labels] == [
+            given.class_names[label] for label in theirs.labels
+        ]
+
+
+def test_numbers_sorted_as_words_are_mapped_too():
+    names = [str(number) for number in range(11)]
+    found = in_order_of(classifier(names), dataset(sorted(names), count=11))
+    assert found.train.labels.tolist() == [0, 1, 10, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        (None, ["cat", "dog", "ship"]),
+        (["cat", "dog", "ship"], ["cat", "dog", "ship"]),
+        (["cat", "dog", "ship"], ["0", "1", "2"]),
+        (["0", "1", "2"], ["cat", "dog", "ship"]),
+        (["crane", "crane", "ship"], ["crane", "crane", "ship"]),
+    ],
+    ids=["no names", "the same", "data without names", "classifier without names", "a name twice"],
+)
+def test_what_says_nothing_of_another_order_is_left_alone_without_a_word(own, given):
+    data = dataset(given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert in_order_of(classifier(own), data) is data
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "message"),
+    [
+        (["cat", "dog", "ship"], ["dog", "cat", "boat"], r"^3 of 3 classes of pets .*'dog' where the model has 'cat'"),
+        (
+            ["cat", "dog", "ship"],
+            ["cat", "dog", "boat"],
+            r"^1 of 3 classes of pets .*'boat' where the model has 'ship'",
+        ),
+        (["crane", "crane", "ship"], ["crane", "ship", "crane"], "^2 of 3 classes of pets"),
+    ],
+    ids=["other names", "one other name", "a name twice"],
+)
+def test_names_that_differ_are_taken_in_their_order_with_a_warning(own, given, message):
+    data = dataset(given)
+    with pytest.warns(UserWarning, match=message + ".*; classes are taken in their order$"):
+        assert in_order_of(classifier(own), data) is data
+
+
+def test_another_number_of_classes_is_refused():
+    with pytest.raises(InputError, match="pets has 2 classes, the model 3"):
+        in_order_of(classifier(["cat", "dog", "ship"]), dataset(["cat", "dog"]))
