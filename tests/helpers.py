@@ -1,5 +1,6 @@
 """Small networks and measurements that several tests use."""
 
+import resource
 from contextlib import contextmanager
 from multiprocessing import get_context
 
@@ -72,6 +73,17 @@ def forward_batches(network):
         yield sizes
     finally:
         handle.remove()
+
+
+@contextmanager
+def full_disk(size=4096):
+    """Within, no file can grow over `size` bytes: writing fails as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def in_two_processes(function, folder):

@@ -4,6 +4,7 @@ from multiprocessing import get_context
 
 import pytest
 import torch
+from helpers import full_disk
 
 from pellucid import InputError
 from pellucid.training.checkpoint import CHECKPOINT, PREVIOUS, load_checkpoint, read_checkpoint, save_checkpoint
@@ -60,18 +61,14 @@ def test_without_a_whole_checkpoint_there_is_nothing_to_go_on_from(tmp_path):
         load_checkpoint(tmp_path)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
-    save_checkpoint(tmp_path, state(1), {"epoch": 1})
-
-    def full(tensors, path, metadata):
-        path.write_bytes(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("pellucid.training.checkpoint.save_file", full)
-    with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(tmp_path, state(2), {"epoch": 2})
-    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
-    assert load_checkpoint(tmp_path)[1]["epoch"] == 1
+def test_a_full_disk_leaves_the_last_checkpoints_and_says_so_in_one_line(tmp_path):
+    for epoch in (1, 2):
+        save_checkpoint(tmp_path, state(epoch), {"epoch": epoch})
+    large = {"network": {"w": torch.zeros(10_000)}}
+    with full_disk(), pytest.raises(InputError, match=r"^cannot write into .*: .*File too large[^\n]*$"):
+        save_checkpoint(tmp_path, large, {"epoch": 3})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([CHECKPOINT, PREVIOUS])
+    assert [read_checkpoint(tmp_path / name)[1]["epoch"] for name in (CHECKPOINT, PREVIOUS)] == [2, 1]
 
 
 def write_for_ever(folder):

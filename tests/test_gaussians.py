@@ -178,11 +178,20 @@ def test_a_class_without_a_gaussian_is_refused(label):
 
 
 def test_a_class_without_images_is_refused():
-    with pytest.raises(InputError, match="class 1 has no training images"):
+    with pytest.raises(InputError, match="no training images to fit a Gaussian to in class 1;"):
         fit_gaussians(split(4), 2)
 
 
-@pytest.mark.parametrize("grain", [0, -1, 3])
-def test_a_grain_that_does_not_divide_the_sides_is_refused(grain):
-    with pytest.raises(InputError, match=f"grain {grain} does not divide 4 x 4"):
-        fit_gaussians(split(4, size=4), 1, grain=grain)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"grain": 3}, "grain 3 does not divide 4 x 4"),
+        ({"grain": 0}, "grain must be a whole number of at least 1"),
+        ({"grain": -1}, "grain must be a whole number of at least 1"),
+        ({"rank": 0}, "rank must be a whole number of at least 1"),
+    ],
+    ids=str,
+)
+def test_a_grain_that_does_not_divide_the_sides_and_a_rank_of_none_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        fit_gaussians(split(4, size=4), 1, **options)

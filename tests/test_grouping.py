@@ -128,9 +128,9 @@ def test_a_group_may_be_called_others(tmp_path):
 def test_an_npz_is_grouped_by_a_file(tmp_path):
     pixels = np.zeros((6, 2, 2, 3), np.uint8)
     np.savez(tmp_path / "data.npz", train_images=pixels, train_labels=np.arange(6), class_names=NAMES)
-    path = written(tmp_path, {"pet": [[2, 3]], "others": "leave-out"})
-    data = load_data(tmp_path / "data.npz", grouping=path, class_names=["companion"])
-    assert (data.class_names, data.train.labels.tolist()) == (["companion"], [0, 0])
+    path = written(tmp_path, {"pet": [[2, 3]], "insect": ["ant"], "others": "leave-out"})
+    data = load_data(tmp_path / "data.npz", grouping=path, class_names=["companion", "crawler"])
+    assert (data.class_names, data.train.labels.tolist()) == (["companion", "crawler"], [1, 0, 0])
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,8 @@ def test_unknown_and_missing_groupings_are_refused(tmp_path):
         load_grouping("restricted")
     with pytest.raises(InputError, match=r"none\.json cannot be read: No such file"):
         load_grouping(tmp_path / "none.json")
+
+
+def test_a_single_group_is_refused():
+    with pytest.raises(InputError, match="pets has one group, 'pet'; a classifier needs at least two"):
+        Grouping("pets", {"pet": ("cat", "dog")}).resolve(["cat", "dog"])

@@ -19,6 +19,10 @@ from pellucid.training.recipe import Attack, TrainRecipe
         {"lr": math.nan},
         {"weight_decay": math.inf},
         {"average": 1.0},
+        {"momentum": 1.5},
+        {"drops": (3, -1)},
+        {"seed": 10**20},
+        {"seed": -1},
     ],
     ids=str,
 )
@@ -52,6 +56,13 @@ def test_the_other_methods_need_an_attack(method):
 def test_trades_needs_a_random_start():
     with pytest.raises(InputError, match="random-start"):
         TrainRecipe(method="trades", attack=Attack(eps=0.5))
+
+
+@pytest.mark.parametrize("options", [{"steps": 7}, {"random_start": True}], ids=str)
+def test_free_refuses_what_means_nothing_to_it_and_steps_by_the_radius(options):
+    with pytest.raises(InputError, match=r"--attack\.steps and --attack\.random-start mean nothing"):
+        TrainRecipe(method="free", attack=Attack(eps=0.5, **options))
+    assert TrainRecipe(method="free", attack=Attack(eps=0.5)).attack.length == 0.5
 
 
 def test_the_attacks_step_is_the_radius_or_two_and_a_half_radii_over_the_steps():

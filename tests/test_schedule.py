@@ -39,6 +39,17 @@ def test_the_multi_step_schedule_drops_after_the_epochs_it_is_given():
     assert by_epoch(schedule="multi-step", epochs=5, drops=(1, 4)) == pytest.approx([1, 0.1, 0.1, 0.1, 0.01])
 
 
+@pytest.mark.parametrize("drops", [(5, 9), ()], ids=str)
+def test_drops_that_never_come_are_warned_of(drops):
+    with pytest.warns(UserWarning, match="the learning rate never drops: .* before the end of epoch 5"):
+        assert by_epoch(schedule="multi-step", epochs=5, drops=drops) == [1] * 5
+
+
+def test_drops_of_which_one_comes_are_not_warned_of(recwarn):
+    by_epoch(schedule="multi-step", epochs=5, drops=(4, 9))
+    assert not recwarn
+
+
 @pytest.mark.parametrize(("name", "same"), [("one-cycle", one_cycle()), ("cosine", cosine), ("constant", constant)])
 def test_the_other_schedules_go_by_their_names(name, same):
     assert by_epoch(schedule=name, epochs=10) == pytest.approx([same((e + 0.5) / 10) for e in range(10)])

@@ -4,13 +4,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers import images
 
 from pellucid import InputError
 from pellucid.data.dataset import Dataset, Split
-from pellucid.training.checkpoint import CHECKPOINT, read_checkpoint
+from pellucid.data.folder import load_folder
+from pellucid.data.image import write_image
+from pellucid.training import method
+from pellucid.training.checkpoint import CHECKPOINT, read_checkpoint, save_checkpoint
 from pellucid.training.recipe import Attack, TrainRecipe
 from pellucid.training.state import TrainingState
 from pellucid.training.train import train
+from pellucid.training.watch import LossWatch
 from pellucid.zoo.bundle import save_bundle
 
 RECIPE = TrainRecipe(arch="preact-4-8", epochs=2, batch_size=16, lr=0.1, average=0.8)
@@ -136,6 +141,34 @@ def test_weights_that_the_last_update_of_an_epoch_broke_are_not_saved(data, tmp_
     assert read_checkpoint(tmp_path / CHECKPOINT)[1]["epoch"] == 0
 
 
+def test_a_report_of_a_large_batch_names_sixteen_images_and_counts_the_others(data, tmp_path):
+    recipe = replace(RECIPE, lr=1e30, schedule="constant", batch_size=32)
+    with pytest.raises(InputError, match=r"on images (\d+ ){16}and 16 more; "):
+        run(data, recipe, tmp_path)
+
+
+def test_images_that_are_files_are_named_by_their_files(tmp_path):
+    for number, image in enumerate(images(2)):
+        write_image(tmp_path / "train" / "ab"[number] / f"{number}.png", image)
+    watch = LossWatch(1, load_folder(tmp_path, 8, False).train)
+    watch.note(0, torch.tensor([1, 0]), torch.tensor(math.nan))
+    with pytest.raises(InputError, match=r"on images \S*train/b/1\.png \S*train/a/0\.png; "):
+        watch.check()
+
+
+def test_metrics_tell_the_learning_rate_and_the_radius_of_the_last_step(data, tmp_path):
+    recipe = replace(RECIPE, epochs=4, schedule="multi-step", drops=(2,), attack=Attack(eps=0.2, warmup=0.5))
+    run(data, recipe, tmp_path)
+    lines = metrics(tmp_path)
+    assert [line["lr"] for line in lines] == pytest.approx([0.1, 0.1, 0.01, 0.01])
+    assert [line["eps"] for line in lines] == pytest.approx([0.2 * 3.5 / 8, 0.2 * 7.5 / 8, 0.2, 0.2])
+
+
+def test_classes_of_the_same_name_are_refused(data, tmp_path):
+    with pytest.raises(InputError, match="ramps has several classes called 'top'; give --class-names that differ"):
+        run(replace(data, class_names=["top", "top"]), RECIPE, tmp_path)
+
+
 def test_the_callback_counts_all_steps(data, tmp_path):
     seen = []
     run(data, RECIPE, tmp_path, callback=seen.append)
@@ -153,6 +186,31 @@ def test_other_data_and_another_precision_are_refused_by_name(data, tmp_path):
         run(other, replace(RECIPE, epochs=1), tmp_path, resume=True)
     with pytest.raises(InputError, match=r"precision was float32$"):
         train(data, replace(RECIPE, epochs=1), tmp_path, resume=True, precision="bfloat16")
+
+
+OTHERS = {
+    "pixels": (lambda d: replace(d, train=Split(d.train.images ^ 1, d.train.labels)), "the training images or"),
+    "labels": (lambda d: replace(d, train=Split(d.train.images, 1 - d.train.labels)), "the training images or"),
+    "names": (lambda d: replace(d, class_names=["up", "down"]), "class_names was top bottom"),
+    "size": (lambda d: replace(d, train=Split(d.train.images[:, :, :6, :6], d.train.labels)), r"size was \[8, 8\]"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_run_does_not_go_on_with_other_images_or_classes_of_the_same_name_and_count(data, tmp_path, kind):
+    change, message = OTHERS[kind]
+    run(data, replace(RECIPE, epochs=1), tmp_path)
+    with pytest.raises(InputError, match=rf"begun with other settings: {message}"):
+        run(change(data), replace(RECIPE, epochs=1), tmp_path, resume=True)
+
+
+def test_a_run_of_an_earlier_version_that_noted_less_is_refused_in_one_line(data, tmp_path):
+    run(data, replace(RECIPE, epochs=1), tmp_path)
+    state, facts = read_checkpoint(tmp_path / CHECKPOINT)
+    facts["run"] = {"data": "ramps", "images": 64, "classes": 2, "precision": "float32"}
+    save_checkpoint(tmp_path, state, facts)
+    with pytest.raises(InputError, match=r"earlier pellucid, which did not note size, class_names, .*--overwrite$"):
+        run(data, replace(RECIPE, epochs=1), tmp_path, resume=True)
 
 
 def test_a_damaged_last_checkpoint_costs_an_epoch_and_not_a_bit(data, tmp_path):
@@ -223,6 +281,43 @@ def test_reports_come_after_every_epoch_with_examples_in_the_ball(data, tmp_path
         assert torch.equal(clean, data.train.batch(slice(0, 64, 8))[0])  # spread over the split
         assert float((worst - clean).flatten(1).norm(dim=1).max()) <= 0.2 + 1e-5
         assert not torch.equal(worst, clean)
+
+
+def first_starts(data, folder, monkeypatch, seed):
+    """The seeds of the random starts of a run's steps."""
+    seen = []
+    original = method.generators
+    with monkeypatch.context() as patch:
+        patch.setattr(method, "generators", lambda seed, *rest: seen.append(seed) or original(seed, *rest))
+        recipe = replace(RECIPE, epochs=1, seed=seed, attack=Attack(eps=0.2, random_start=True))
+        run(replace(data, test=data.test.subset(torch.arange(0), torch.zeros(0).long())), recipe, folder)
+    return seen
+
+
+def test_random_starts_follow_from_the_seed_and_the_step(data, tmp_path, monkeypatch):
+    ours = {seed: first_starts(data, tmp_path / str(seed), monkeypatch, seed) for seed in (0, 1, 2)}
+    assert ours[0] == [0, 1, 2, 3]
+    assert len({start for starts in ours.values() for start in starts}) == 12
+
+
+def test_fine_tuning_keeps_the_architecture_and_refuses_another(data, tmp_path):
+    source = train(data, replace(RECIPE, epochs=1), tmp_path / "source", precision="float32")
+    recipe = replace(RECIPE, start=str(save_bundle(source, tmp_path / "net")), epochs=1)
+    with pytest.raises(
+        InputError, match=r"net\.safetensors is a preact-4-8 and not a preact-8-8: say --arch preact-4-8"
+    ):
+        run(data, replace(recipe, arch="preact-8-8"), tmp_path / "other")
+    run(data, replace(recipe, arch=TrainRecipe.arch), tmp_path / "default")
+
+
+def test_fine_tuning_does_not_go_on_from_other_first_weights(data, tmp_path):
+    source = train(data, replace(RECIPE, epochs=1), tmp_path / "source", precision="float32")
+    recipe = replace(RECIPE, start=str(save_bundle(source, tmp_path / "net")), epochs=1)
+    run(data, recipe, tmp_path / "tuned")
+    source.network.head.bias.data += 1
+    save_bundle(source, tmp_path / "net")
+    with pytest.raises(InputError, match="other settings: the weights of --start were others"):
+        run(data, recipe, tmp_path / "tuned", resume=True)
 
 
 def test_fine_tuning_takes_everything_but_the_head_and_keeps_a_head_of_the_same_classes(data, tmp_path):

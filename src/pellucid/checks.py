@@ -19,6 +19,13 @@ def check_images(images: Tensor, name: str = "images") -> Tensor:
     return images.clamp(0, 1)
 
 
+def check_seed(seed: int) -> int:
+    """`seed`, or `InputError` unless it is one that every generator takes."""
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed must be a whole number from 0 to {2**32 - 1}, not {seed}")
+    return seed
+
+
 def positive_int(name: str, value: int) -> int:
     """`value`, or `InputError` unless it is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, cast, get_args
 
 import torch
@@ -36,6 +37,15 @@ def pick_precision(name: str, device: torch.device) -> Precision:
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return "bfloat16" if fast else "float32"
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Raise `InputError` where `what` takes more bytes than this machine has: before they are asked for."""
+    if not hasattr(os, "sysconf"):  # Windows does not say
+        return
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise InputError(f"{what} would take {needed / 2**30:,.0f} GiB of memory; there are {there / 2**30:.0f}")
 
 
 def peak_memory(device: torch.device) -> int:

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @contextmanager
@@ -42,6 +45,18 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in one piece."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, within `replacing`. Raises `InputError` where it cannot be, as on a full disk."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(tensors, path, metadata)
+    except (SafetensorError, OSError) as error:
+        reason = str(error).rpartition("I/O error: ")[2]  # safetensors' own kind of error says where it was, too
+        raise InputError(f"cannot write into {path.parent}: {reason}") from None
 
 
 def plain(recipe: Any) -> dict[str, Any]:

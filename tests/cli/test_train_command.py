@@ -3,11 +3,14 @@
 import json
 import re
 
+import numpy as np
 import pytest
-from helpers import PETS
+import torch
+from helpers import PETS, full_disk
 from words import QUICK, TRAIN, files, sidecar, stops_after
 
 from pellucid import load_bundle, read_image
+from pellucid.training.checkpoint import CHECKPOINT, PREVIOUS, read_checkpoint
 from pellucid.zoo.networks import build
 
 
@@ -42,7 +45,7 @@ def test_a_classifier_is_trained_evaluated_and_used(run, here, data):
     assert set(facts["robust"]) == {"0.1", "0.5"}
     assert set(facts["robust"]["0.5"]) == {"pgd-1", "pgd-5"}
     assert facts["model_sha256"] == classifier.card["sha256"]
-    assert out.splitlines()[0].startswith("12 images, ")
+    assert out.splitlines()[0].startswith("12 images ")
     assert f"{100 * facts['clean']:.2f}" in out
     generating = ("generate", "--model", "runs/net/net", *QUICK, "--eps", "1", "--out", "made.png")
     assert run(*generating, model=False)[0] == 0
@@ -72,8 +75,15 @@ def test_a_dry_run_says_what_training_would_cost_and_writes_nothing(run, here, d
     network = build("preact-4-8", 3)
     assert lines["parameters"] == f"{sum(p.numel() for p in network.parameters()):,}"
     assert lines["images"] == "24 in 3 steps an epoch"
-    assert re.match(r"passes +8 an image and epoch", lines["forward"])
+    assert lines["passes"] == "8 forward and 8 backward, an image and epoch"
     assert re.fullmatch(r"0 h 0 min for 3 epochs", lines["time"].split(", ")[1])
+
+
+def test_a_dry_run_tells_forward_from_backward_passes(run, here, data):
+    words = ("--preset", "trades-cifar10", "--dry-run", "--out", "net")
+    code, out, _ = run(*TRAIN, *words, model=False)
+    assert code == 0
+    assert "passes           13 forward and 12 backward, an image and epoch" in out
 
 
 def test_examples_show_training_images_above_their_worst_neighbors(run, here, data):
@@ -115,3 +125,59 @@ def test_training_anew_forgets_the_metrics_of_the_run_before(run, here, data):
     assert run(*TRAIN, "--epochs", "2", "--out", "net", model=False)[0] == 0
     assert run(*TRAIN, "--epochs", "1", "--out", "net", "--overwrite", model=False)[0] == 0
     assert len((here / "net" / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_bundle_has_the_very_weights_that_were_trained_and_with_half_half_the_size(run, here, data):
+    assert run(*TRAIN, "--epochs", "1", "--out", "full", model=False)[0] == 0
+    average = read_checkpoint(here / "full" / CHECKPOINT)[0]["average"]
+    read = load_bundle("full/full").network.state_dict()
+    assert all(torch.equal(read[name], average[name]) for name in read)
+    assert run(*TRAIN, "--epochs", "1", "--out", "half", "--half", model=False)[0] == 0
+    assert torch.equal(
+        load_bundle("half/half").network.state_dict()["stem.weight"], average["stem.weight"].half().float()
+    )
+    assert run(*TRAIN, "--epochs", "1", "--out", "half", "--resume", model=False)[0] == 0
+    assert (here / "half" / "half.safetensors").read_bytes() == (here / "full" / "full.safetensors").read_bytes()
+
+
+def test_a_bundle_in_the_folder_of_the_moment_has_its_name(run, here, data, monkeypatch):
+    (here / "net").mkdir()
+    monkeypatch.chdir(here / "net")
+    words = ["../data.npz" if word == "data.npz" else word for word in TRAIN]
+    assert run(*words, "--epochs", "1", "--out", ".", model=False)[0] == 0
+    assert load_bundle("net").class_names == PETS
+
+
+def test_a_full_disk_ends_training_in_one_line_with_both_checkpoints_whole(run, here, data):
+    assert run(*TRAIN, "--epochs", "1", "--out", "net", model=False)[0] == 0
+    before = files(here)
+    with full_disk():
+        code, out, err = run(*TRAIN, "--epochs", "1", "--out", "net", "--resume", model=False)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"pellucid train: cannot write into .*net: .*File too large.*\n", err)
+    assert files(here) == before
+    assert [read_checkpoint(here / "net" / name)[1]["epoch"] for name in (CHECKPOINT, PREVIOUS)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--grain", "3"], "grain 3 does not divide 8 x 8"),
+        (["--grain", "0"], "grain must be a whole number of at least 1"),
+        (["--rank", "0"], "rank must be a whole number of at least 1"),
+        (["--size", "11", "--grain", "2"], "grain 2 does not divide 11 x 11"),
+    ],
+)
+def test_gaussians_that_could_not_be_fitted_are_refused_before_the_training(refused, data, words, message):
+    assert message in refused(*TRAIN, *words, "--out", "net", model=False)
+
+
+def test_a_class_without_training_images_is_refused_before_the_training(refused, data):
+    np.savez(data, **{**np.load(data), "class_names": np.array([*PETS, "plane"])})
+    assert "no training images to fit a Gaussian to in class plane" in refused(*TRAIN, "--out", "net", model=False)
+
+
+@pytest.mark.parametrize(("size", "grain"), [(8, 2), (9, 3), (11, 1)])
+def test_the_usual_grain_divides_the_side(run, here, data, size, grain):
+    assert run(*TRAIN, "--epochs", "1", "--size", size, "--out", "net", model=False)[0] == 0
+    assert load_bundle("net/net").gaussians.grain == grain

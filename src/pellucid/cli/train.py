@@ -12,7 +12,7 @@ import torch
 
 from ..classifier import Classifier
 from ..data.dataset import Dataset, load_data
-from ..data.gaussians import fit_gaussians
+from ..data.gaussians import check_fit, fit_gaussians, usual_grain
 from ..data.image import write_image
 from ..devices import pick_device
 from ..errors import InputError
@@ -25,6 +25,7 @@ from ..training.logs import tensorboard
 from ..training.presets import PRESETS
 from ..training.recipe import TrainRecipe
 from ..training.train import EpochReport, TrainProgress, train
+from ..training.trainable import check_data, trained_size
 from ..zoo.bundle import save_bundle
 from .common import INLINE, parse, progress_bar
 
@@ -62,11 +63,15 @@ class Train:
     """Also log for TensorBoard, into --out; needs the extra "log"."""
     examples_every: int = 5
     """Every so many epochs a picture of training images above their worst neighbors; 0 for none."""
-    grain: int = 2
-    """Class Gaussians are fitted to images whose sides are divided by this. The paper takes 4 at 224 px and 1 at 32 px;
-    at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%, and the results look alike."""
+    grain: int | None = None
+    """Class Gaussians are fitted to images whose sides are divided by this: 2 if not given, or what divides the side.
+    The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%,
+    and the results look alike."""
     rank: int = 192
     """Eigenvectors kept of each class Gaussian; a class with fewer images is kept exactly."""
+    half: bool = False
+    """Write the bundle in float16: half the size, about three digits; logits move by about 1e-3. By default the weights
+    stay float32, exactly."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -83,6 +88,8 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Train, argv, "train", PRESETS)
     if not flags.data:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
+    if flags.examples_every < 0:
+        raise InputError(f"examples-every must be a number of epochs, or 0 for no pictures, not {flags.examples_every}")
     held = any((flags.out / name).exists() for name in (CHECKPOINT, PREVIOUS))
     if held and not (flags.resume or flags.overwrite or flags.dry_run):
         raise InputError(f"{flags.out} holds a run; go on with --resume or begin anew with --overwrite")
@@ -93,6 +100,8 @@ def main(argv: Sequence[str]) -> int:
         flags.data, flags.size, grouping=flags.grouping, class_names=flags.class_names or None,
         skip_unreadable=flags.skip_unreadable,
     )  # fmt: skip
+    check_data(data)
+    check_gaussians(data, flags)
     device = pick_device(flags.device)
     if flags.dry_run:
         print(table(estimate(data, flags.recipe, device=device, precision=flags.precision), len(data.train)))
@@ -127,6 +136,17 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def check_gaussians(data: Dataset, flags: Train) -> None:
+    """Raise `InputError` where class Gaussians could not be fitted after the training."""
+    side = trained_size(flags.recipe, data)[0]  # the bundle is for squares of this side
+    check_fit(data.train, data.class_names, grain_of(flags, side), flags.rank, (side, side))
+
+
+def grain_of(flags: Train, side: int) -> int:
+    """The grain that the flags ask for."""
+    return usual_grain(side) if flags.grain is None else flags.grain
+
+
 def bundle(classifier: Classifier, data: Dataset, flags: Train, argv: Sequence[str]) -> Path:
     """Write the trained classifier, with its card and class Gaussians."""
     attack = flags.recipe.attack
@@ -139,8 +159,10 @@ def bundle(classifier: Classifier, data: Dataset, flags: Train, argv: Sequence[s
             ["pellucid", "train", *[word for word in argv if word not in ("--resume", "--overwrite")]]
         ),
     }
-    gaussians = fit_gaussians(data.train, len(data.class_names), flags.grain, flags.rank, size=classifier.card["size"])
-    return save_bundle(classifier, flags.out / f"{flags.out.name}.safetensors", gaussians=gaussians)
+    side = classifier.card["size"]
+    gaussians = fit_gaussians(data.train, len(data.class_names), grain_of(flags, side), flags.rank, size=side)
+    name = flags.out.resolve().name  # --out . has no name of its own
+    return save_bundle(classifier, flags.out / f"{name}.safetensors", gaussians=gaussians, half=flags.half)
 
 
 def table(cost: Estimate, images: int) -> str:
@@ -150,7 +172,7 @@ def table(cost: Estimate, images: int) -> str:
         [
             f"parameters       {cost.parameters:,}",
             f"images           {images:,} in {cost.steps:,} steps an epoch",
-            f"forward passes   {cost.passes:g} an image and epoch, and as many backward",
+            f"passes           {cost.forwards:g} forward and {cost.backwards:g} backward, an image and epoch",
             f"memory           {cost.memory / 2**30:.1f} GiB at most so far",
             f"time             {cost.seconds:.0f} s an epoch, {hours} h {rest // 60} min for {cost.epochs} epochs",
         ]

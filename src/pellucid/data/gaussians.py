@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..checks import positive_int
 from ..errors import InputError
 from .dataset import LabeledImages
 from .image import Enlargement, cover, enlarge
@@ -95,8 +96,7 @@ def fit_gaussians(
         InputError: a class without images, or sides that `grain` does not divide.
     """
     height, width = split.size if size is None else (size, size)
-    if grain < 1 or height % grain or width % grain:
-        raise InputError(f"grain {grain} does not divide {height} x {width}")
+    check_fit(split, [str(label) for label in range(classes)], grain, rank, (height, width))
     shape = (3, height // grain, width // grain)
     fits = [_fit(_rows(split, label, (height, width), grain), rank) for label in range(classes)]
     most = max(len(factors) for _, factors, _, _ in fits)
@@ -110,11 +110,34 @@ def fit_gaussians(
     )
 
 
+def check_fit(split: LabeledImages, class_names: list[str], grain: int, rank: int, size: tuple[int, int]) -> None:
+    """Raise `InputError` where Gaussians cannot be fitted to images of this size: before a training, not after it."""
+    height, width = size
+    positive_int("grain", grain)
+    positive_int("rank", rank)
+    if height % grain or width % grain:
+        raise InputError(f"grain {grain} does not divide {height} x {width}")
+    counts = torch.bincount(split.labels.cpu(), minlength=len(class_names)).tolist()
+    empty = [name for name, count in zip(class_names, counts, strict=False) if not count]
+    if empty:
+        shown = ", ".join(empty[:6]) + (", ..." if len(empty) > 6 else "")
+        raise InputError(f"no training images to fit a Gaussian to in class {shown}; each class needs at least one")
+
+
+def usual_grain(side: int) -> int:
+    """The grain of images of this side where none is asked for: 2, or what divides the side.
+
+    >>> usual_grain(32), usual_grain(33), usual_grain(35)
+    (2, 3, 1)
+    """
+    return next(grain for grain in (2, 3, 1) if side % grain == 0)
+
+
 def _rows(split: LabeledImages, label: int, size: tuple[int, int], grain: int) -> Tensor:
     """The downsampled images of a class as rows, read some at a time."""
     index = (split.labels == label).nonzero()[:, 0]
     chunks = [F.avg_pool2d(cover(split.batch(chunk)[0], size), grain).flatten(1) for chunk in index.split(500)]
-    if not sum(map(len, chunks)):
+    if not sum(map(len, chunks)):  # there were some, and none of them can be read
         raise InputError(f"class {label} has no training images to fit a Gaussian to")
     return torch.cat(chunks)
 

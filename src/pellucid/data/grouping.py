@@ -86,6 +86,8 @@ class Grouping:
                         f"{self.name}: class {class_names[number]!r} is in {homes[number]!r} and again in {group!r}"
                     )
                 homes[number] = group
+        if len(members) < 2:
+            raise InputError(f"{self.name} has one group, {next(iter(self.groups))!r}; a classifier needs at least two")
         gaps = [name for number, name in enumerate(class_names) if number not in homes]
         if gaps and not self.leave_out:
             first = ", ".join(gaps[:6]) + (", ..." if len(gaps) > 6 else "")

@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import replacing, write_tensors
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-before.safetensors"
 State = dict[str, dict[str, Tensor]]
@@ -39,7 +38,7 @@ def save_checkpoint(folder: Path, state: State, facts: dict[str, Any]) -> None:
     for left_over in folder.glob(f".{Path(CHECKPOINT).stem}-*"):  # of a process that was killed while it wrote
         left_over.unlink()
     with replacing(folder / CHECKPOINT) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        write_tensors(tensors, temporary, metadata)
         if (folder / CHECKPOINT).exists():
             os.replace(folder / CHECKPOINT, folder / PREVIOUS)
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..data.dataset import Dataset
 from ..devices import peak_memory
@@ -23,7 +24,8 @@ class Estimate:
     Attributes:
         parameters: how many weights the network has.
         steps: steps an epoch.
-        passes: forward passes of an image an epoch, divided by the images: 2 for one attack step, 8 for PGD-7.
+        forwards: forward passes of an image an epoch, divided by the images: 2 for one attack step, 8 for PGD-7.
+        backwards: backward passes, in the same way: as many, save for TRADES, which looks at the images once without.
         seconds: an epoch, without its test accuracy.
         memory: the largest amount in bytes that the process took so far (on a GPU: that torch took there).
         epochs: how many epochs there would be.
@@ -31,7 +33,8 @@ class Estimate:
 
     parameters: int
     steps: int
-    passes: float
+    forwards: float
+    backwards: float
     seconds: float
     memory: int
     epochs: int
@@ -45,32 +48,39 @@ def estimate(
     >>> from pellucid import Attack, Split
     >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
     >>> recipe = TrainRecipe(arch="preact-4-8", attack=Attack(eps=0.1, steps=7), batch_size=4)
-    >>> estimate(Dataset("noise", split, split, ["a", "b"]), recipe).passes
+    >>> estimate(Dataset("noise", split, split, ["a", "b"]), recipe).forwards
     8.0
     """
     run = Run(data, recipe, torch.device(device), precision)
     batches = list(islice(run.loader.epoch(0), steps + 2))
-    seen = 0
+    seen = {"forward": 0, "backward": 0}
 
-    def count(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-        nonlocal seen
-        seen += len(inputs[0])
+    def count(module: torch.nn.Module, inputs: tuple[Any, ...], logits: Tensor) -> None:
+        seen["forward"] += len(logits)
+        if logits.requires_grad:
+            logits.register_hook(count_backward)
 
-    handle = run.state.classifier.network.register_forward_pre_hook(count)
+    def count_backward(gradient: Tensor) -> None:
+        seen["backward"] += len(gradient)
+
+    handle = run.state.classifier.network.register_forward_hook(count)
     last = max(0, len(batches) - steps)
     began = time.monotonic()
     for number, batch in enumerate(batches):
         if number == last:
             _wait(run.device)
-            began, seen = time.monotonic(), 0
-        run.step(batch, number, LossWatch(1))
+            began = time.monotonic()
+            seen.update(forward=0, backward=0)
+        run.step(batch, number, LossWatch(1, data.train))
     _wait(run.device)
     seconds = (time.monotonic() - began) / (len(batches) - last)
     handle.remove()
+    images = sum(len(batch.labels) for batch in batches[last:])
     return Estimate(
         parameters=sum(p.numel() for p in run.state.classifier.network.parameters()),
         steps=run.loader.steps,
-        passes=seen / sum(len(batch.labels) for batch in batches[last:]),
+        forwards=seen["forward"] / images,
+        backwards=seen["backward"] / images,
         seconds=seconds * run.loader.steps,
         memory=peak_memory(run.device),
         epochs=recipe.epochs,

@@ -5,7 +5,24 @@ from __future__ import annotations
 from ..classifier import Classifier
 from ..errors import InputError
 from ..layers import find_head
+from ..zoo.models import fingerprint, load
 from ..zoo.networks import build
+from .recipe import TrainRecipe
+
+
+def first_weights(recipe: TrainRecipe, class_names: list[str]) -> Classifier:
+    """The classifier that the recipe's `start` names, for these classes; its card notes which weights these are.
+
+    Raises:
+        InputError: it cannot be loaded or fine-tuned, or the recipe asks for another architecture.
+    """
+    source = load(recipe.start, "cpu")
+    classifier = with_new_head(source, class_names)
+    arch = classifier.card["arch"]
+    if recipe.arch not in (TrainRecipe.arch, arch):
+        raise InputError(f"--start {recipe.start} is a {arch} and not a {recipe.arch}: say --arch {arch}, or no --arch")
+    classifier.card["start_sha256"] = fingerprint(source)
+    return classifier
 
 
 def with_new_head(source: Classifier, class_names: list[str]) -> Classifier:

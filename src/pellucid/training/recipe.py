@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..ball import Ball, Norm, check_radius, threat_ball
+from ..checks import check_seed
 from ..errors import InputError
 
 
@@ -117,12 +118,21 @@ class TrainRecipe:
         for name in ("lr", "weight_decay", "momentum", "average", "beta"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"{name} must not be negative, infinite or NaN, not {getattr(self, name)}")
-        if self.average >= 1:
-            raise InputError(f"average must be below 1, not {self.average}")
+        for name in ("momentum", "average"):
+            if getattr(self, name) >= 1:
+                raise InputError(f"{name} must be below 1, not {getattr(self, name)}")
+        if any(epoch < 1 for epoch in self.drops):
+            raise InputError(f"drops are epochs of at least 1, not {' '.join(map(str, self.drops))}")
+        check_seed(self.seed)
         if self.method != "pgd" and not self.attack.eps:
             raise InputError(f"{self.method} needs an attack: give its eps, such as --attack.eps 0.5")
         if self.method == "trades" and not self.attack.random_start:
             raise InputError("trades needs --attack.random-start: at the image itself its divergence has no gradient")
+        if self.method == "free" and (self.attack.steps > 1 or self.attack.random_start):
+            raise InputError(
+                "free takes one step of its attack with every pass, from where the batch before ended; "
+                "--replays says how many, and --attack.steps and --attack.random-start mean nothing to it"
+            )
 
     def differences(self, saved: dict[str, Any]) -> list[str]:
         """What another recipe, saved as nested JSON, had otherwise: `["attack.eps was 0.5", ...]`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from ..schedule import Schedule, constant, cosine
@@ -27,6 +28,12 @@ def steps(drops: Sequence[float], factor: float = 0.1) -> Schedule:
 def schedule(recipe: TrainRecipe) -> Schedule:
     """The schedule that a recipe names; its epochs become shares of the whole training."""
     every = range(recipe.step_epochs, recipe.epochs, recipe.step_epochs)
+    if recipe.schedule == "multi-step" and not any(drop < recipe.epochs for drop in recipe.drops):
+        drops = " ".join(map(str, recipe.drops))
+        warnings.warn(
+            f"the learning rate never drops: none of --drops ({drops}) comes before the end of epoch {recipe.epochs}",
+            stacklevel=2,
+        )
     return {
         "one-cycle": one_cycle(),
         "step": steps([epoch / recipe.epochs for epoch in every]),

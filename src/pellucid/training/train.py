@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,21 @@ from ..errors import InputError
 from ..files import write_text
 from ..frozen import find_foldable
 from ..processes import processes
-from ..zoo.models import load
 from ..zoo.networks import build
 from .batchnorm import join_batch_norms
 from .checkpoint import forget_checkpoints, load_checkpoint, save_checkpoint
-from .finetune import with_new_head
+from .finetune import first_weights
+from .identity import changes, identity
 from .method import METHODS, Learner, Situation
 from .probe import Probe
 from .recipe import TrainRecipe
 from .schedule import schedule
 from .state import TrainingState
+from .trainable import check_data, check_trainable, trained_size
 from .watch import LossWatch
 
 METRICS = "metrics.jsonl"
+SEEDS_APART = 1_000_000_007  # so that no step of a seed shares its random starts with a step of another
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,7 @@ def train(
     >>> train(Dataset("noise", split, split, ["a", "b"]), recipe, Path(mkdtemp())).classes
     2
     """
-    if not len(data.train):
-        raise InputError(f"{data.name} has no training images")
+    check_data(data)
     run = Run(data, recipe, torch.device(device), precision, workers)
     if resume:
         run.resume(folder)
@@ -131,7 +133,9 @@ class Run:
         self.augment = AUGMENTATIONS[recipe.augment]
         self.rate = schedule(recipe)
         self.steps = recipe.epochs * self.loader.steps
-        self.state = TrainingState(self._first_classifier(), recipe)
+        classifier = self._first_classifier()
+        check_trainable(classifier.card["arch"], classifier.classes, self.size)
+        self.state = TrainingState(classifier, recipe)
         self.learner = Learner(self.state.classifier, self._forward(self.state.classifier), recipe, self.precision)
         find_foldable(self.state.classifier, self.size[0])  # or the first step would differ from a resumed run's
         self.probe = Probe.of(data.test, self.size, device)
@@ -140,7 +144,7 @@ class Run:
         with torch.random.fork_rng(devices=[]):  # the first weights follow the recipe's seed and nobody else's
             torch.manual_seed(self.recipe.seed)
             if self.recipe.start:
-                classifier = with_new_head(load(self.recipe.start, "cpu"), self.data.class_names)
+                classifier = first_weights(self.recipe, self.data.class_names)
             else:
                 network = build(self.recipe.arch, len(self.data.class_names))
                 mean, std = channel_statistics(self.data.train)
@@ -173,7 +177,7 @@ class Run:
         """One pass over the training images, and its metrics."""
         began, first = time.monotonic(), self.state.epoch * self.loader.steps
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
-        watch = LossWatch(self.state.epoch + 1)
+        watch = LossWatch(self.state.epoch + 1, self.data.train)
         self.learner.offset = None
         for step, batch in enumerate(self.loader.epoch(self.state.epoch), start=first):
             totals += self.step(batch, step, watch)
@@ -185,11 +189,14 @@ class Run:
         seconds = time.monotonic() - began
         loss, hits, count = self.processes.sum(totals).tolist()
         self.state.epoch += 1
+        last = self.progress(first + self.loader.steps - 1)
         self.state.history.append(
             {
                 "epoch": self.state.epoch,
                 "train_loss": round(loss / count, 4),
                 "train_accuracy": round(hits / count, 4),
+                "lr": self.recipe.lr * self.rate(last),
+                "eps": self.recipe.attack.at(last).eps,
                 **self.probe.accuracies(self.state.averaged(), self.recipe.attack, self.precision),
                 "seconds": round(seconds, 1),
                 "waited_for_data": round(self.loader.waited / seconds, 4),
@@ -204,8 +211,8 @@ class Run:
         draws = Draws(generator, count * self.processes.count, slice(first, first + count))
         images = self.augment(batch.images.to(self.device), draws).contiguous(memory_format=torch.channels_last)
         labels = batch.labels.to(self.device)
-        progress = (step + 0.5) / self.steps
-        now = Situation(self.recipe.attack.at(progress), step, first)
+        progress = self.progress(step)
+        now = Situation(self.recipe.attack.at(progress), self.recipe.seed * SEEDS_APART + step, first)
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         for loss, logits in METHODS[self.recipe.method](self.learner, images, labels, now):
             self.state.lower(loss, self.recipe.lr * self.rate(progress))
@@ -214,11 +221,14 @@ class Run:
             totals += torch.stack([loss.detach().double() * count, hits.double(), hits.new_tensor(count).double()])
         return totals
 
+    def progress(self, step: int) -> float:
+        """The share of the training that is done in the middle of a step."""
+        return (step + 0.5) / self.steps
+
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the images that the network is trained on."""
-        example = self.augment(torch.zeros(1, 3, *self.data.train.size, dtype=torch.uint8), Draws(torch.Generator(), 1))
-        return example.shape[2], example.shape[3]
+        return trained_size(self.recipe, self.data)
 
     def examples(self, count: int = 8) -> tuple[Tensor, Tensor]:
         """Training images and the worst images in the balls around them; the same twice in standard training."""
@@ -234,7 +244,7 @@ class Run:
     def save(self, folder: Path) -> None:
         """Checkpoint and metrics."""
         if self.processes.main:
-            facts = {**self.state.facts(), "recipe": asdict(self.recipe), "run": self._identity()}
+            facts = {**self.state.facts(), "recipe": asdict(self.recipe), "run": self.identity}
             save_checkpoint(folder, self.state.tensors(), facts)
             write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in self.state.history))
         self.processes.wait()
@@ -242,14 +252,17 @@ class Run:
     def resume(self, folder: Path) -> None:
         """Take up the newest whole checkpoint of a folder."""
         tensors, facts = load_checkpoint(folder)
-        changed = self.recipe.differences(facts["recipe"])
-        changed += [f"{name} was {facts['run'].get(name)}" for name, value in self._identity().items()
-                    if facts["run"].get(name) != value]  # fmt: skip
+        if unknown := [name for name in self.identity if name not in facts["run"]]:
+            raise InputError(
+                f"{folder} was begun by an earlier pellucid, which did not note {', '.join(unknown)}; "
+                "whether they are the same cannot be known, so begin anew with --overwrite"
+            )
+        changed = self.recipe.differences(facts["recipe"]) + changes(self.identity, facts["run"])
         if changed:
             raise InputError(f"{folder} was begun with other settings: {', '.join(changed)}")
         self.state.restore(tensors, facts)
 
-    def _identity(self) -> dict[str, Any]:
+    @cached_property
+    def identity(self) -> dict[str, Any]:
         """What the result depends on besides the recipe."""
-        facts = {"data": self.data.name, "images": len(self.data.train), "classes": len(self.data.class_names)}
-        return {**facts, "precision": self.precision}
+        return identity(self.data, self.state.classifier, self.precision)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..data.dataset import LabeledImages
+from ..data.encoded import FileSplit
 from ..errors import InputError
 
-EVERY = 32
+EVERY, NAMED = 32, 16  # steps between looks; images that a message names
 
 
 class LossWatch:
     """Notes losses and looks at them every 32 steps, because looking waits for a GPU."""
 
-    def __init__(self, epoch: int):
-        self.epoch = epoch
+    def __init__(self, epoch: int, split: LabeledImages):
+        self.epoch, self.split = epoch, split
         self.noted: list[tuple[int, Tensor, Tensor]] = []
 
     def note(self, step: int, index: Tensor, loss: Tensor) -> None:
@@ -30,7 +32,7 @@ class LossWatch:
         finite = torch.stack([loss for _, _, loss in self.noted]).isfinite().tolist()
         if not all(finite):
             step, index, loss = self.noted[finite.index(False)]
-            where = f"at step {step + 1} (epoch {self.epoch}), on images {' '.join(map(str, index.tolist()))}"
+            where = f"at step {step + 1} (epoch {self.epoch}), on images {self._names(index.tolist())}"
             raise InputError(f"the loss is {float(loss)} {where}; {self._advice()}")
         self.noted.clear()
 
@@ -39,6 +41,12 @@ class LossWatch:
         for name, tensor in network.state_dict().items():
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 raise InputError(f"{name} is no longer finite after epoch {self.epoch}; {self._advice()}")
+
+    def _names(self, numbers: list[int]) -> str:
+        """The first of some images: their files, or their numbers where they have none."""
+        name = self.split.files.name if isinstance(self.split, FileSplit) else str
+        more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+        return " ".join(name(number) for number in numbers[:NAMED]) + more
 
     def _advice(self) -> str:
         return f"the last good checkpoint is that of epoch {self.epoch - 1}; try a lower --lr"

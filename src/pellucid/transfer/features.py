@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..classifier import Classifier
@@ -21,7 +20,7 @@ from ..data.dataset import LabeledImages
 from ..devices import Precision
 from ..errors import InputError
 from ..evaluation.readings import readings
-from ..files import replacing
+from ..files import replacing, write_tensors
 from ..zoo.models import fingerprint
 from .content import split_digest
 
@@ -97,7 +96,7 @@ def features(
     if kept is None:
         kept = _compute(classifier, split, layer, view, precision, callback)
         with replacing(path) as temporary:
-            save_file({"values": kept.values, "index": kept.index}, temporary, {"crc32": _checksum(kept)})
+            write_tensors({"values": kept.values, "index": kept.index}, temporary, {"crc32": _checksum(kept)})
     return kept
 
 

@@ -1,0 +1,63 @@
+"""What a training run depends on besides its recipe, so that it goes on with what it was begun with or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ..classifier import Classifier
+from ..data.dataset import Dataset, LabeledImages
+
+CONSEQUENCES = ("content", "mean", "std")  # they follow from the other facts; named only where nothing else changed
+
+
+def identity(data: Dataset, classifier: Classifier, precision: str) -> dict[str, Any]:
+    """Facts about a run, as JSON can hold them. A grouping is in the data's name, its classes and its labels."""
+    return {
+        "data": data.name,
+        "images": len(data.train),
+        "size": list(data.train.size),
+        "class_names": data.class_names,
+        "content": content(data.train),
+        "start_sha256": classifier.card.get("start_sha256"),
+        "mean": classifier.mean.flatten().tolist(),
+        "std": classifier.std.flatten().tolist(),
+        "precision": precision,
+    }
+
+
+def content(split: LabeledImages) -> str:
+    """The sha256 of all labels and pixels. Of images that stay files it is that of labels, names, sizes and times of
+    change, because to read them all may take hours.
+
+    >>> import torch
+    >>> from pellucid import Split
+    >>> black, labels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1])
+    >>> content(Split(black, labels)) == content(Split(black + 1, labels))
+    False
+    """
+    digest = hashlib.sha256(split.labels.cpu().numpy().tobytes())
+    for piece in split.identity(len(split)):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def changes(now: dict[str, Any], was: dict[str, Any]) -> list[str]:
+    """What was otherwise, in words: `["size was [32, 32]", ...]`.
+
+    >>> changes({"data": "b", "content": "1f"}, {"data": "a", "content": "2e"}), changes({"content": 1}, {"content": 2})
+    (['data was a'], ['the training images or their labels were others'])
+    """
+    changed = [name for name in now if now[name] != was.get(name)]
+    telling = [name for name in changed if name not in CONSEQUENCES] or changed[:1]
+    return [_in_words(name, was.get(name)) for name in telling]
+
+
+def _in_words(name: str, was: Any) -> str:
+    if name == "content":
+        return "the training images or their labels were others"
+    if name == "start_sha256":
+        return "the weights of --start were others"
+    if name == "class_names":
+        return f"class_names was {' '.join(was[:6])}{' ...' if len(was) > 6 else ''}"
+    return f"{name} was {was}"

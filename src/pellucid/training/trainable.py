@@ -1,0 +1,56 @@
+"""What can be seen before a run: whether there is something to train on, at which size, and with this network."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import torch
+from torch import Tensor
+
+from ..data.augment import AUGMENTATIONS, Draws
+from ..data.dataset import Dataset
+from ..devices import check_memory
+from ..errors import InputError
+from ..zoo.fit import outline
+from .recipe import TrainRecipe
+
+
+def check_data(data: Dataset) -> None:
+    """Raise `InputError` unless there are training images, of classes whose names differ."""
+    if not len(data.train):
+        raise InputError(f"{data.name} has no training images")
+    if twice := [name for name, count in Counter(data.class_names).items() if count > 1]:
+        raise InputError(f"{data.name} has several classes called {twice[0]!r}; give --class-names that differ")
+
+
+def trained_size(recipe: TrainRecipe, data: Dataset) -> tuple[int, int]:
+    """Height and width of the images as the recipe's augmentation hands them to the network.
+
+    Raises:
+        InputError: a batch of such images does not fit into memory.
+    """
+    height, width = data.train.size
+    count = min(recipe.batch_size, len(data.train))
+    check_memory(4 * 3 * height * width * count, f"a batch of {count} images of {width} x {height}")
+    example = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+    example = AUGMENTATIONS[recipe.augment](example, Draws(torch.Generator(), 1))
+    return example.shape[2], example.shape[3]
+
+
+def check_trainable(arch: str, classes: int, size: tuple[int, int]) -> None:
+    """Raise `InputError` unless a network of this architecture takes images of this height and width in training, and
+    yields logits and nothing besides: seen on an outline of it, which computes nothing.
+
+    >>> check_trainable("preact-4-8", 10, (8, 8))
+    """
+    network = outline(arch, classes).to("meta").train()
+    height, width = size
+    try:
+        logits = network(torch.empty(2, 3, height, width, device="meta"))
+    except NotImplementedError:  # it computes with something that has no outline; the first step will tell
+        return
+    except Exception as error:  # whatever a library's network raises
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{arch} cannot be trained on images of {width} x {height}: {reason}") from None
+    if not isinstance(logits, Tensor) or logits.shape != (2, classes):
+        raise InputError(f"{arch} cannot be trained here: in training it yields more than one row of logits an image")
