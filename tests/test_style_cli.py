@@ -65,6 +65,12 @@ def test_rerun_repeats_it_bit_for_bit(run, here):
     assert (here / "stylized-rerun.png").read_bytes() == (here / "stylized.png").read_bytes()
 
 
+def test_a_result_in_the_place_of_its_content_cannot_be_repeated(run, here):
+    assert run(*PICTURES, "--out", "photo.png", "--overwrite")[0] == 0
+    code, _, err = run("rerun", "photo.json", quick=False)
+    assert (code, "photo.png has changed since; its sha256 is not the sidecar's" in err) == (2, True)
+
+
 def test_two_styles_with_masks_and_frames(run, here):
     masks = ["--styles", "paint.png", "other.png", "--masks", "left.png", "-", "--blend", "1", "3"]
     code, _, err = run("stylize", "--content", "photo.png", *masks, "--save-frames", "frames", "--save-every", "1")

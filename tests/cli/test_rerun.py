@@ -67,6 +67,30 @@ def test_rerun_warns_of_another_classifier(run, result):
     assert "is not the classifier that made this; expect other images" in err
 
 
+@pytest.mark.parametrize("part", ["content_model", "beside"])
+def test_rerun_warns_of_another_classifier_for_content_or_beside(run, result, other_bundle, part):
+    other = str(other_bundle)
+    wrong = {"content_model": other, "content_model_sha256": "0" * 64}
+    change(result, **(wrong if part == "content_model" else {"beside": {"model": other, "model_sha256": "0" * 64}}))
+    code, _, err = run("rerun", "made.json", model=False)
+    assert (code, err) == (0, f"warning: {other} is not the classifier that made this; expect other images\n")
+
+
+def test_rerun_makes_no_frames(run, here):
+    pictures = ("--content", "photo.png", "--styles", "photos/0.png", "--style-layers", "stem", "stage1")
+    few = ("--content-layers", "stage1", "--evaluations", "4", "--save-frames", "way.gif", "--save-every", "2")
+    assert run("stylize", *pictures, *few, "--out", "made.png")[0] == 0
+    (here / "way.gif").unlink()
+    assert run("rerun", "made.json", model=False)[0] == 0
+    assert (here / "made-rerun.png").read_bytes() == (here / "made.png").read_bytes()
+    assert not (here / "way.gif").exists()
+
+
+def test_a_result_of_another_command_is_named(refused, here):
+    (here / "layers.json").write_text(json.dumps({"command": ["layers", "--models", "a"]}))
+    assert "can be repeated, not 'layers'" in refused("rerun", "layers.json", model=False)
+
+
 @pytest.mark.parametrize("out", ["", ".", "/"])
 def test_rerun_of_a_result_without_a_name_finds_one(run, here, result, out):
     command = sidecar(result)["command"]

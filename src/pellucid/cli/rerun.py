@@ -29,7 +29,7 @@ TASKS = (
 )  # fmt: skip
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
-OUTPUTS = ("--out", "--save-frames", "--gif", "--sheet", "--index")
+OUTPUTS = ("--out", "--save-frames", "--save-every", "--gif", "--sheet", "--index")
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,8 @@ def main(argv: Sequence[str]) -> int:
     else:
         out = flags.out
     with inputs(facts["inputs"]) as folder:
-        if fingerprint(load(facts["model"], "cpu")) != facts["model_sha256"]:
-            print(
-                f"warning: {facts['model']} is not the classifier that made this; expect other images",
-                file=sys.stderr,
-            )
+        for name in sorted(changed(facts)):
+            print(f"warning: {name} is not the classifier that made this; expect other images", file=sys.stderr)
         rest = [word.replace(EMBEDDED, str(folder)) for word in rest] if folder else rest
         extra = [flag for flag in ("--overwrite",) if flags.overwrite and flag not in rest]
         extra += ["--quiet"] if flags.quiet and "--quiet" not in rest else []
@@ -72,6 +69,14 @@ def main(argv: Sequence[str]) -> int:
         if folder and code == 0:
             _embed(sidecar_path(out), folder, facts["inputs"])
     return code
+
+
+def changed(facts: dict) -> set[str]:
+    """The names of the classifiers that are not those any more that took part: alone, for content, or beside."""
+    named = {(part["model"], part["model_sha256"]) for part in (facts, facts.get("beside", facts))}
+    if "content_model" in facts:
+        named.add((facts["content_model"], facts["content_model_sha256"]))
+    return {name for name, sha256 in named if fingerprint(load(name, "cpu")) != sha256}
 
 
 @contextmanager
@@ -131,15 +136,24 @@ def read_command(path: Path) -> tuple[list[str], dict]:
         facts = json.loads(path.read_text(encoding="utf-8"))
         words = facts["command"]
         good = isinstance(words, list) and bool(words) and all(isinstance(word, str) for word in words)
-        good = good and isinstance(facts["model"], str) and isinstance(facts["model_sha256"], str)
-        good = good and all(isinstance(i["path"], str) and isinstance(i["sha256"], str) for i in facts["inputs"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        good = False
-    if not good:
-        raise InputError(f"{path} is not a sidecar of pellucid's: it does not say which command made the result")
-    if words[0] not in TASKS:
+        facts, words, good = {}, [], False
+    if good and words[0] not in TASKS:
         raise InputError(f"{path}: only {', '.join(TASKS)} can be repeated, not {words[0]!r}")
+    if not (good and _is_complete(facts)):
+        raise InputError(f"{path} is not a sidecar of pellucid's: it does not say which command made the result")
     return words, facts
+
+
+def _is_complete(facts: dict) -> bool:
+    """Whether a sidecar names its classifiers and its inputs, each with its sha256."""
+    try:
+        named = [(part["model"], part["model_sha256"]) for part in (facts, facts.get("beside", facts))]
+        named += [(entry["path"], entry["sha256"]) for entry in facts["inputs"]]
+        named += [(facts["content_model"], facts["content_model_sha256"])] if "content_model" in facts else []
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return all(isinstance(value, str) for pair in named for value in pair)
 
 
 def _without(words: Sequence[str], *flags: str) -> list[str]:

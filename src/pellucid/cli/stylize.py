@@ -75,12 +75,13 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Stylize, argv, "stylize", PRESETS)
     if not flags.out.suffix:
         flags = replace(flags, out=flags.out / "0000.png")
-    inputs = _check(flags)
+    files = _check(flags)
     assert flags.content is not None
     picture = read_picture(flags.content)
     styles = [read_image(path)[None] for path in flags.styles]
     masks = [None if name == EVERYWHERE else read_image(name)[None, :1] for name in flags.masks]
     start = None if flags.start_image is None else read_image(flags.start_image)[None]
+    inputs = [{"path": str(path), "sha256": file_sha256(path)} for path in files]  # now: the result may replace one
     classifier = load(flags.model, flags.device)
     other = classifier if flags.content_model is None else load(flags.content_model, flags.device)
     if flags.dry_run:
@@ -182,7 +183,12 @@ def _estimate(flags: Stylize, classifier: Classifier, other: Classifier, content
 
 
 def _sidecar(
-    flags: Stylize, argv: Sequence[str], result: Stylized, classifier: Classifier, other: Classifier, inputs: list[Path]
+    flags: Stylize,
+    argv: Sequence[str],
+    result: Stylized,
+    classifier: Classifier,
+    other: Classifier,
+    inputs: list[dict[str, str]],
 ) -> dict[str, Any]:
     from .. import __version__
 
@@ -196,7 +202,7 @@ def _sidecar(
         "model_sha256": fingerprint(classifier),
         "content_model": flags.content_model or flags.model,
         "content_model_sha256": fingerprint(other),
-        "inputs": [{"path": str(path), "sha256": file_sha256(path)} for path in inputs],
+        "inputs": inputs,
         "scales": [
             {
                 "size": [width, height],

@@ -42,6 +42,10 @@ class StylizeDataRecipe:
     style: StylizeRecipe = StylizeRecipe(evaluations=20)
     """How an image is stylized. Twenty evaluations are enough for images of 32 or 64 px."""
 
+    def __post_init__(self) -> None:
+        if self.style.size is not None:
+            raise InputError("a stylized copy has images of the data's size; leave out --style.size")
+
 
 def stylize_data(
     classifier: Classifier,
