@@ -156,6 +156,12 @@ def test_a_radius_that_is_not_positive_is_refused(ball, eps):
         ball(eps)
 
 
+@pytest.mark.parametrize("eps", [[1.0, 2.0], "1", None, torch.ones(2, 1, 1, 1)], ids=repr)
+def test_a_radius_is_a_number_or_a_tensor_of_one_for_each_image(eps):
+    with pytest.raises(InputError, match=r"eps must be a number or .*\(N,\), one for each image, not"):
+        L2(eps)
+
+
 @pytest.mark.parametrize("ball", [L2(0.5), Linf(0.1), Unbounded()], ids=["L2", "Linf", "Unbounded"])
 def test_a_ball_inside_a_mask_moves_nothing_else_and_is_the_ball_within(ball):
     mask = torch.zeros(3, 1, 4, 4)

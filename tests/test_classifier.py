@@ -90,6 +90,20 @@ def test_a_network_without_linear_layer_needs_a_head():
         Classifier(nn.Sequential(nn.Flatten(), nn.Softmax(1)))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"class_names": ["a", "b"]}, "2 class names for a network with 5 classes"),
+        ({"std": (0, 0, 0)}, r"std must be positive, not \(0, 0, 0\)"),
+        ({"std": (0.2, float("nan"), 0.2)}, "std must be finite"),
+        ({"mean": (float("inf"), 0, 0)}, "mean must be finite"),
+    ],
+)
+def test_names_and_normalization_have_to_fit(options, message):
+    with pytest.raises(InputError, match=message):
+        Classifier(conv_network(5), **options)
+
+
 # Layers by name
 
 VGG11 = "conv1_1 relu1_1 pool1 conv2_1 relu2_1 pool2 conv3_1 relu3_1 conv3_2 relu3_2 pool3 conv4_1 relu4_1 conv4_2 relu4_2 pool4 conv5_1 relu5_1 conv5_2 relu5_2 pool5"  # noqa: E501
@@ -154,8 +168,9 @@ def test_a_layer_before_an_in_place_relu_keeps_its_own_values():
 
 
 def test_an_unknown_layer_names_the_nearest():
-    with pytest.raises(InputError, match=r"unknown layer 'layr2'.*'layer2'"):
+    with pytest.raises(InputError, match=r"unknown layer 'layr2'.*'layer2'") as error:
         Classifier(resnet18())(images(1), layers=["layr2"])
+    assert str(error.value).count("'layer2'") == 1
 
 
 def test_a_layer_that_is_not_reached_is_said_so():

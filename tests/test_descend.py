@@ -1,5 +1,6 @@
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from helpers import conv_classifier, forward_batches, hooks_on, images
@@ -442,6 +443,7 @@ def test_the_callback_gets_the_progress_of_all_restarts_and_splits():
         ({"step_size": float("inf")}, "step_size must be positive"),
         ({"ball": Unbounded()}, "needs a step_size"),
         ({"ball": L2()}, "needs a step_size"),
+        ({"ball": 1.0}, r"ball must be a Ball such as L2\(1.0\), not float"),
         ({"precision": "bf16"}, "unknown precision 'bf16'; did you mean 'bfloat16'"),
         ({"center": torch.zeros(1, 3, 8, 8)}, "same shape"),
         ({"center": torch.full((2, 3, 8, 8), 2.0)}, "center must have values in"),
@@ -461,12 +463,18 @@ def test_mistaken_settings_are_refused(options, message):
         (torch.rand(1, 3, 8, 8) * 255, "divide 8-bit values by 255"),
         (torch.rand(1, 3, 8, 8) - 1, r"values in \[0, 1\]"),
         (torch.full((1, 3, 8, 8), float("nan")), r"values in \[0, 1\]"),
+        (np.zeros((1, 3, 8, 8)), "images must be a torch.Tensor, not ndarray"),
     ],
-    ids=["no batch", "empty", "8 bits", "negative", "nan"],
+    ids=["no batch", "empty", "8 bits", "negative", "nan", "numpy"],
 )
 def test_what_is_not_an_image_is_refused(start, message):
     with pytest.raises(InputError, match=message):
         attack(start)
+
+
+def test_what_is_not_an_objective_is_refused():
+    with pytest.raises(InputError, match=r"objective must be an Objective such as CrossEntropy.*not function"):
+        descend(conv_classifier(), lambda images, activations: images.sum(), images(1), ball=L2(1.0), steps=1)
 
 
 def test_suspicious_settings_warn():
@@ -496,7 +504,7 @@ def test_it_works_inside_inference_mode():
 
 
 def test_a_radius_for_each_image_needs_as_many_as_there_are_images():
-    with pytest.raises(InputError, match="eps has shape"):
+    with pytest.raises(InputError, match=r"L2: eps \(4,\) has 4 rows for 3 images"):
         attack(images(3), ball=L2(torch.tensor([0.1, 0.2, 0.3, 0.4])))
 
 

@@ -42,6 +42,7 @@ def test_what_a_word_means(classifier, direction):
         "-1 * 17": -units[:, 17],
         f"17 - 3e-1 * direction:{direction}": units[:, 17] - 0.3 * along,
         "17 + 17": 2 * units[:, 17],
+        "2*0:3 - 0.5 *logits:dog": 2 * channels["0"][:, 3] - 0.5 * logits[:, 1],
     }.items():
         torch.testing.assert_close(value(classifier, word, x), expected, atol=1e-4, rtol=1e-5)
 
@@ -111,6 +112,8 @@ def test_modes_stay_as_they_were(classifier):
         ("cat", "'cat' is not a feature: write a unit such as 17"),
         ("-3", "'-3' is not a feature"),
         ("", "'' is not a feature"),
+        ("0:3-logits:dog", "not 3-logits:dog; \\+ and - of a sum stand between spaces"),
+        ("17-3", "'17-3' is not a feature.*stand between spaces"),
         ("17 +", "'17 \\+' is not a feature"),
         ("17 - - 3", "'- 3' is not a feature"),
         ("two * 17", "'two' in 'two \\* 17' is not a number"),

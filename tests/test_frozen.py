@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from pellucid import L2, Activation, Classifier, CrossEntropy, descend
-from pellucid.frozen import _fused, fast, find_foldable, frozen
+from pellucid.frozen import fast, find_foldable, frozen
 from pellucid.zoo.networks import build
 
 
@@ -195,14 +195,13 @@ def test_the_weights_come_back_after_an_exception():
     assert all(module.training for module in classifier.network.modules())
 
 
-def test_folded_weights_are_kept_while_nothing_changes():
-    convolution, norm = conv_network()[:2]
-    assert _fused(convolution, norm)[0] is _fused(convolution, norm)[0]
-
-
 def change_weight(network):
     with torch.no_grad():
         network[0].weight.mul_(2)
+
+
+def change_data(network):
+    network[0].weight.data.mul_(2)  # which raises no version
 
 
 def change_norm(network):
@@ -231,7 +230,7 @@ def replace_the_norm(network):
 
 @pytest.mark.parametrize(
     "change",
-    [change_weight, change_norm, change_statistics, take_a_step, load_other_weights, replace_the_norm],
+    [change_weight, change_data, change_norm, change_statistics, take_a_step, load_other_weights, replace_the_norm],
     ids=lambda change: change.__name__,
 )
 def test_a_changed_network_is_folded_anew(change):
@@ -264,3 +263,44 @@ def test_what_can_be_folded_may_be_looked_for_beforehand():
     first, second = (descend(classifier, CrossEntropy(0), x, ball=L2(1.0), steps=9) for _ in range(2))
     assert torch.equal(first.images, second.images)
     assert torch.equal(first.history, second.history)
+
+
+def add_half(module, args, output):
+    return output + 0.5
+
+
+def read_only(module, args, output):
+    module.seen = output.detach().clone()
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before the first descent", "after it"])
+@pytest.mark.parametrize("place", ["convolution", "norm", "norm's input"])
+def test_a_users_hook_changes_what_it_would_change_anyway(place, early):
+    classifier, x = conv_classifier().eval(), images(2)
+    convolution, norm = classifier.network[:2]
+
+    def hook():
+        if place == "norm's input":
+            norm.register_forward_pre_hook(lambda module, args: (args[0] + 0.5,))
+        else:
+            (norm if place == "norm" else convolution).register_forward_hook(add_half)
+
+    if early:
+        hook()
+    before = logits_of(classifier, x).logits
+    if not early:
+        hook()
+    expected = classifier(x).logits
+    assert torch.allclose(logits_of(classifier, x).logits, expected, atol=1e-4)
+    assert early or not torch.allclose(before, expected, atol=1e-2)
+
+
+def test_a_users_hook_sees_the_convolutions_own_output():
+    classifier, x = conv_classifier().eval(), images(2)
+    logits_of(classifier, x)
+    convolution = classifier.network[0]
+    convolution.register_forward_hook(read_only)
+    logits_of(classifier, x)
+    folded = convolution.seen
+    classifier(x)
+    assert torch.allclose(folded, convolution.seen, atol=1e-5)

@@ -101,8 +101,55 @@ def test_objectives_add_subtract_scale_and_negate(activations):
         (a * 3, 3 * la),
         (2 * (a - 0.5 * b) + 10 * c, 2 * la - lb + 10 * lc),
         (-(a - b - c), -la + lb + lc),
+        (a / 4, la / 4),
+        (sum([a, b, c]), la + lb + lc),
     ]:
         assert torch.allclose(objective(images(3), activations), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        (lambda a: a + 1, "only objectives are added to an objective or subtracted from it, not int"),
+        (lambda a: 1 + a, "only objectives are added"),
+        (lambda a: a - 1, "only objectives are added"),
+        (lambda a: a * float("nan"), "by a finite number, not by nan"),
+        (lambda a: float("inf") * a, "by a finite number, not by inf"),
+        (lambda a: a * "2x", "by a number, not by str"),
+        (lambda a: a * torch.ones(2), "by a number, not by Tensor"),
+        (lambda a: a * a, "by a number, not by CrossEntropy"),
+        (lambda a: a / 0, "cannot be divided by 0"),
+    ],
+)
+def test_objectives_go_with_objectives_and_finite_weights(combine, message):
+    with pytest.raises(InputError, match=message):
+        combine(CrossEntropy(1))
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (CrossEntropy(5), "the classifier has classes 0 to 4, not 5"),
+        (CrossEntropy(-100), "the classifier has classes 0 to 4, not -100"),
+        (Activation(direction=torch.ones(1)), r"'representation' has 7 units; the direction given is \(1,\)"),
+        (Activation(layer="flat", direction=torch.ones(3, 7)), r"'flat' has 6 units; the direction given is \(7,\)"),
+        (Distance(torch.ones(3, 1)), r"yields \(7,\) for an image, and the target has \(1,\)"),
+        (
+            Outside(torch.ones(3, 1, 8, 1), images(3)),
+            r"Outside: mask is \(1, 8, 1\) for an image of \(3, 8, 8\); give \(1, 8, 8\)",
+        ),
+        (Outside(torch.ones(8, 8), images(3)), r"Outside: mask is \(8,\)"),
+        (Outside(torch.ones(3, 1, 8, 8), images(3, size=4)), r"Outside: original is \(3, 4, 4\)"),
+    ],
+)
+def test_what_does_not_fit_the_activations_or_the_images_is_refused(objective, message, activations):
+    with pytest.raises(InputError, match=message):
+        objective(images(3), activations)
+
+
+def test_a_target_has_an_axis_of_images():
+    with pytest.raises(InputError, match=r"a target is \(N, ...\), or \(1, ...\) for all images, not \(7,\)"):
+        Distance(torch.ones(7))
 
 
 def test_a_sum_asks_for_the_layers_of_all_its_terms():

@@ -35,6 +35,12 @@ def test_a_long_caption_is_cut_at_its_image():
     assert page.shape[2] == 32
 
 
+def test_sums_that_begin_alike_do_not_look_alike():
+    words = ["2 * stage3:5 - logits:dog", "2 * stage3:5 - logits:cat"]
+    one, other = (sheet([Row("", torch.zeros(1, 3, 64, 64), [word])], side=64) for word in words)
+    assert not torch.equal(one, other)
+
+
 def test_mistakes_are_told():
     with pytest.raises(InputError, match="at least one row"):
         sheet([])

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pellucid.style.artifacts import checkerboard, lattice_energy
+from pellucid.style.artifacts import checkerboard, lattice_energy, rounded
 
 
 @pytest.mark.parametrize("stride", [2, 4, 8, 16])
@@ -44,8 +44,11 @@ def test_a_weak_pattern_on_a_slope_is_seen():
     assert lattice_energy((board + slope[:, None] + slope).expand(1, 3, 256, 256), 2) > 0.99
 
 
-def test_the_score_of_flat_and_of_tiny_pictures_is_0():
-    assert checkerboard(torch.full((1, 3, 64, 64), 0.5), torch.full((1, 3, 64, 64), 0.2)) == dict.fromkeys(
+def test_the_score_of_flat_pictures_is_0_and_tiny_ones_have_none():
+    assert checkerboard(torch.full((1, 3, 80, 80), 0.5), torch.full((1, 3, 80, 80), 0.2)) == dict.fromkeys(
         (2, 4, 8, 16), 0.0
     )
-    assert set(checkerboard(torch.rand(1, 3, 3, 3), torch.rand(1, 3, 3, 3)).values()) == {0.0}
+    assert set(checkerboard(torch.rand(1, 3, 3, 3), torch.rand(1, 3, 3, 3)).values()) == {None}
+    found = checkerboard(torch.rand(1, 3, 40, 60), torch.rand(1, 3, 40, 60))
+    assert [stride for stride, score in found.items() if score is None] == [16]
+    assert rounded({2: 1.234, 16: None}) == {"2": 1.23, "16": None}

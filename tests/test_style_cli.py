@@ -54,6 +54,7 @@ def test_a_picture_and_how_it_was_made(run, here, tiny_bundle):
     assert facts["recipe"]["size"] == 24
     assert [len(scale["style"]) for scale in facts["scales"]] == [2]
     assert set(facts["checkerboard_db"]) == {"2", "4", "8", "16"}
+    assert facts["checkerboard_db"]["16"] is None  # four periods are not there
 
 
 def test_rerun_repeats_it_bit_for_bit(run, here):
@@ -75,7 +76,8 @@ def test_two_styles_with_masks_and_frames(run, here):
     masks = ["--styles", "paint.png", "other.png", "--masks", "left.png", "-", "--blend", "1", "3"]
     code, _, err = run("stylize", "--content", "photo.png", *masks, "--save-frames", "frames", "--save-every", "1")
     assert (code, err) == (0, "")
-    assert sorted(path.name for path in (here / "frames").iterdir()) == ["frame-0000.png", "frame-0001.png"]
+    assert sorted(path.name for path in (here / "frames").iterdir()) == [f"frame-{n:04d}.png" for n in range(3)]
+    assert (read_image(here / "frames/frame-0002.png") - read_image(here / "stylized.png")).abs().max() == 0
     facts = json.loads((here / "stylized.json").read_text())
     assert [entry["path"] for entry in facts["inputs"]] == ["photo.png", "paint.png", "other.png", "left.png"]
     assert (
@@ -87,6 +89,47 @@ def test_two_styles_with_masks_and_frames(run, here):
     with Image.open(here / "way.gif") as frames:
         assert frames.n_frames >= 2
         assert frames.size == (32, 24)
+
+
+def test_frames_of_an_earlier_run_do_not_stay(run, here):
+    words = [*PICTURES, "--save-frames", "frames", "--save-every", "1", "--overwrite"]
+    assert run(*words)[0] == 0
+    (here / "frames" / "notes.txt").write_text("not a frame")
+    (here / "frames" / "frame-0017.png").write_bytes((here / "photo.png").read_bytes())
+    assert run(*words)[0] == 0
+    frames = [f"frame-{n:04d}.png" for n in range(3)]  # two evaluations and the result
+    assert sorted(path.name for path in (here / "frames").iterdir()) == [*frames, "notes.txt"]
+
+
+def test_a_colored_mask_counts_by_its_lightness(run, here, monkeypatch):
+    real, seen = command.stylize, []
+
+    def watched(*args, masks, **options):
+        seen.extend(masks)
+        return real(*args, masks=masks, **options)
+
+    monkeypatch.setattr(command, "stylize", watched)
+    colors = np.array([[(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (90, 90, 90)]], np.uint8)
+    Image.fromarray(colors).save(here / "colored.png")
+    assert run(*PICTURES, "--masks", "colored.png")[0] == 0
+    assert seen[0].flatten().tolist() == pytest.approx([0.299, 0.587, 0.114, 1.0, 90 / 255], abs=1e-5)
+
+
+def test_the_losses_in_the_sidecar_are_those_that_are_printed(run, here):
+    code, out, _ = run(*PICTURES)
+    assert code == 0
+    losses = json.loads((here / "stylized.json").read_text())["losses"]
+    assert f"style {losses['style']:.3g}, content {losses['content']:.3g}" in out
+
+
+def test_steps_that_are_far_too_long_are_told(run, here, tiny_bundle):
+    words = [*PICTURES, *LAYERS, "--model", str(tiny_bundle), "--device", "cpu", "--size", "24", "--smallest", "24"]
+    code, _, err = run(*words, "--evaluations", "25", "--optimizer", "adam", "--learning-rate", "1000", quick=False)
+    assert code == 0
+    facts = json.loads((here / "stylized.json").read_text())
+    assert facts["rollbacks"] >= 2
+    assert f"diverged {facts['rollbacks']} times" in err
+    assert facts["losses"]["total"] <= facts["scales"][0]["total"][0]
 
 
 def test_transparency_profile_and_depth_are_the_contents(run, here):
@@ -102,6 +145,18 @@ def test_transparency_profile_and_depth_are_the_contents(run, here):
     assert not read_picture(here / "plain.png").deep
     assert run(*PICTURES, "--out", "asked.png", "--deep")[0] == 0
     assert read_picture(here / "asked.png").deep
+
+
+def test_without_a_style_a_soft_edge_comes_back_as_it_was(run, here):
+    values = torch.full((4, 24, 32), 0.25)
+    values[3] = torch.linspace(0, 1, 32)
+    write_picture(here / "soft.png", Picture(values[:3], values[3:]))
+    words = ["--style-weight", "0", "--content-weight", "1", "--out", "made.png"]
+    assert run("stylize", "--content", "soft.png", "--styles", "paint.png", *words)[0] == 0
+    with Image.open(here / "soft.png") as before, Image.open(here / "made.png") as after:
+        first, second = (np.array(image).astype(int) for image in (before, after))
+    assert (first[..., 3] == second[..., 3]).all()
+    assert np.abs(first - second)[first[..., 3] > 0].max() <= 1
 
 
 def test_a_photo_lying_on_its_side_is_turned_upright(run, here):
@@ -121,6 +176,14 @@ def test_a_dry_run_writes_nothing(run, here):
     assert "at most 2 evaluations" in out
     assert "MiB" in out
     assert sorted(here.iterdir()) == before
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_a_size_that_no_memory_holds_is_refused_before_it_is_asked_for(run, tiny_bundle, extra):
+    words = ["--size", "1000000", *LAYERS, "--model", str(tiny_bundle), "--device", "cpu"]
+    code, _, err = run(*PICTURES, *words, *extra, quick=False)
+    assert code == 2
+    assert "the result with a shorter side of 1000000 pixels would take" in err
 
 
 def test_ctrl_c_saves_what_there_is(run, here, monkeypatch):
@@ -149,7 +212,7 @@ def test_a_name_without_a_suffix_is_a_folder_which_rerun_fills_as_well(run, here
 
 
 def test_presets_and_flags_after_them(run, here):
-    words = [*PICTURES, "--preset", "distill2019-vgg19", "--style-weight", "1e3"]
+    words = [*PICTURES, "--preset", "distill2019-vgg19", "--pooling", "own", "--style-weight", "1e3"]
     code, _, err = run(*words)
     assert (code, err) == (0, "")
     recipe = json.loads((here / "stylized.json").read_text())["recipe"]
@@ -184,6 +247,9 @@ def test_a_recipe_is_a_preset_by_another_word(words):
         ([*PICTURES, "--blend", "1", "2"], "2 weights in --blend for 1 styles"),
         ([*PICTURES, "--save-every", "3"], "--save-every needs --save-frames"),
         ([*PICTURES, "--save-frames", "way.mp4"], "frames go to a .gif or to a folder"),
+        ([*PICTURES, "--out", "way.gif", "--save-frames", "./way.gif"], "--out and --save-frames are both way.gif"),
+        ([*PICTURES, "--out", "made.jpg", "--deep"], "--deep needs a file that holds 16 bits, not made.jpg"),
+        ([*PICTURES, "--pooling", "average"], "pooling average replaces max pooling"),
         ([*PICTURES, "--strength", "2"], "strength is between 0 and 1"),
         ([*PICTURES, "--preset", "distil"], "unknown preset 'distil'; did you mean"),
         ([*PICTURES, "--recipe", "distil"], "unknown preset 'distil'; did you mean 'distill2019'"),

@@ -36,7 +36,7 @@ def test_the_minimum_of_a_quadratic_is_found(optimizer):
     evaluate = quadratic(center, STRETCH if isinstance(optimizer, LBFGS) else 1.0)
     found = minimize(evaluate, random_picture(0), optimizer, 300)
     assert (found.images - center).abs().max() < 2e-3
-    assert len(evaluate.calls) == len(found.history) <= 300
+    assert len(found.history) <= 300
     assert (found.rollbacks, found.interrupted) == (0, False)
 
 
@@ -53,7 +53,9 @@ def test_every_evaluation_counts_and_there_are_no_more_than_asked_for():
     for optimizer in (LBFGS(), PlainLBFGS(), Adam()):
         evaluate = quadratic(random_picture(1), STRETCH)
         found = minimize(evaluate, random_picture(), optimizer, 7)
-        assert len(evaluate.calls) == len(found.history) == 7
+        assert len(found.history) == 7
+        # L-BFGS returns a point that it has seen; the others' last step is looked at once more.
+        assert len(evaluate.calls) == 7 + (not isinstance(optimizer, LBFGS))
 
 
 def test_lbfgs_returns_the_lowest_point_and_adam_its_last():
@@ -63,7 +65,14 @@ def test_lbfgs_returns_the_lowest_point_and_adam_its_last():
     assert torch.allclose(found.images, evaluate.calls[lowest], atol=1e-6)
     evaluate = quadratic(random_picture(1))
     found = minimize(evaluate, random_picture(), Adam(0.1), 3)
-    assert found.images.sub(evaluate.calls[-1]).abs().max() > 1e-3
+    assert found.images.sub(evaluate.calls[2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_losses_are_those_of_the_result(optimizer):
+    evaluate = quadratic(random_picture(1), STRETCH if isinstance(optimizer, LBFGS) else 1.0)
+    found = minimize(evaluate, random_picture(), optimizer, 9)
+    assert found.losses.total == pytest.approx(evaluate(found.images)[0].total, rel=1e-5)
 
 
 def test_the_line_search_makes_lbfgs_need_fewer_evaluations_than_adam():
@@ -130,9 +139,39 @@ def test_after_a_rollback_steps_are_half_as_long():
         return (Losses(math.nan, 0.0, 0.0, 0.0), gradient) if len(good.calls) == 3 else (losses, gradient)
 
     minimize(evaluate, torch.zeros(1, 3, 4, 4), Adam(0.04), 6)
-    steps = [float((b - a).mean()) for a, b in pairwise(good.calls)]
+    steps = [float((b - a).mean()) for a, b in pairwise(good.calls[:6])]
     # 0, 0.04, 0.08 (not a number), back at the lowest, 0.04, then half steps
     assert steps == pytest.approx([0.04, 0.04, -0.04, 0.02, 0.02], abs=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", [PlainLBFGS(1e3), Adam(1e3), Adam(1e3, averaging=0.9)], ids=str)
+def test_steps_that_are_far_too_long_are_halved_until_they_are_not(optimizer):
+    """Every pixel is 0 or 1 after the first one, and the loss some forty times the first, which is not 10,000."""
+    center, start = torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.42)
+    evaluate = quadratic(center, STRETCH)
+    found = minimize(evaluate, start, optimizer, 300)
+    assert found.rollbacks > 5
+    assert found.losses.total < 0.2 * found.history[0].total
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), PlainLBFGS(1e3), Adam(1e3), Adam(1e3, averaging=0.9)], ids=str)
+def test_a_result_is_never_worse_than_the_start(optimizer):
+    center, start = torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.42)
+    evaluate = quadratic(center, STRETCH)
+    for evaluations in (1, 2, 7):
+        found = minimize(evaluate, start, optimizer, evaluations)
+        assert evaluate(found.images)[0].total <= evaluate(start)[0].total * 1.001
+
+
+def test_a_loss_that_is_high_for_a_while_is_not_gone_back_from():
+    good = quadratic(torch.full((1, 3, 4, 4), 0.5))
+
+    def evaluate(images):
+        losses, gradient = good(images)
+        high = 2 <= len(good.calls) < 11
+        return (Losses(100 * losses.total, 0.0, 0.0, 0.0), gradient) if high else (losses, gradient)
+
+    assert minimize(evaluate, random_picture(), Adam(0.02), 30).rollbacks == 0
 
 
 def test_a_start_without_a_finite_loss_is_refused():

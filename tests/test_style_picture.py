@@ -28,8 +28,7 @@ def test_16_bits_come_back_as_they_were(tmp_path, suffix, alpha):
     found = read_picture(tmp_path / f"deep{suffix}")
     assert found.deep
     assert found.profile == PROFILE
-    share = values[3:] if alpha else torch.ones(1)
-    assert torch.allclose(found.pixels, values[:3] * share + 1 - share, atol=1e-6)
+    assert torch.allclose(found.pixels, values[:3], atol=1e-6)
     assert (found.alpha is not None) == alpha
     if alpha:
         assert torch.allclose(found.alpha, values[3:], atol=1e-6)
@@ -55,8 +54,7 @@ def test_a_16_bit_png_of_another_programs(tmp_path, count, interlaced):
     found = read_picture(tmp_path / "other.png")
     expected = torch.from_numpy(values.astype(np.float32) / 65535).permute(2, 0, 1)
     assert found.deep
-    share = expected[3:] if count == 4 else torch.ones(1)
-    assert torch.allclose(found.pixels, expected[:3] * share + 1 - share, atol=1e-6)
+    assert torch.allclose(found.pixels, expected[:3], atol=1e-6)
     assert found.alpha is None if count == 3 else torch.equal(found.alpha, expected[3:])
 
 
@@ -150,12 +148,36 @@ def test_8_bits_keep_their_profile_and_transparency(tmp_path):
     for suffix in (".png", ".tif"):
         write_picture(tmp_path / f"plain{suffix}", Picture(pixels, alpha, PROFILE))
         found = read_picture(tmp_path / f"plain{suffix}")
-        assert torch.allclose(found.pixels, pixels * alpha + 1 - alpha, atol=1e-6)
+        assert torch.allclose(found.pixels, pixels, atol=1e-6)
         assert torch.allclose(found.alpha, alpha)
         assert (found.profile, found.deep) == (PROFILE, False)
     write_picture(tmp_path / "plain.jpg", Picture(pixels, alpha, PROFILE, deep=True))
     found = read_picture(tmp_path / "plain.jpg")
     assert (found.alpha, found.profile, found.deep) == (None, PROFILE, False)
+    assert (found.pixels - (pixels * alpha + 1 - alpha)).abs().mean() < 0.05  # over white, where there is no alpha
+
+
+def test_colors_are_those_of_the_file_at_every_transparency(tmp_path):
+    """Nothing of what a picture may lie on is in them: written with the same alpha, they would have it twice."""
+    colors = torch.tensor([0.2, 0.6, 0.0])[:, None, None].expand(3, 4, 256).contiguous()
+    alpha = torch.arange(256).div(255).expand(1, 4, 256)
+    for suffix in (".png", ".tif", ".webp"):
+        write_picture(tmp_path / f"ramp{suffix}", Picture(colors, alpha))
+        assert (read_picture(tmp_path / f"ramp{suffix}").pixels[:, :, 32:] - colors[:, :, 32:]).abs().max() < 0.05
+    write_picture(tmp_path / "deep.png", Picture(colors, alpha, deep=True))
+    found = read_picture(tmp_path / "deep.png")
+    assert torch.allclose(found.pixels, colors, atol=1e-4)
+    assert torch.allclose(found.over_white, colors * alpha + 1 - alpha, atol=1e-4)
+
+
+def test_what_is_wholly_transparent_has_the_colors_around_it(tmp_path):
+    colors, alpha = torch.zeros(3, 20, 30), torch.zeros(1, 20, 30)
+    colors[0, :, :10], alpha[:, :, :10] = 0.8, 1.0
+    write_picture(tmp_path / "hole.png", Picture(colors, alpha))
+    found = read_picture(tmp_path / "hole.png").pixels
+    assert torch.allclose(found, torch.tensor([0.8, 0.0, 0.0])[:, None, None], atol=1e-2)
+    write_picture(tmp_path / "none.png", Picture(colors, 0 * alpha))
+    assert (read_picture(tmp_path / "none.png").pixels == 1).all()
 
 
 def test_a_gray_picture_of_16_bits_is_deep(tmp_path):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from style_helpers import CONTENT, FAST, STYLE, preact
+from style_helpers import CONTENT, FAST, STYLE, preact, stripes
 
 from pellucid import stylize
 from pellucid.style.prepare import prepare
@@ -47,6 +47,26 @@ def test_a_style_that_the_content_has_already_is_kept_and_not_magnified(network)
     objective = prepare(make_reader(network, network, FAST), CONTENT, [CONTENT], FAST, [1.0], [None])
     assert objective(CONTENT)[0].style == pytest.approx(0, abs=1e-6)
     assert 1e-3 < objective(0.99 * CONTENT)[0].style < 1e5
+
+
+def test_flat_content_can_take_a_style_on_with_smoothness(network):
+    """It has no variation for the smoothness to be relative to."""
+    recipe = replace(FAST, evaluations=40, smoothness=0.05, content_weight=0.0)
+    result = stylize(network, torch.full((1, 3, 32, 40), 0.4), [stripes(12)], recipe)
+    assert result.losses.style < 0.4
+    assert result.images.std() > 0.1
+
+
+def test_smoothness_is_relative_to_the_contents_variation(network):
+    recipe = replace(FAST, smoothness=0.3)
+    objective = prepare(make_reader(network, network, recipe), CONTENT, [STYLE], recipe, [1.0], [None])
+    assert objective(CONTENT)[0].smoothness == pytest.approx(0.3, rel=1e-4)
+
+
+def test_without_strength_noise_is_not_infinitely_far_from_the_contents_own_style(network):
+    recipe = replace(FAST, evaluations=1, start="noise")
+    none, whole = (stylize(network, CONTENT, [STYLE], replace(recipe, strength=s)).history[0][0] for s in (0.0, 1.0))
+    assert none.style < 1000 * whole.style
 
 
 def test_styles_that_share_a_mask_share_its_statistics(network):

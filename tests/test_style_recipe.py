@@ -25,6 +25,8 @@ from pellucid import InputError
         ({"style_scale": 0.0}, "style_scale must be between"),
         ({"layer_weights": (0.0, 0.0)}, "layer_weights are all 0"),
         ({"tile": -1}, "numbers of pixels"),
+        ({"style_layers": ("stem", "stage1", "stem")}, "style_layers has stem twice"),
+        ({"content_layers": ("stem", "stem")}, "content_layers has stem twice"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, message):

@@ -6,6 +6,7 @@ import torch
 from style_helpers import CONTENT, FAST, STYLE, judged, preact
 
 from pellucid import InputError, stylize
+from pellucid.data.transforms import moves
 from pellucid.style.backbone import Backbone
 from pellucid.style.pyramid import resized
 from pellucid.style.stylize import make_reader
@@ -78,6 +79,44 @@ def test_under_transforms_the_content_is_moved_along(network):
     assert max(x.content for x in losses) < 1e-3
 
 
+@pytest.mark.parametrize("shape", [(24, 72), (72, 24)])
+def test_under_transforms_every_part_of_a_long_picture_changes(network, shape):
+    """And is judged in its own shape: the networks see the picture as large as it is."""
+    recipe = replace(
+        FAST, optimizer="adam", transforms=True, evaluations=8, smallest=24, content_weight=0, learning_rate=0.05
+    )
+    content = resized(CONTENT, shape)
+    changed = (stylize(network, content, [STYLE], recipe).images - content).abs().mean(1)[0]
+    parts = [changed[y : y + 8, x : x + 8].mean() for y in range(0, shape[0], 8) for x in range(0, shape[1], 8)]
+    assert min(parts) > 0.2 * max(parts)
+    assert min(parts) > 0.02
+
+
+def test_transforms_keep_the_size_of_a_picture():
+    for transform in moves(24):
+        assert transform(resized(CONTENT, (24, 72)), [torch.Generator().manual_seed(0)]).shape == (1, 3, 24, 72)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"optimizer": "adam", "jitter": 2}, {"colors": "luminance"}, {"optimizer": "plain-lbfgs"}],
+    ids=str,
+)
+def test_the_losses_are_those_of_the_picture_that_is_returned(network, changes):
+    recipe = replace(FAST, content_weight=1.0, **changes)
+    result = stylize(network, CONTENT, [STYLE], recipe)
+    assert not result.images.requires_grad
+    found = (result.losses.style, result.losses.content)
+    assert found == pytest.approx(judged(network, result.images, **changes), rel=1e-4)
+
+
+def test_a_learning_rate_far_too_large_does_not_destroy_the_picture(network):
+    recipe = replace(FAST, evaluations=50, optimizer="adam", learning_rate=1000.0)
+    result = stylize(network, CONTENT, [STYLE], recipe)
+    assert result.rollbacks > 1
+    assert result.losses.total <= result.history[0][0].total * 1.001
+
+
 def test_content_and_style_from_two_networks(network):
     other = preact("preact-6-6", seed=1, mean=0.4, std=0.2)
     reader = make_reader(network, other, FAST)
@@ -123,6 +162,15 @@ def test_any_aspect_ratio(network, shape):
         ({"masks": []}, "0 masks for 1 styles"),
         ({"recipe": replace(FAST, layer_weights=(1.0,))}, "1 layer weights for 2 style layers"),
         ({"recipe": replace(FAST, style_layers=("stage9",))}, "unknown layer 'stage9'"),
+        ({"content": CONTENT[..., :1]}, "content is 1 x 32 pixels; a picture needs at least 2"),
+        ({"styles": [STYLE[..., :1, :]]}, "a style is 40 x 1 pixels"),
+        ({"recipe": replace(FAST, size=10**6)}, "the result with a shorter side of 1000000 pixels would take"),
+        ({"recipe": replace(FAST, optimizer="adam", jitter=32)}, "jitter 32 is too much .* 40 x 32 pixels; at most 31"),
+        (
+            {"recipe": replace(FAST, pooling="average")},
+            "pooling average replaces max pooling, and PreActResNet has none",
+        ),
+        ({"recipe": replace(FAST, pooling="blur")}, "pooling blur replaces max pooling"),
     ],
 )
 def test_inputs_that_make_no_sense_are_refused(network, arguments, message):

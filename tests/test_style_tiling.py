@@ -100,7 +100,7 @@ def test_the_geometry_of_published_networks(make, layer, stride, field):
     assert field // 2 <= found.reach <= field + stride
 
 
-@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 15, 31])
 @pytest.mark.parametrize("kernel", [1, 4, 7, 8, 9])
 @pytest.mark.parametrize("before", [0, 1])
 def test_the_reach_of_a_convolution_is_that_of_its_kernel(kernel, stride, before):
@@ -108,7 +108,7 @@ def test_the_reach_of_a_convolution_is_that_of_its_kernel(kernel, stride, before
     padding = before * (kernel // 2)
     read = nn.Conv2d(3, 2, kernel, stride, padding).requires_grad_(False)
     found = measure(lambda images: {"conv": read(images)}, torch.device("cpu"))
-    true = max(padding, kernel - 1 - padding)
+    true = max(padding, kernel - 1 - padding) if kernel >= stride else 0
     assert found.strides == {"conv": stride}
     assert true <= found.reach <= true + stride
 
@@ -125,11 +125,26 @@ def test_the_reach_of_two_networks_is_the_longer_one():
     assert near.joined(far).strides == {"a": 2, "b": 4}
 
 
-@pytest.mark.parametrize(("stride", "message"), [((1, 2), "differ between height and width"), (3, "in step with")])
-def test_strides_that_tiles_cannot_follow_are_refused(stride, message):
-    read = nn.Conv2d(3, 2, 3, stride).requires_grad_(False)
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.Conv2d(3, 2, 3, (1, 2))], "differ between height and width"),
+        ([nn.AdaptiveAvgPool2d(2)], "does not grow with the image"),
+        ([nn.Conv2d(3, 2, 3, 3), nn.Upsample(scale_factor=2)], "not a whole number"),
+        ([nn.Upsample(scale_factor=2)], "not a whole number"),
+        ([nn.Conv2d(3, 2, 2, 2), nn.Upsample(scale_factor=2)], "do not move along"),
+    ],
+)
+def test_strides_that_tiles_cannot_follow_are_refused(layers, message):
+    read = nn.Sequential(*layers).requires_grad_(False)
     with pytest.raises(InputError, match=message):
         measure(lambda images: {"conv": read(images)}, torch.device("cpu"))
+
+
+def test_strides_without_a_common_multiple_are_refused():
+    strides = {f"by {stride}": nn.Conv2d(3, 2, 3, stride).requires_grad_(False) for stride in (16, 17)}
+    with pytest.raises(InputError, match="strides 16, 17 cannot be tiled together"):
+        measure(lambda images: {name: read(images) for name, read in strides.items()}, torch.device("cpu"))
 
 
 def test_a_layer_that_reads_the_whole_picture_is_refused():
@@ -182,6 +197,31 @@ def test_tiled_gradients_are_the_untiled_ones_for_any_size(height, width, core):
 
 
 SQUEEZENET = READERS["squeezenet-like"]()
+
+
+@pytest.mark.parametrize("strides", [(3, 1), (5, 3), (3, 2), (1, 3)])
+def test_tiled_gradients_are_the_untiled_ones_for_strides_that_are_no_powers_of_two(strides):
+    first, second = strides
+    layers = (nn.Conv2d(3, 8, 5, first, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, second, 1), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    reader = reader_of(lambda: nn.Sequential(*layers), ("1", "3"), ("3",))
+    assert reader.geometry.strides == {"1": first, "3": first * second}
+    (_, gradient), (_, tiled_gradient) = both_ways(reader, 130, 113, 40)
+    assert apart(tiled_gradient, gradient) < 1e-4
+
+
+def test_two_strides_of_which_none_is_a_multiple_of_the_other():
+    class Forked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.twos, self.threes, self.head = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(3, 4, 3, 3, 1), nn.Linear(4, 2)
+
+        def forward(self, images):
+            return self.head(self.twos(images).mean((2, 3)) + self.threes(images).mean((2, 3)))
+
+    reader = reader_of(Forked, ("twos", "threes"), ("threes",))
+    assert reader.geometry.unit == 6
+    (_, gradient), (_, tiled_gradient) = both_ways(reader, 130, 113, 40)
+    assert apart(tiled_gradient, gradient) < 1e-4
 
 
 def test_tiled_gradients_are_the_untiled_ones_under_masks(reader):

@@ -7,13 +7,15 @@ uniformly random point of it. Every ball is intersected with the valid images, [
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from numbers import Real
 from typing import Literal, overload
 
 import torch
 from torch import Tensor
 
 from .errors import InputError
+from .rows import PerImage, check_shape
 
 Norm = Literal["l2", "linf"]
 
@@ -37,7 +39,7 @@ def norms(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Ball:
+class Ball(PerImage):
     """The images at distance at most `eps` from a center, within [0, 1].
 
     `eps` is one radius for all images or one for each, `(N,)`. Raises `InputError` unless every radius is positive.
@@ -46,15 +48,14 @@ class Ball:
     eps: float | Tensor = math.inf
 
     def __post_init__(self) -> None:
+        if not isinstance(self.eps, (Real, Tensor)):
+            kind = type(self.eps).__name__
+            raise InputError(f"eps must be a number or a torch.Tensor (N,), one for each image, not {kind}")
         eps = torch.as_tensor(self.eps)
+        if eps.ndim > 1:
+            raise InputError(f"eps must be a number or (N,), one for each image, not {tuple(eps.shape)}")
         if not bool((eps > 0).all()):  # also refuses NaN
-            raise InputError(f"eps must be positive, not {self.eps}")
-
-    def select(self, index: Tensor) -> Ball:
-        """The ball for the images at `index`."""
-        if isinstance(self.eps, Tensor) and self.eps.ndim:
-            return replace(self, eps=self.eps.to(index.device)[index])
-        return self
+            raise InputError(f"eps must be positive, not {eps[~(eps > 0)].flatten()[0]:g}")
 
     def project(self, images: Tensor, center: Tensor) -> Tensor:
         """The images moved into the ball around `center`; both `(N, C, H, W)`."""
@@ -141,7 +142,7 @@ class Unbounded(Ball):
 
 @dataclass(frozen=True)
 class Inside(Ball):
-    """The points of a ball that equal its center wherever `mask`, `(N, 1, H, W)`, is 0.
+    """The points of a ball that equal its center wherever `mask`, `(N, 1, H, W)` or one row for all images, is 0.
 
     Steps have their full length within the mask: what may not move takes no share of them.
 
@@ -156,9 +157,6 @@ class Inside(Ball):
     def __post_init__(self) -> None:
         object.__setattr__(self, "eps", self.ball.eps)
 
-    def select(self, index: Tensor) -> Ball:
-        return Inside(self.ball.select(index), self.mask.to(index.device)[index])
-
     def project(self, images: Tensor, center: Tensor) -> Tensor:
         return self.ball.project(self._inside(images, center), center)
 
@@ -169,6 +167,7 @@ class Inside(Ball):
         return self._inside(self.ball.random(center, generators), center)
 
     def _inside(self, images: Tensor, elsewhere: Tensor) -> Tensor:
+        check_shape("Inside: mask", self.mask, images)
         return torch.where(self.mask.to(images.device) > 0, images, elsewhere)
 
 

@@ -10,6 +10,8 @@ from .errors import InputError
 
 def check_images(images: Tensor, name: str = "images") -> Tensor:
     """The images as detached float32, or `InputError` unless they are `(N, C, H, W)`, finite and in [0, 1]."""
+    if not isinstance(images, Tensor):
+        raise InputError(f"{name} must be a torch.Tensor, not {type(images).__name__}; see torch.as_tensor")
     if images.ndim != 4 or not len(images):
         raise InputError(f"{name} must be (N, C, H, W) with N of at least 1, not {tuple(images.shape)}")
     images = images.detach().float()
@@ -24,6 +26,22 @@ def check_seed(seed: int) -> int:
     if not 0 <= seed < 2**32:
         raise InputError(f"seed must be a whole number from 0 to {2**32 - 1}, not {seed}")
     return seed
+
+
+def check_index(there_are: str, index: Tensor | int, size: int) -> None:
+    """Raise `InputError` unless `index` holds whole numbers from 0 to `size` - 1.
+
+    >>> check_index("layer 'conv1' has units", 64, 64)
+    Traceback (most recent call last):
+    pellucid.errors.InputError: layer 'conv1' has units 0 to 63, not 64
+    """
+    values = torch.as_tensor(index)
+    if values.ndim > 1 or values.dtype != torch.int64:
+        given = f"{values.dtype} of {tuple(values.shape)}"
+        raise InputError(f"{there_are} 0 to {size - 1}; give int64 of (N,), not {given}")
+    wrong = values[(values < 0) | (values >= size)]
+    if wrong.numel():
+        raise InputError(f"{there_are} 0 to {size - 1}, not {int(wrong[0])}")
 
 
 def positive_int(name: str, value: int) -> int:

@@ -74,11 +74,16 @@ class Classifier(nn.Module):
         super().__init__()
         # Channels last is the faster layout for convolutions on CPUs and GPUs alike; values do not change.
         self.network = network.to(memory_format=torch.channels_last)
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(1, -1, 1, 1), persistent=False)
+        self.register_buffer("mean", _channels("mean", mean), persistent=False)
+        self.register_buffer("std", _channels("std", std), persistent=False)
+        if not bool((self.std > 0).all()):
+            raise InputError(f"std must be positive, not {std}")
         self.layers = named_layers(network)
         self.head = head if head is not None else find_head(network)
-        self._module(self.head)
+        width = _width(self._module(self.head))
+        # A head that was named may be a layer before the logits: then its width says nothing of them.
+        if class_names is not None and head is None and width and len(class_names) != width:
+            raise InputError(f"{len(class_names)} class names for a network with {width} classes; give one for each")
         self.class_names = list(class_names) if class_names is not None else None
         self.card = dict(card or {})
         self.gaussians: Any = None
@@ -159,15 +164,15 @@ class Classifier(nn.Module):
         """The number of classes."""
         if self.class_names:
             return len(self.class_names)
-        head = self._module(self.head)
-        return int(getattr(head, "out_features", 0) or getattr(head, "out_channels", 0))
+        return _width(self._module(self.head))
 
     def _module(self, name: str) -> nn.Module:
         try:
             return self.network.get_submodule(self.layers.get(name, name))
         except AttributeError:
             paths = [path for path, _ in self.network.named_modules() if path]
-            raise unknown("layer", name, ["logits", "representation", *self.layers, *paths]) from None
+            known = dict.fromkeys(["logits", "representation", *self.layers, *paths])  # most names are paths too
+            raise unknown("layer", name, known) from None
 
     @staticmethod
     def _keep_output(module: nn.Module, name: str, kept: dict[str, Tensor], hooks: ExitStack) -> None:
@@ -183,3 +188,16 @@ class Classifier(nn.Module):
             kept[name] = args[0]
 
         hooks.callback(module.register_forward_pre_hook(hook).remove)
+
+
+def _channels(name: str, values: Sequence[float]) -> Tensor:
+    """One number a channel, of a normalization."""
+    numbers = torch.tensor(values, dtype=torch.float32)
+    if not bool(numbers.isfinite().all()):
+        raise InputError(f"{name} must be finite, not {values}")
+    return numbers.reshape(1, -1, 1, 1)
+
+
+def _width(head: nn.Module) -> int:
+    """How many logits a head makes, 0 if it does not say."""
+    return int(getattr(head, "out_features", 0) or getattr(head, "out_channels", 0))

@@ -22,6 +22,7 @@ from .objective import Objective
 from .optimizer import Adam, Optimizer, Steepest
 from .parametrize import Parametrization, Pixels
 from .processes import team
+from .rows import PerImage
 from .schedule import Schedule, constant
 from .stop import StopRule
 
@@ -87,8 +88,9 @@ def descend(
         callback: called after every step with a `Progress`.
 
     Raises:
-        InputError: steps below 1, a step size that is not positive, images outside [0, 1] or not finite, another
-            optimizer than Adam on a parametrization other than pixels.
+        InputError: an objective, a ball or a stop rule with rows for another number of images; a class or a unit that
+            does not exist; steps below 1, a step size that is not positive, images outside [0, 1] or not finite,
+            another optimizer than Adam on a parametrization other than pixels.
 
     >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2))
     >>> from pellucid import Classifier, CrossEntropy, L2
@@ -100,8 +102,7 @@ def descend(
     center = start if center is None else check_images(center, "center").to(classifier.device)
     if center.shape != start.shape:
         raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
-    if isinstance(ball.eps, Tensor) and ball.eps.ndim and ball.eps.shape != (len(start),):
-        raise InputError(f"eps has shape {tuple(ball.eps.shape)} for {len(start)} images; give one, or one for each")
+    _check_parts(objective, ball, stop, len(start))
     steps, restarts = positive_int("steps", steps), positive_int("restarts", restarts)
     if batch_size is not None:
         positive_int("batch_size", batch_size)
@@ -116,7 +117,7 @@ def descend(
     loop = Loop(
         classifier=classifier,
         objective=objective.to(classifier.device),
-        ball=ball,
+        ball=ball.to(classifier.device),
         steps=steps,
         step_size=_step_size(step_size, ball, steps, optimizer, schedule),
         random_start=random_start or restarts > 1,
@@ -147,7 +148,21 @@ def descend(
                 size = _whole((size + 1) // 2, objective.together)
                 continue
             first += len(index)
-    return _joined(_of_everybody(results, start.device))
+    found = _joined(_of_everybody(results, start.device))
+    if lost := int((~found.loss.isfinite()).sum()):
+        warnings.warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number", stacklevel=2)
+    return found
+
+
+def _check_parts(objective: Objective, ball: Ball, stop: Stop | None, count: int) -> None:
+    """Raise `InputError` unless these are what they should be, with rows for `count` images."""
+    if not isinstance(objective, Objective):
+        raise InputError(f"objective must be an Objective such as CrossEntropy(3), not {type(objective).__name__}")
+    if not isinstance(ball, Ball):
+        raise InputError(f"ball must be a Ball such as L2(1.0), not {type(ball).__name__}")
+    for part in (objective, ball, stop):
+        if isinstance(part, PerImage):
+            part.check_rows(count)
 
 
 def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule) -> float | Tensor:

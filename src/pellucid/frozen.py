@@ -1,7 +1,7 @@
 """A network made ready for gradients to its input alone: frozen, in eval mode, channels last, batch norm folded.
 
-Nothing is copied: the modules stay where they are, so hooks on them go on working, and everything is put back
-afterwards, also after an exception. Together these give about 1.3x on a ResNet-50 on a CPU.
+Nothing is copied: the modules stay where they are, so hooks on them go on working (what has a hook is not folded), and
+everything is put back afterwards, also after an exception. Together these give about 1.3x on a ResNet-50 on a CPU.
 """
 
 from __future__ import annotations
@@ -71,30 +71,19 @@ def _identity(values: Tensor) -> Tensor:
     return values
 
 
-_fusions: weakref.WeakKeyDictionary[nn.Module, tuple[tuple, Tensor, Tensor]] = weakref.WeakKeyDictionary()
-
-
 def _fused(convolution: nn.Conv2d, norm) -> tuple[Tensor, Tensor]:
-    """The folded weights, kept until one of the tensors they were made of changes."""
-    # The count, because a training pass moves the running statistics without raising their version.
-    statistics = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
-    sources = (convolution.weight, convolution.bias, norm.weight, norm.bias, *statistics)
-    version = tuple((id(t), t.data_ptr(), t._version) if t is not None else None for t in sources)
-    known = _fusions.get(convolution)
-    if known is None or known[0] != version:
-        with torch.no_grad():
-            weight, bias = fuse_conv_bn_weights(
-                convolution.weight,
-                convolution.bias,
-                norm.running_mean,
-                norm.running_var,
-                norm.eps,
-                norm.weight,
-                norm.bias,
-            )
-        known = (version, weight.detach().to(memory_format=torch.channels_last), bias.detach())
-        _fusions[convolution] = known
-    return known[1], known[2]
+    """The folded weights. They are made anew each time: nothing tells for certain that no weight was written to."""
+    with torch.no_grad():
+        weight, bias = fuse_conv_bn_weights(
+            convolution.weight,
+            convolution.bias,
+            norm.running_mean,
+            norm.running_var,
+            norm.eps,
+            norm.weight,
+            norm.bias,
+        )
+    return weight.detach().to(memory_format=torch.channels_last), bias.detach()
 
 
 _pairs: weakref.WeakKeyDictionary[nn.Module, Pairs] = weakref.WeakKeyDictionary()
@@ -147,14 +136,22 @@ def _watched(network: nn.Module, read: Read, images: Tensor) -> Activations:
 
 
 def _foldable(network: nn.Module, asked: set[nn.Module]) -> Pairs:
-    """The pairs that are still part of the network, less those between which a layer that is asked for ends."""
+    """The pairs that are still part of the network, less those between which a layer that is asked for ends, or that
+    have hooks: these may read, or change, what folding does away with."""
     present = set(network.modules())
     inside = [set(module.modules()) for module in asked]
     return [
         (convolution, norm)
         for convolution, norm in _pairs[network]
-        if {convolution, norm} <= present and not any(convolution in i and norm not in i for i in inside)
+        if {convolution, norm} <= present
+        and not any(convolution in i and norm not in i for i in inside)
+        and not (_is_hooked(convolution) or _is_hooked(norm))
     ]
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(hooks)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from .frozen import fast
 from .objective import Objective
 from .optimizer import Optimizer, State
 from .parametrize import Parametrization, Pixels
+from .rows import select_rows
 from .schedule import Schedule
 from .stop import StopRule
 
@@ -136,10 +137,20 @@ class Loop:
             seen = transform(seen, moving.rng)
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"):
             activations = read(seen)
+        if not self.done:
+            self._check(activations)
         losses = moving.objective(images, activations)
         (gradient,) = torch.autograd.grad(losses.sum(), parameter)
+        sound = gradient.flatten(1).isfinite().all(1)
+        gradient = torch.where(per_image(sound, gradient), gradient, 0)  # such an image stays where it is
         stopping = None if moving.stop is None else moving.stop(images.detach(), _detached(activations))
         return images.detach(), losses.detach(), gradient, stopping
+
+    def _check(self, activations: Activations) -> None:
+        """Raise `InputError` for classes and units, of any image of the batch, that the network does not have."""
+        self.objective.check(activations)
+        if isinstance(self.stop, StopRule):
+            self.stop.check(activations)
 
     def _step(self, moving: Moving, gradient: Tensor, number: int, shape: torch.Size) -> Tensor:
         """Move the parameter, and return the images that it now stands for."""
@@ -187,7 +198,7 @@ class Moving:
 
 
 def _rows(values: float | Tensor, index: Tensor) -> float | Tensor:
-    return values.to(index.device)[index] if isinstance(values, Tensor) and values.ndim else values
+    return select_rows(values.to(index.device), index) if isinstance(values, Tensor) else values
 
 
 def _sized(shape: torch.Size, alive: Tensor) -> torch.Size:

@@ -9,39 +9,21 @@ and scale, and every term of a sum reads the same `Activations`, so the network 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import positive_int
+from .checks import check_index, positive_int
 from .errors import InputError
+from .rows import PerImage, check_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .classifier import Activations
-
-
-@dataclass(frozen=True)
-class PerImage:
-    """A frozen dataclass whose tensor fields hold one row for each image, so that images can leave the batch."""
-
-    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """The same with `function` applied to every tensor field."""
-        changed = {f.name: _mapped(getattr(self, f.name), function) for f in fields(self)}
-        return replace(self, **changed)
-
-    def select(self, index: Tensor) -> Self:
-        """The same for the images at `index` (rows of every tensor field that has rows)."""
-        return self.map_tensors(lambda t: t[index.to(t.device)] if t.ndim else t)
-
-    def to(self, device: torch.device) -> Self:
-        """The same with its tensors on `device`."""
-        return self.map_tensors(lambda t: t.to(device))
 
 
 @dataclass(frozen=True)
@@ -71,29 +53,51 @@ class Objective(PerImage):
         """How many images in a row have to be in one batch, because the loss of each reads the others; mostly 1."""
         return 1
 
+    def check(self, activations: Activations) -> None:
+        """Raise `InputError` for a class or a unit that does not exist. Reading a tensor waits for its device, so this
+        is done once a descent, before the first loss."""
+
     def __add__(self, other: Objective) -> Objective:
-        return Sum((self, other), (1.0, 1.0))
+        return Sum((self, _objective(other)), (1.0, 1.0))
+
+    def __radd__(self, other: int) -> Objective:
+        """`sum` begins with 0."""
+        return self if isinstance(other, int) and other == 0 else _objective(other) + self
 
     def __sub__(self, other: Objective) -> Objective:
-        return Sum((self, other), (1.0, -1.0))
+        return Sum((self, _objective(other)), (1.0, -1.0))
 
     def __mul__(self, weight: float) -> Objective:
-        return Sum((self,), (float(weight),))
+        return Sum((self,), (_weight(weight),))
 
     __rmul__ = __mul__
+
+    def __truediv__(self, number: float) -> Objective:
+        divisor = _weight(number)
+        if divisor == 0:
+            raise InputError("an objective cannot be divided by 0")
+        return self * (1 / divisor)
 
     def __neg__(self) -> Objective:
         return self * -1.0
 
 
-def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, PerImage):
-        return value.map_tensors(function)
-    if isinstance(value, tuple) and value and isinstance(value[0], PerImage):
-        return tuple(v.map_tensors(function) for v in value)
+def _objective(value: Any) -> Objective:
+    """What is added to an objective or subtracted from it."""
+    if not isinstance(value, Objective):
+        raise InputError(f"only objectives are added to an objective or subtracted from it, not {type(value).__name__}")
     return value
+
+
+def _weight(value: Any) -> float:
+    """What an objective is multiplied by."""
+    try:
+        weight = float(value)
+    except (TypeError, ValueError, RuntimeError):  # what else has a `float()`, such as a tensor of many
+        raise InputError(f"an objective is multiplied or divided by a number, not by {type(value).__name__}") from None
+    if not math.isfinite(weight):
+        raise InputError(f"an objective is multiplied or divided by a finite number, not by {weight}")
+    return weight
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,10 @@ class Sum(Objective):
     def select(self, index: Tensor) -> Objective:
         """The sum of each term's own selection: not every term has a row for each image."""
         return replace(self, terms=tuple(term.select(index) for term in self.terms))
+
+    def check(self, activations: Activations) -> None:
+        for term in self.terms:
+            term.check(activations)
 
     @property
     def layers(self) -> frozenset[str]:
@@ -134,8 +142,13 @@ class CrossEntropy(Objective):
     label: Tensor | int
     straight_through: bool = False
 
+    def check(self, activations: Activations) -> None:
+        check_index("the classifier has classes", self.label, activations.logits.shape[1])
+
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         logits = activations.logits
+        if isinstance(self.label, int):  # a tensor is checked where it costs nothing to wait for it
+            self.check(activations)
         labels = torch.as_tensor(self.label, device=logits.device).expand(len(logits))
         return F.cross_entropy(logits, labels, reduction="none")
 
@@ -177,23 +190,25 @@ class Activation(Objective):
             raise InputError("an Activation takes either a unit or a direction")
         if isinstance(self.direction, Tensor) and self.direction.ndim == 1:
             # One row for all images; with two dimensions there is a row for each.
-            object.__setattr__(self, "direction", self.direction[None].expand(1, -1))
+            object.__setattr__(self, "direction", self.direction[None])
 
     @property
     def layers(self) -> frozenset[str]:
         return frozenset({self.layer})
 
-    def select(self, index: Tensor) -> Self:
-        shared = self.direction is not None and len(self.direction) == 1
-        return self if shared else super().select(index)
+    def check(self, activations: Activations) -> None:
+        if self.unit is not None:
+            check_index(f"layer {self.layer!r} has units", self.unit, pooled(activations[self.layer]).shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         values = pooled(activations[self.layer])
         if self.direction is not None:
+            if self.direction.shape[1:] != values.shape[1:]:
+                given = tuple(self.direction.shape[1:])
+                raise InputError(f"layer {self.layer!r} has {values.shape[1]} units; the direction given is {given}")
             return (values * self.direction.to(values)).sum(1)
-        # Only what is known without asking the device: a tensor of units is checked where it is made.
-        if isinstance(self.unit, int) and not 0 <= self.unit < values.shape[1]:
-            raise InputError(f"layer {self.layer!r} has units 0 to {values.shape[1] - 1}, not {self.unit}")
+        if isinstance(self.unit, int):  # a tensor is checked where it costs nothing to wait for it
+            self.check(activations)
         units = torch.as_tensor(self.unit, device=values.device).expand(len(values))
         return values.gather(1, units[:, None])[:, 0]
 
@@ -202,21 +217,28 @@ class Activation(Objective):
 class Distance(Objective):
     """‖a(x) - target‖₂ / ‖target‖₂ of a layer's activations `a`: eq. 4 of the representations paper.
 
-    `target` holds one row for each image, of the layer's shape. Its loss has no unit: 0 is reached, 1 is as far away
-    as the zero vector.
+    `target` holds one row for each image, or one for all, of the layer's shape. Its loss has no unit: 0 is reached, 1
+    is as far away as the zero vector.
     """
 
     target: Tensor
     layer: str = "representation"
     straight_through: bool = False
 
+    def __post_init__(self) -> None:
+        if self.target.ndim < 2:
+            raise InputError(f"a target is (N, ...), or (1, ...) for all images, not {tuple(self.target.shape)}")
+
     @property
     def layers(self) -> frozenset[str]:
         return frozenset({self.layer})
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        target = self.target.flatten(1)
-        offset = activations[self.layer].flatten(1) - target
+        values, target = activations[self.layer], self.target.flatten(1)
+        if values.shape[1:].numel() != target.shape[1]:
+            found, given = tuple(values.shape[1:]), tuple(self.target.shape[1:])
+            raise InputError(f"layer {self.layer!r} yields {found} for an image, and the target has {given}")
+        offset = values.flatten(1) - target
         return torch.linalg.vector_norm(offset, dim=1) / torch.linalg.vector_norm(target, dim=1).clamp_min(1e-12)
 
 
@@ -264,12 +286,14 @@ class Diversity(Objective):
 class Outside(Objective):
     """mean((x - original)² · (1 - mask)): what changed outside the mask.
 
-    `mask` is `(N, 1, H, W)`, 1 where change is free. The papers write a norm (eq. 3 and 5); their code, and so their
-    published weights, use this mean of squares over all pixels and channels.
+    `mask` is `(N, 1, H, W)`, or one row for all images, 1 where change is free. The papers write a norm (eq. 3 and 5);
+    their code, and so their published weights, use this mean of squares over all pixels and channels.
     """
 
     mask: Tensor
     original: Tensor
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        check_shape("Outside: mask", self.mask, images)
+        check_shape("Outside: original", self.original, images)
         return ((images - self.original).square() * (1 - self.mask)).flatten(1).mean(1)

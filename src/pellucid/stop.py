@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .checks import check_index
 from .classifier import Activations
-from .objective import Distance, PerImage
+from .objective import Distance
+from .rows import PerImage
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,18 @@ class StopRule(PerImage):
         """Which images are finished: `(N, C, H, W)` images in [0, 1] to `(N,)` bools."""
         raise NotImplementedError
 
+    def check(self, activations: Activations) -> None:
+        """Raise `InputError` for a class or a unit that does not exist; done once a descent."""
+
 
 @dataclass(frozen=True)
 class Misclassified(StopRule):
     """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
 
     label: Tensor
+
+    def check(self, activations: Activations) -> None:
+        check_index("the classifier has classes", self.label, activations.logits.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         return activations.logits.argmax(1) != self.label
@@ -38,6 +46,9 @@ class Exceeds(StopRule):
     """
 
     unit: Tensor | int
+
+    def check(self, activations: Activations) -> None:
+        check_index("the representation has units", self.unit, activations.representation.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         values = activations.representation
@@ -53,6 +64,9 @@ class Reaches(StopRule):
 
     unit: Tensor | int
     value: float = 1.0
+
+    def check(self, activations: Activations) -> None:
+        check_index("the representation has units", self.unit, activations.representation.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         values = activations.representation

@@ -99,6 +99,8 @@ def test_a_bundle_whose_weights_are_not_those_of_its_card_is_refused(refused, he
         (["superres", "--images", "wide.png"], "takes square images, not 9 x 8"),
         (["superres", "--images", "photo.png", "--factor", "3"], "factor 3 must be at least 2 and divide"),
         (["paint", "--images", "photo.png"], "nothing to paint"),
+        (["paint", "--images", "photo.png", "--strokes", "0,8,8:3"], "LEFT,TOP,WIDTH,HEIGHT, not 0,8,8"),
+        (["paint", "--images", "photo.png", "--strokes", "0,8,-8,8:3"], "LEFT,TOP,WIDTH,HEIGHT, not 0,8,-8,8"),
         (["paint", "--images", "photo.png", "--strokes", "0,0,4,4"], "a stroke is WHERE:UNIT"),
         (["paint", "--images", "photo.png", "--strokes", "0,0,4,4:16"], "units 0 to 15, not 16"),
         (["paint", "--images", "photo.png", "--strokes", "0,0,4,4:1:0"], "strength must be positive"),

@@ -60,7 +60,10 @@ def _parts(text: str) -> tuple[str, int, float]:
 
 
 def _box(where: str) -> tuple[int, int, int, int] | None:
+    """The box that a stroke names, or None where it names a file."""
     numbers = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", where)
+    if numbers is None and re.fullmatch(r"[-+\d.,\s]+", where) and "," in where:
+        raise InputError(f"a box is four whole numbers, LEFT,TOP,WIDTH,HEIGHT, not {where}")
     return None if numbers is None else (int(numbers[1]), int(numbers[2]), int(numbers[3]), int(numbers[4]))
 
 

@@ -15,16 +15,19 @@ from torch import Tensor
 
 from ..checks import positive_int
 from ..classifier import Classifier
+from ..data import deep
 from ..data.image import SUFFIXES, read_image, write_image
-from ..data.picture import read_picture, write_picture
+from ..data.picture import Picture, read_picture, write_picture
 from ..devices import pick_precision
 from ..errors import InputError
 from ..files import write_text
 from ..gallery.grid import write_gif
 from ..gallery.save import check_free, sidecar_path
 from ..processes import processes
+from ..style.artifacts import rounded
 from ..style.estimate import estimate
-from ..style.pyramid import resized, with_shorter_side
+from ..style.given import check_picture, with_side
+from ..style.pyramid import resized
 from ..style.recipe import PRESETS, StylizeRecipe
 from ..style.stylize import StyleProgress, Stylized, make_reader, optimizer_name, stylize
 from ..zoo.models import fingerprint, load
@@ -53,7 +56,7 @@ class Stylize(RunFlags):
     blend: tuple[float, ...] = ()
     """The weight of each style; equal if not given."""
     masks: tuple[str, ...] = ()
-    """Where each style goes: a grayscale picture for each, white where it applies, or - for everywhere."""
+    """Where each style goes: a picture for each, light where it applies, dark where not, or - for everywhere."""
     start_image: Path | None = None
     """Begin with this picture."""
     out: Path = Path("stylized.png")
@@ -79,14 +82,14 @@ def main(argv: Sequence[str]) -> int:
     assert flags.content is not None
     picture = read_picture(flags.content)
     styles = [read_image(path)[None] for path in flags.styles]
-    masks = [None if name == EVERYWHERE else read_image(name)[None, :1] for name in flags.masks]
+    masks = [None if name == EVERYWHERE else _lightness(read_image(name)) for name in flags.masks]
     start = None if flags.start_image is None else read_image(flags.start_image)[None]
     inputs = [{"path": str(path), "sha256": file_sha256(path)} for path in files]  # now: the result may replace one
     classifier = load(flags.model, flags.device)
     other = classifier if flags.content_model is None else load(flags.content_model, flags.device)
     if flags.dry_run:
         return _estimate(flags, classifier, other, picture.pixels[None], styles)
-    frames = None if flags.save_frames is None else _Frames(flags.save_frames, flags.save_every)
+    frames = None if flags.save_frames is None else _Frames(flags.save_frames, flags.save_every, picture)
     with progress_bar("stylize", flags.quiet) as advance:
 
         def callback(progress: StyleProgress) -> None:
@@ -130,9 +133,13 @@ def _check(flags: Stylize) -> list[Path]:
             raise InputError(f"{len(given)} {name} for {len(flags.styles)} styles; give one for each")
     if flags.out.suffix.lower() not in SUFFIXES:
         raise InputError(f"cannot write {flags.out}: give a folder, or a name ending in one of {', '.join(SUFFIXES)}")
+    if flags.deep and flags.out.suffix.lower() not in deep.SUFFIXES:
+        raise InputError(f"--deep needs a file that holds 16 bits, not {flags.out}: {', '.join(deep.SUFFIXES)}")
     check_free(flags.out, flags.overwrite)
     if flags.save_frames is not None:
         check_frames(flags.save_frames, flags.overwrite)
+        if flags.save_frames.resolve() == flags.out.resolve():
+            raise InputError(f"--out and --save-frames are both {flags.out}; give one of them another name")
     if flags.save_every is not None:
         positive_int("save_every", flags.save_every)
         if flags.save_frames is None:
@@ -142,34 +149,53 @@ def _check(flags: Stylize) -> list[Path]:
     return list(dict.fromkeys(given))
 
 
-class _Frames:
-    """Pictures on the way: written as they come into a folder, or all at the end into a GIF."""
+def _lightness(mask: Tensor) -> Tensor:
+    """`(3, H, W)` as `(1, 1, H, W)`; grays stay what they are."""
+    red, green, blue = mask
+    return (0.299 * red + 0.587 * green + 0.114 * blue)[None, None]
 
-    def __init__(self, path: Path, every: int | None):
-        self.path, self.every = path, every
+
+class _Frames:
+    """Pictures on the way, over white: written as they come into a folder, or all at the end into a GIF."""
+
+    def __init__(self, path: Path, every: int | None, picture: Picture):
+        self.path, self.every, self.picture = path, every, picture
         self.seen: list[Tensor] = []
         self.written = 0
+        if not self._is_gif:
+            for old in path.glob("frame-*.png"):  # of an earlier run, which --overwrite gives up
+                old.unlink()
+
+    @property
+    def _is_gif(self) -> bool:
+        return self.path.suffix.lower() == ".gif"
 
     def add(self, progress: StyleProgress) -> None:
         """Note the picture of an evaluation, if it is its turn."""
         every = self.every or max(1, progress.evaluations // FRAMES)
         if (progress.evaluation - 1) % every:
             return
-        if self.path.suffix.lower() == ".gif":
-            self.seen.append(progress.images.cpu())
-        else:
-            write_image(self.path / f"frame-{self.written:04d}.png", progress.images[0])
-            self.written += 1
+        self._keep(progress.images)
 
     def finish(self, images: Tensor) -> None:
-        """Write the GIF; every frame gets the size of the result."""
-        if self.path.suffix.lower() == ".gif":
-            frames = [*self.seen, images.cpu()]
-            write_gif(self.path, [resized(frame, (images.shape[2], images.shape[3]))[0] for frame in frames])
+        """Keep the result too, and write the GIF; every frame of it gets the size of the result."""
+        self._keep(images)
+        if self._is_gif:
+            size = (images.shape[2], images.shape[3])
+            write_gif(self.path, [resized(frame[None], size)[0] for frame in self.seen])
+
+    def _keep(self, images: Tensor) -> None:
+        frame = self.picture.with_pixels(images[0].cpu()).over_white
+        if self._is_gif:
+            self.seen.append(frame)
+        else:
+            write_image(self.path / f"frame-{self.written:04d}.png", frame)
+            self.written += 1
 
 
 def _estimate(flags: Stylize, classifier: Classifier, other: Classifier, content: Tensor, styles: list[Tensor]) -> int:
-    content = content if flags.recipe.size is None else with_shorter_side(content, flags.recipe.size)
+    content, styles = check_picture(content, "content"), [check_picture(style, "a style") for style in styles]
+    content = content if flags.recipe.size is None else with_side(content, flags.recipe.size, "the result")
     reader = make_reader(
         classifier, other, flags.recipe, flags.seed, pick_precision(flags.precision, classifier.device)
     )
@@ -211,7 +237,8 @@ def _sidecar(
             }
             for (height, width), history in zip(result.sizes, result.history, strict=False)
         ],
-        "checkerboard_db": {str(stride): round(value, 2) for stride, value in result.checkerboard.items()},
+        "losses": None if result.losses is None else {n: _short(x) for n, x in asdict(result.losses).items()},
+        "checkerboard_db": rounded(result.checkerboard),
         "rollbacks": result.rollbacks,
         "interrupted": result.interrupted,
         "versions": {"pellucid": __version__, "torch": torch.__version__, "python": platform.python_version()},
@@ -227,6 +254,10 @@ def _report(flags: Stylize, result: Stylized) -> None:
         print(f"pellucid stylize: stopped early; {flags.out} is what there was", file=sys.stderr)
     if flags.quiet:
         return
-    last = result.history[-1][-1] if result.history[-1] else None
-    losses = f"style {last.style:.3g}, content {last.content:.3g}; " if last else ""
+    if result.rollbacks:
+        times = f"{result.rollbacks} time{'s' * (result.rollbacks > 1)}"
+        note = f"diverged {times}, and went on with half the step; try a smaller --learning-rate"
+        print(f"pellucid stylize: {note}", file=sys.stderr)
+    found = result.losses
+    losses = f"style {found.style:.3g}, content {found.content:.3g}; " if found else ""
     print(f"{flags.out}  ({losses}{result.evaluations} evaluations; how it was made: {sidecar_path(flags.out)})")

@@ -121,24 +121,29 @@ def crop(least: float, most: float, noise: float = 0.0, spread: float = 0.15) ->
 
 
 def standard(side: int = 224) -> list[Transform]:
-    """The list that lucid publishes as its standard, for images of `side` pixels.
+    """The list that lucid publishes as its standard, for images of `side` pixels: `moves` within a gray border of 12
+    pixels of 224, and then the size that the classifier wants."""
+    return [pad(_share(12, side)), *moves(side), resize(side)]
 
-    A gray border of 12 pixels, jitter by 8, scale by 0.9 to 1.1, rotation by up to 10 degrees and often none, jitter
-    by 4. Those are pixels of 224; of smaller images there are fewer, but at least one. lucid's jitter by 8 cuts off 8
-    pixels at random places, so it is one of up to 4 to either side.
+
+def moves(side: int) -> list[Transform]:
+    """What lucid's standard moves, for pictures whose shorter side has `side` pixels; their size and aspect stay.
+
+    Jitter by 8, scale by 0.9 to 1.1, rotation by up to 10 degrees and often none, jitter by 4. Those are pixels of 224;
+    of smaller images there are fewer, but at least one. lucid's jitter by 8 cuts off 8 pixels at random places, so it
+    is one of up to 4 to either side. What comes in from outside is the picture's reflection.
     """
-
-    def pixels(of_224: int) -> int:
-        return max(1, round(of_224 * side / 224))
-
     return [
-        pad(pixels(12)),
-        jitter(pixels(4)),
+        jitter(_share(4, side)),
         scale([1 + (i - 5) / 50 for i in range(11)]),
         rotate([*range(-10, 11), 0, 0, 0, 0, 0]),
-        jitter(pixels(2)),
-        resize(side),
+        jitter(_share(2, side)),
     ]
+
+
+def _share(pixels: int, side: int) -> int:
+    """Pixels of 224 as pixels of `side`."""
+    return max(1, round(pixels * side / 224))
 
 
 def crops() -> list[Transform]:

@@ -67,7 +67,8 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
 
 
 def predict(classifier: Classifier, images: Tensor) -> Tensor:
-    """The class that the classifier sees in each image, `(N,)`; float32 and eval mode."""
+    """The class that the classifier sees in each image, `(N,)` on its device; float32 and eval mode."""
+    images = images.to(classifier.device)
     if not len(images):  # a network need not take an empty batch
         return torch.empty(0, dtype=torch.int64, device=images.device)
     with torch.no_grad(), frozen(classifier):

@@ -35,7 +35,7 @@ class Row:
 def sheet(rows: Sequence[Row], side: int = LEGIBLE) -> Tensor:
     """Rows of images as one image `(3, ...)` on white, for looking at.
 
-    Small images are enlarged by a whole factor to about `side` pixels. A label or caption that does not fit is cut.
+    Small images are enlarged by a whole factor to about `side` pixels. A caption that does not fit loses its middle.
 
     >>> sheet([Row("start", torch.zeros(2, 3, 64, 64)), Row("result", torch.ones(2, 3, 64, 64), ["cat", "dog"])]).ndim
     3
@@ -57,7 +57,7 @@ def sheet(rows: Sequence[Row], side: int = LEGIBLE) -> Tensor:
         if row.captions:
             for column, caption in enumerate(row.captions):
                 left = margin + column * (images.shape[3] + GAP)
-                pen.text((left, top), _cut(caption, images.shape[3]), fill="black", font=_font())
+                pen.text((left, top), _shortened(caption, images.shape[3]), fill="black", font=_font())
             top += LINE
         pen.text((0, top + images.shape[2] // 2 - LINE // 2), row.label, fill="black", font=_font())
         for column, image in enumerate(images):
@@ -76,8 +76,14 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(12)
 
 
-def _cut(text: str, width: int) -> str:
-    """As much of a text as fits."""
-    while text and _font().getlength(text) > width:
-        text = text[:-1]
-    return text
+def _shortened(text: str, width: int) -> str:
+    """A text without as much of its middle as does not fit: sums often begin alike, and differ at their ends.
+
+    >>> _shortened("2 * stage3:5 - logits:dog", 90), _shortened("cat", 90)
+    ('2 * sta...its:dog', 'cat')
+    """
+    shown, kept = text, len(text)
+    while kept and _font().getlength(shown) > width:
+        kept -= 1
+        shown = text[: (kept + 1) // 2] + "..." + text[len(text) - kept // 2 :]
+    return shown if kept else ""

@@ -24,8 +24,9 @@ from ..objective import Activation, Objective, pooled
 
 MAX_BYTES = 64 * 2**20  # of a direction's file
 FORMS = "a unit such as 17, LAYER:CHANNEL, logits:CLASS, direction:FILE.npy, or a sum such as 2 * 17 - layer4:3"
+SIGN_HINT = "; + and - of a sum stand between spaces"
 OPERATOR = re.compile(r"\s+([+-])\s+")
-WEIGHTED = re.compile(r"(\S+)\s+\*\s+(.+)")
+WEIGHTED = re.compile(r"([^\s*:]+)\s*\*\s*(.+)")  # no number holds a colon, so a `*` in a class's name is safe
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def find_features(
             `layer4:3`, a unit or channel of a layer, by name or by its module's path;
             `logits:cat`, a class by name or number;
             `direction:FILE.npy`, an array `(U,)` that is multiplied with `layer`;
-            `2 * layer4:3 - logits:dog + 17`, a weighted sum of these. Operators stand between spaces, so that names may
+            `2 * layer4:3 - logits:dog + 17`, a weighted sum of these. Signs stand between spaces, so that names may
             hold them.
         like: `(1, C, H, W)`, an image of the size that the classifier is to be used at.
         layer: the layer of words that name none.
@@ -144,7 +145,7 @@ def _terms(text: str, layer: str) -> Iterable[tuple[float, str, str]]:
         elif (where and what) or atom.isdecimal():
             yield weight, layer, atom
         else:
-            raise InputError(f"{atom!r} is not a feature: write {FORMS}")
+            raise InputError(f"{atom!r} is not a feature: write {FORMS}{_hint(atom)}")
 
 
 def _feature(classifier: Classifier, name: str, terms: list[tuple[float, str, str]], sizes: dict[str, int]) -> Feature:
@@ -161,8 +162,13 @@ def _direction(classifier: Classifier, layer: str, what: str, size: int) -> Tens
         return read_direction(Path(what.removeprefix("direction:")), layer, size)
     unit = classifier.label(what) if layer == "logits" else int(what) if what.isdecimal() else size
     if unit >= size:
-        raise InputError(f"layer {layer!r} has units 0 to {size - 1}, not {what}")
+        raise InputError(f"layer {layer!r} has units 0 to {size - 1}, not {what}{_hint(what)}")
     return F.one_hot(torch.tensor(unit), size).float()
+
+
+def _hint(text: str) -> str:
+    """What may have gone wrong where signs are in a unit."""
+    return SIGN_HINT if re.search("[+-]", text) else ""
 
 
 def read_direction(path: Path, layer: str, size: int) -> Tensor:

@@ -15,6 +15,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
+from ..frozen import frozen
 from ..objective import Distance
 from ..optimizer import Momentum
 from ..schedule import constant, cosine
@@ -80,10 +81,5 @@ def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe:
 def represent(classifier: Classifier, images: Tensor) -> Tensor:
     """R(x) of `(N, 3, H, W)` images in [0, 1], `(N, U)` on the classifier's device, in batches, without gradients."""
     batch = max(1, BATCH_VALUES // check_images(images)[0].numel())
-    was_training = classifier.training
-    classifier.eval()
-    try:
-        with torch.no_grad():
-            return torch.cat([classifier(part.to(classifier.device)).representation for part in images.split(batch)])
-    finally:
-        classifier.train(was_training)
+    with torch.no_grad(), frozen(classifier):
+        return torch.cat([classifier(part.to(classifier.device)).representation for part in images.split(batch)])

@@ -15,6 +15,7 @@ from ..descent import Descent
 from ..gallery.save import sidecar
 from ..representation.interpolate import interpolate
 from ..representation.manipulate import manipulate
+from ..style.artifacts import rounded
 from ..style.stylize import stylize
 from ..synthesis import paint as painting
 from ..synthesis.brush import brush
@@ -148,8 +149,8 @@ def call_stylize(call: Call) -> Made:
     made = stylize(call.classifier, content, [style], call.recipe, **call.options)
     facts = {
         "evaluations": made.evaluations,
-        "checkerboard_db": {str(stride): round(value, 2) for stride, value in made.checkerboard.items()},
+        "checkerboard_db": rounded(made.checkerboard),
         "versions": {"pellucid": __version__, "torch": torch.__version__, "python": platform.python_version()},
     }
-    last = made.history[-1][-1].total if made.history and made.history[-1] else None
+    last = None if made.losses is None else made.losses.total
     return Made(made.images[0].cpu(), facts, made.evaluations, last)

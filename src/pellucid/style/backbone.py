@@ -109,7 +109,8 @@ class Backbone:
         for name, module in self._modules.items():
             module.register_forward_hook(self._keep(name))
         self._calls = Counter(dict.fromkeys(self.layers, 10**9))  # the first pass runs to the end, and counts
-        self._prepare(classifier.size or 96)
+        self._known = classifier.size or 96  # a side that the network takes
+        self._prepare(self._known)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Layers of `(N, 3, H, W)` images in [0, 1], each `(N, C, h, w)`, float32."""
@@ -120,10 +121,37 @@ class Backbone:
                 self.network(images)
         except _Reached:
             pass
+        except RuntimeError as error:
+            self._explain_small(images, error)
+            raise
         found = {name: self._kept.pop(name).float() for name in self.layers if name in self._kept}
         if missing := [name for name in self.layers if name not in found]:
             raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
         return {name: _smoothed(values) for name, values in found.items()} if self.smooth else found
+
+    def _explain_small(self, images: Tensor, error: RuntimeError) -> None:
+        """Raise an `InputError` if images are smaller than what the network takes."""
+        height, width = images.shape[2:]
+        if isinstance(error, torch.OutOfMemoryError) or min(height, width) >= self._known:
+            return
+        least = next(side for side in range(min(height, width) + 1, self._known + 1) if self._takes(side))
+        raise InputError(
+            f"a picture of {width} x {height} pixels is too small for the network, which takes {least} x {least} and "
+            "larger ones; raise size, smallest or style_scale"
+        ) from None
+
+    def _takes(self, side: int) -> bool:
+        self._left = self._calls.copy()
+        try:
+            with torch.no_grad():
+                self.network(torch.zeros(1, 3, side, side, device=self.device))
+        except _Reached:
+            return True
+        except RuntimeError:
+            return False
+        finally:
+            self._kept.clear()
+        return True
 
     def _prepare(self, size: int) -> None:
         """One whole pass: how often each layer runs in it, and which batch norms may be folded."""

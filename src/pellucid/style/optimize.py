@@ -1,4 +1,4 @@
-"""Lowering the loss of one image: L-BFGS or Adam, which go back and halve their step where a loss is not finite.
+"""Lowering the loss of one image: L-BFGS or Adam, which go back and halve their step where they diverge.
 
 Pixels stay within [0, 1]. L-BFGS with a line search moves z in x = softclamp(z): its curvature estimates and the strong
 Wolfe conditions need a smooth loss, and clamping pixels is not smooth. Adam's steps are clamped.
@@ -24,6 +24,9 @@ Watch = Callable[[Losses, Tensor], None]
 
 EDGE = 1 / 512  # half of an 8-bit step: where pixels of 0 and 1 begin
 EXPLODED = 1e4  # times the first loss
+# Pixels are bounded, and so is how bad a picture can get: steps that are far too long stay at some ten times the first
+# loss. A first step that was too long, or a probe of a line search, is over after a few evaluations.
+HIGH, PATIENCE = 2.0, 10  # times the first loss, for so many evaluations in a row
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,14 @@ class Minimum:
 
     Attributes:
         images: `(1, 3, H, W)` in [0, 1].
-        history: the losses of every evaluation.
+        losses: those of the images; None if there was no time to evaluate any.
+        history: the losses of every evaluation on the way.
         rollbacks: how often it went back and halved its step.
         interrupted: Ctrl-C ended it early.
     """
 
     images: Tensor
+    losses: Losses | None
     history: list[Losses]
     rollbacks: int = 0
     interrupted: bool = False
@@ -90,7 +95,7 @@ class _Spent(Exception):  # noqa: N818 - the end of a budget is no error
 
 
 class _Diverged(Exception):  # noqa: N818 - it is dealt with
-    """A loss that is not finite, or has exploded."""
+    """A loss that is not finite, has exploded, or stays high."""
 
 
 @dataclass
@@ -103,7 +108,8 @@ class _Walk:
     budget: int
     watch: Watch | None
     history: list[Losses] = field(default_factory=list)
-    lowest: float = math.inf
+    lowest: Losses | None = None
+    high: int = 0
 
     def __post_init__(self) -> None:
         self.variable = self.parametrization.encode(self.start).detach().clone().requires_grad_()
@@ -118,20 +124,39 @@ class _Walk:
         if self.watch is not None:
             self.watch(losses, images.detach())
         first = max(abs(self.history[0].total), 1e-8)
-        if not (abs(losses.total) < EXPLODED * first and bool(gradient.isfinite().all())):  # also refuses NaN
+        self.high = self.high + 1 if losses.total > HIGH * first else 0
+        sound = abs(losses.total) < EXPLODED * first and bool(gradient.isfinite().all())  # NaN is not
+        if not sound or self.high == PATIENCE:
             raise _Diverged
-        if losses.total < self.lowest:
-            self.lowest = losses.total
+        if losses.total < self.lowest_total:
+            self.lowest = losses
             self.best.copy_(self.variable.detach())
         self.variable.grad = torch.autograd.grad(images, self.variable, gradient)[0].contiguous()
         return losses.total
+
+    @property
+    def lowest_total(self) -> float:
+        return math.inf if self.lowest is None else self.lowest.total
 
     def images(self, variable: Tensor) -> Tensor:
         return self.parametrization.decode(variable, self.start.shape)
 
     def go_back(self) -> None:
+        self.high = 0
         with torch.no_grad():
             self.variable.copy_(self.best)
+
+    def judged(self, variable: Tensor) -> tuple[Tensor, Losses | None]:
+        """The picture of a value that a walk ended at, and its losses; or the lowest, if it is worse than the start."""
+        with torch.no_grad():
+            images, best = (self.images(value).clamp(0, 1) for value in (variable, self.best))
+        if self.lowest is None or variable is self.best:
+            return best, self.lowest
+        try:
+            losses, _ = self.evaluate(images)
+        except KeyboardInterrupt:
+            return best, self.lowest
+        return (images, losses) if losses.total <= self.history[0].total else (best, self.lowest)
 
 
 class Optimizer(Protocol):
@@ -165,14 +190,16 @@ def minimize(
         evaluate: from a `(1, 3, H, W)` image to its losses and the gradient of their total.
         start: the image to begin with, in [0, 1].
         optimizer: `LBFGS()`, `PlainLBFGS()` or `Adam()`.
-        evaluations: how often `evaluate` is called, at most.
+        evaluations: how many points `evaluate` is called for on the way, at most. Where the last one is left by a step,
+            it is called once more, for where that led.
         watch: called after every evaluation with the losses and the image that has them.
 
     Raises:
         InputError: the loss of the start is not finite.
 
-    Where a loss is not finite later, or 10,000 times the first one, the walk goes on from the lowest point so far, with
-    half the step and no memory. Ctrl-C ends it, and the result is what there is.
+    Where a loss is not finite later, is 10,000 times the first one, or over twice the first one for ten evaluations in
+    a row, the walk goes on from the lowest point so far, with half the step and no memory. A result with a higher loss
+    than the start gives way to the lowest point. Ctrl-C ends the walk, and the result is what there is.
 
     >>> from pellucid.style.objective import Losses
     >>> to_gray = lambda x: (Losses(float((x - 0.5).square().sum()), 0.0, 0.0, 0.0), 2 * (x - 0.5))
@@ -180,7 +207,7 @@ def minimize(
     tensor([0.5000, 0.5000, 0.5000])
     """
     walk = _Walk(evaluate, optimizer.parametrization, start, evaluations, watch)
-    found = Minimum(start, walk.history)
+    found = Minimum(start, None, walk.history)
     step_size = optimizer.step_size
     while True:
         try:
@@ -196,8 +223,7 @@ def minimize(
                 raise InputError("the loss of the start is not finite; try smaller weights, or float32") from None
             walk.go_back()
             step_size, found.rollbacks = step_size / 2, found.rollbacks + 1
-    with torch.no_grad():
-        found.images = walk.images(optimizer.result(walk)).clamp(0, 1)
+    found.images, found.losses = walk.judged(optimizer.result(walk))
     return found
 
 
@@ -212,7 +238,7 @@ class LBFGS:
     def run(self, walk: _Walk, step_size: float) -> None:
         """Evaluate until the budget is spent, or no step goes down any more."""
         while True:
-            before = walk.lowest
+            before = walk.lowest_total
             torch.optim.LBFGS(
                 [walk.variable],
                 lr=step_size,
@@ -223,7 +249,7 @@ class LBFGS:
                 tolerance_change=0,
                 line_search_fn="strong_wolfe",
             ).step(walk)
-            if walk.lowest >= before:  # not even a step along the gradient goes down any more
+            if walk.lowest_total >= before:  # not even a step along the gradient goes down any more
                 return
 
     def result(self, walk: _Walk) -> Tensor:

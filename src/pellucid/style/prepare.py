@@ -14,6 +14,11 @@ from .tiling import Tile, tiles
 
 # A relative loss is divided by no less than this share of what it would be for features that are all zero.
 FLOOR = 1e-6
+# ... and by no less than this share of the distance to the whole style: at a strength near 0 its own is next to none.
+WHOLE = 0.01
+# A total variation is divided by no less than this one, of neighbors some 0.02 apart: flat content has next to none,
+# and would forbid every style.
+LEAST_VARIED = 1e-3
 
 
 def prepare(
@@ -48,8 +53,8 @@ def prepare(
         for layer, layer_weight in layer_weights.items():
             here = own[layer, region]
             target = here.mixed(found[layer, 0], recipe.strength) if recipe.strength < 1 else found[layer, 0]
-            loss = STYLE_LOSSES[recipe.style_loss](target)
-            scale = _style_scale(loss, here) if recipe.relative else 1.0
+            loss, whole = (STYLE_LOSSES[recipe.style_loss](aim) for aim in (target, found[layer, 0]))
+            scale = max(_style_scale(loss, here), WHOLE * _style_scale(whole, here)) if recipe.relative else 1.0
             terms.append(StyleTerm(layer, region, loss, recipe.style_weight * weight * layer_weight / scale))
     varied = float(total_variation(content))
     return StyleObjective(
@@ -58,7 +63,7 @@ def prepare(
         regions,
         kept,
         {layer: _content_weight(recipe, s, len(reader.content_layers)) for layer, s in content_statistics.items()},
-        recipe.smoothness / (max(varied, 1e-8) if recipe.relative else 1.0),
+        recipe.smoothness / (max(varied, LEAST_VARIED) if recipe.relative else 1.0),
         _tiles(reader, content, recipe),
     )
 

@@ -22,7 +22,7 @@ class StylizeRecipe:
     content_weight: float = 0.1
     """Of the content loss; 0 makes a texture."""
     smoothness: float = 0.0
-    """Weight of the total variation."""
+    """Weight of the total variation; with `relative`, of its ratio to the content's."""
     relative: bool = True
     """Divide each style layer's loss by its value at the content image, and each content layer's by the variance of the
     content's features. Without it losses are as they come, and weights mean something else on every network."""
@@ -63,7 +63,7 @@ class StylizeRecipe:
     jitter: int = 0
     """Every evaluation sees the picture moved by up to so many pixels; with Adam."""
     transforms: bool = False
-    """Every evaluation sees it moved, turned and scaled a little, by lucid's standard transforms; with Adam."""
+    """Every evaluation sees it moved, turned and scaled a little, as lucid's standard transforms do; with Adam."""
     parametrization: Literal["pixels", "fourier"] = "pixels"
     """What moves; fourier is decorrelated frequencies, with Adam."""
     smooth_activations: bool = False
@@ -78,6 +78,9 @@ class StylizeRecipe:
     """Side of tiles in pixels whose gradients are computed one after the other; 0 takes the picture in one piece."""
 
     def __post_init__(self) -> None:
+        for name in ("style_layers", "content_layers"):
+            if twice := sorted({layer for layer in getattr(self, name) if getattr(self, name).count(layer) > 1}):
+                raise InputError(f"{name} has {', '.join(twice)} twice; name each layer once")
         for name in ("style_weight", "content_weight", "smoothness", "style_scale", "strength", "averaging"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):

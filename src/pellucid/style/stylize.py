@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,20 +11,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..checks import check_images
 from ..classifier import Classifier
-from ..data.transforms import Transform, jitter, standard
+from ..data.transforms import Transform, jitter, moves
 from ..devices import Precision
 from ..errors import InputError
 from ..parametrize import Fourier, Pixels
 from .artifacts import checkerboard
 from .backbone import Backbone, default_layers
 from .color import linear_transfer, luminance_transfer
+from .given import check_jitter, check_masks, check_picture, check_weights, with_side
 from .objective import Losses, Reader, StyleObjective
 from .optimize import LBFGS, Adam, Evaluate, Optimizer, PlainLBFGS, minimize
 from .prepare import prepare
-from .pyramid import resized, scales, with_shorter_side
+from .pyramid import resized, scales
 from .recipe import RESTRICTED_IMAGENET, StylizeRecipe
+from .surgery import has_max_pooling
 
 SMALL = 2**20  # pixels up to which L-BFGS is the default
 
@@ -55,12 +55,13 @@ class Stylized:
     Attributes:
         images: `(1, 3, H, W)` in [0, 1].
         content: the content at the same size.
-        history: the losses of every evaluation, for each scale.
+        history: the losses of every evaluation on the way, for each scale.
         sizes: height and width of each scale.
         seconds: how long it took.
-        rollbacks: how often a loss exploded, and the step was halved.
+        rollbacks: how often the descent diverged, and the step was halved; see `minimize`.
         interrupted: Ctrl-C ended it early.
-        checkerboard: decibels by stride; see `artifacts.checkerboard`.
+        losses: of the images, without jitter and transforms; of those before they were enlarged, if it ended early.
+        checkerboard: decibels by stride, None where the picture is too small to tell; see `artifacts.checkerboard`.
         info: what a sidecar also holds.
     """
 
@@ -71,7 +72,8 @@ class Stylized:
     seconds: float
     rollbacks: int = 0
     interrupted: bool = False
-    checkerboard: dict[int, float] = field(default_factory=dict)
+    losses: Losses | None = None
+    checkerboard: dict[int, float | None] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -126,27 +128,28 @@ def stylize(
     """
     recipe = recipe or StylizeRecipe()
     began = time.perf_counter()
-    content = _picture(content, "content").to(classifier.device)
+    content = check_picture(content, "content").to(classifier.device)
     if not styles:
         raise InputError("give at least one style picture")
-    styles = [_picture(style, "a style").to(content) for style in styles]
-    weights = _weights(weights, len(styles))
-    masks = _masks(masks, len(styles), content)
+    styles = [check_picture(style, "a style").to(content) for style in styles]
+    weights = check_weights(weights, len(styles))
+    masks = check_masks(masks, len(styles), content)
     if recipe.size is not None:
-        content = with_shorter_side(content, recipe.size)
+        content = with_side(content, recipe.size, "the result")
     if recipe.colors == "linear":
         styles = [linear_transfer(style, content) for style in styles]
     reader = make_reader(classifier, content_classifier or classifier, recipe, seed, precision)
     height, width = content.shape[2:]
     sizes = scales(height, width, recipe.smallest)
+    check_jitter(max(recipe.jitter, int(recipe.transforms)), sizes[0])
     optimizer = _optimizer(recipe, height * width)
-    moved = _start(recipe, content, seed) if start is None else _picture(start, "start").to(content)
+    moved = _start(recipe, content, seed) if start is None else check_picture(start, "start").to(content)
     from_content = start is None and recipe.start == "content"
     result = Stylized(content, content, [], sizes, 0.0)
     for number, size in enumerate(sizes):
         here = resized(content, size)
         moved = _finer(moved, here, content) if number and from_content else resized(moved, size)
-        at_scale = [with_shorter_side(style, round(min(size) * recipe.style_scale)) for style in styles]
+        at_scale = [with_side(style, max(2, round(min(size) * recipe.style_scale)), "a style") for style in styles]
         regions = [None if mask is None else resized(mask, size) for mask in masks]
         objective = prepare(reader, here, at_scale, recipe, weights, regions)
         evaluate = _evaluation(objective, here, recipe, seed)
@@ -158,11 +161,12 @@ def stylize(
         moved = minimum.images
         result.history.append(minimum.history)
         result.rollbacks += minimum.rollbacks
-        if minimum.interrupted:
-            result.interrupted = True
+        if minimum.interrupted or size == sizes[-1]:
+            images = resized(moved, (height, width))
+            result.images = luminance_transfer(images, content) if recipe.colors == "luminance" else images
+            result.interrupted = minimum.interrupted
+            result.losses = minimum.losses if minimum.interrupted else objective(result.images)[0]
             break
-    images = resized(moved, (height, width))
-    result.images = luminance_transfer(images, content) if recipe.colors == "luminance" else images
     result.checkerboard = checkerboard(result.images, content)
     result.seconds = time.perf_counter() - began
     return result
@@ -197,6 +201,11 @@ def make_reader(
         "normalization": RESTRICTED_IMAGENET if recipe.normalization == "restricted-imagenet" else None,
         "precision": precision,
     }
+    networks = [classifier.network, content_classifier.network]
+    if recipe.pooling != "own" and not any(map(has_max_pooling, networks)):
+        raise InputError(
+            f"pooling {recipe.pooling} replaces max pooling, and {type(networks[0]).__name__} has none; leave it at own"
+        )
     if content_classifier is classifier:
         both = Backbone(classifier, [*style_layers, *content_layers], **options)
         return Reader(both, both, style_layers, content_layers)
@@ -209,7 +218,7 @@ def make_reader(
 
 def _evaluation(objective: StyleObjective, content: Tensor, recipe: StylizeRecipe, seed: int) -> Evaluate:
     """The objective itself, or under random transforms, which move the content and the masks along."""
-    transforms: list[Transform] = standard() if recipe.transforms else []
+    transforms: list[Transform] = moves(min(content.shape[2:])) if recipe.transforms else []
     transforms += [jitter(recipe.jitter)] if recipe.jitter else []
     if not transforms:
         return objective
@@ -226,7 +235,7 @@ def _evaluation(objective: StyleObjective, content: Tensor, recipe: StylizeRecip
         with torch.no_grad():
             kept = objective.reader(move(content))[1]
             regions = [None if mask is None else move(mask) for mask in objective.regions]
-        images = images.requires_grad_()
+        images = images.detach().requires_grad_()
         moved = move(images)
         losses, gradient = replace(objective, content=[kept], regions=regions)(moved)
         return losses, torch.autograd.grad(moved, images, gradient)[0]
@@ -264,35 +273,3 @@ def _watch(callback: Callable[[StyleProgress], object], result: Stylized, evalua
         callback(StyleProgress(done[0], evaluations, scale, losses, images))
 
     return watch
-
-
-def _picture(images: Tensor, name: str) -> Tensor:
-    images = check_images(images, name)
-    if images.shape[:2] != (1, 3) or min(images.shape[2:]) < 2:
-        raise InputError(f"{name} must be one RGB picture, (1, 3, H, W), not {tuple(images.shape)}")
-    return images
-
-
-def _weights(weights: Sequence[float] | None, count: int) -> list[float]:
-    weights = [1.0] * count if weights is None else list(weights)
-    if len(weights) != count:
-        raise InputError(f"{len(weights)} style weights for {count} styles; give one for each")
-    if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(weights):
-        raise InputError("style weights must be numbers of at least 0, one of them larger")
-    return [weight / sum(weights) for weight in weights]
-
-
-def _masks(masks: Sequence[Tensor | None] | None, count: int, content: Tensor) -> list[Tensor | None]:
-    masks = [None] * count if masks is None else list(masks)
-    if len(masks) != count:
-        raise InputError(f"{len(masks)} masks for {count} styles; give one for each")
-    checked: list[Tensor | None] = []
-    for mask in masks:
-        if mask is None:
-            checked.append(None)
-            continue
-        mask = check_images(mask, "a mask").to(content)
-        if mask.shape[:2] != (1, 1) or not mask.any():
-            raise InputError(f"a mask must be (1, 1, H, W) and not all 0, and this is {tuple(mask.shape)}")
-        checked.append(mask)
-    return checked

@@ -1,6 +1,6 @@
 """Tiles of a large image whose features are exactly those of the whole.
 
-Position i of a layer of stride s reads pixels from i·s - left to i·s + right. Tiles begin at multiples of the largest
+Position i of a layer of stride s reads pixels from i·s - left to i·s + right. Tiles begin at multiples of every
 stride, so that position i of the whole is position i - start / s of the tile; each tile has a core, whose positions
 are its own, and a halo at least as wide as the reach (left and right) of the deepest layer. A tile ends with the
 image where its halo would leave it, so that a network's padding stays where it is: at the borders of the image.
@@ -8,6 +8,7 @@ image where its halo would leave it, so that a network's padding stays where it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product
@@ -19,7 +20,9 @@ from ..errors import InputError
 
 # A probe is long enough for the reach of the deepest published layers (a ResNet's layer4 reads 483 pixels), and
 # wide enough for networks without padding.
-LENGTH, WIDTH, STEP = 1024, 96, 128
+LENGTH, WIDTH = 1024, 96
+# A size grows by STEP / stride, rounded up or down: 2048 tells strides up to 32 apart, whatever they are.
+SHORT, STEP, LARGEST = 256, 2048, 256  # the last is of a unit, twice which must fit on a probe
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Geometry:
     @property
     def unit(self) -> int:
         """What the starts of tiles are multiples of."""
-        return max(self.strides.values())
+        return math.lcm(*self.strides.values())
 
     def joined(self, other: Geometry) -> Geometry:
         """Of the layers of both."""
@@ -48,10 +51,11 @@ def measure(read: Callable[[Tensor], dict[str, Tensor]], device: torch.device) -
     """The geometry of the layers that `read` yields, measured.
 
     Strides follow from the sizes of layers at two sizes of image. What a position reads is seen by where NaNs go: every
-    sum that they enter, with whatever weight, is NaN.
+    sum that they enter, with whatever weight, is NaN. That tiles may begin at multiples of the unit is seen by NaNs
+    that lie a unit further on: what they reach must have moved by as many positions.
 
     Raises:
-        InputError: a layer that reads the whole image, or has a stride that is not a whole number.
+        InputError: a layer that reads the whole image, or does not move along with it.
     """
     strides: dict[str, int] = {}
     reach = 0
@@ -70,27 +74,46 @@ def _probe(device: torch.device, axis: int, length: int) -> Tensor:
 
 
 def _strides(read: Callable[[Tensor], dict[str, Tensor]], device: torch.device, axis: int) -> dict[str, int]:
-    short, long = (read(_probe(device, axis, length)) for length in (STEP * 2, STEP * 3))
+    short, long = (read(_probe(device, axis, length)) for length in (SHORT, SHORT + STEP))
     strides = {}
     for layer in short:
         more = long[layer].shape[axis] - short[layer].shape[axis]
-        if more <= 0 or STEP % more:
-            raise InputError(f"layer {layer} cannot be tiled: its size does not grow in step with the image's")
-        strides[layer] = STEP // more
+        stride = round(STEP / max(more, 1))
+        if more <= 0:
+            raise InputError(f"layer {layer} cannot be tiled: its size does not grow with the image's")
+        if abs(more * stride - STEP) > stride:
+            raise InputError(f"layer {layer} cannot be tiled: its stride is not a whole number up to 32 pixels")
+        strides[layer] = stride
+    unit = math.lcm(*strides.values())
+    if unit > LARGEST:
+        shown = ", ".join(map(str, sorted(set(strides.values()))))
+        raise InputError(f"layers of strides {shown} cannot be tiled together: they meet only every {unit} pixels")
     return strides
 
 
 def _reach(read: Callable[[Tensor], dict[str, Tensor]], device: torch.device, axis: int, strides: dict) -> int:
-    unit, middle = max(strides.values()), LENGTH // 2
-    image = _probe(device, axis, LENGTH)
-    image.narrow(axis, middle, unit).fill_(torch.nan)  # as many rows as a stride: no position can step over them
+    unit = math.lcm(*strides.values())
+    middle = (LENGTH - unit) // 2
+    here, there = (_hit(read, device, axis, start, unit) for start in (middle, middle + unit))
     reach = 0
-    for layer, values in read(image).items():
-        hit = values.isnan().any(1)[0].any(1 if axis == 2 else 0).nonzero().flatten().tolist()
-        if not hit or len(hit) == values.shape[axis]:
-            raise InputError(f"layer {layer} cannot be tiled: its positions read the whole image")
-        reach = max(reach, hit[-1] * strides[layer] - middle, middle + unit - hit[0] * strides[layer])
+    for layer, hit in here.items():
+        stride = strides[layer]
+        if there[layer] != [position + unit // stride for position in hit]:
+            raise InputError(f"layer {layer} cannot be tiled: its positions do not move along with the image")
+        reach = max(reach, hit[-1] * stride - middle, middle + unit - hit[0] * stride)
     return reach
+
+
+def _hit(read: Callable[[Tensor], dict[str, Tensor]], device: torch.device, axis: int, start: int, count: int) -> dict:
+    """By layer, the positions that read any of `count` pixels from `start` on."""
+    image = _probe(device, axis, LENGTH)
+    image.narrow(axis, start, count).fill_(torch.nan)  # as many rows as a stride: no position can step over them
+    hit = {}
+    for layer, values in read(image).items():
+        hit[layer] = values.isnan().any(1)[0].any(1 if axis == 2 else 0).nonzero().flatten().tolist()
+        if not hit[layer] or hit[layer][0] == 0 or hit[layer][-1] == values.shape[axis] - 1:
+            raise InputError(f"layer {layer} cannot be tiled: its positions read the whole image, or most of it")
+    return hit
 
 
 @dataclass(frozen=True)

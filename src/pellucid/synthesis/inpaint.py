@@ -14,6 +14,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
+from ..evaluation.threat import predict
 from ..objective import CrossEntropy, Outside
 from .start import label_each, proportionate
 
@@ -69,7 +70,7 @@ def inpaint(
     recipe = recipe or proportionate(InpaintRecipe(), classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
-    label = predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))
+    label = predict(classifier, start).cpu() if labels is None else label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),
@@ -86,12 +87,6 @@ def corrupt(images: Tensor, mask: Tensor) -> Tensor:
     """The images with each channel's mean over the image where the mask is 1 (appendix A.8)."""
     mean = images.mean((2, 3), keepdim=True)
     return images * (1 - mask) + mean * mask
-
-
-def predict(classifier: Classifier, images: Tensor) -> Tensor:
-    """What the classifier sees in each image, `(N,)`."""
-    with torch.no_grad():
-        return classifier.logits(images.to(classifier.device)).argmax(1).cpu()
 
 
 def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:

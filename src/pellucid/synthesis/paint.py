@@ -14,6 +14,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent, Progress
 from ..errors import InputError
+from ..frozen import frozen
 from ..objective import Activation, Outside
 from .inpaint import check_mask
 from .start import fit, proportionate
@@ -121,5 +122,5 @@ def _after(number: int, strokes: int, callback: Callable[[Progress], None] | Non
 
 def representation_units(classifier: Classifier, images: Tensor) -> int:
     """How many units the representation has."""
-    with torch.no_grad():
+    with torch.no_grad(), frozen(classifier):
         return classifier(images[:1].to(classifier.device)).representation.shape[1]

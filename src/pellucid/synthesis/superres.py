@@ -15,8 +15,8 @@ from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
 from ..evaluation.quality import psnr, ssim
+from ..evaluation.threat import predict
 from ..objective import CrossEntropy
-from .inpaint import predict
 from .start import label_each, proportionate, side
 
 
@@ -80,7 +80,7 @@ def superres(
         raise InputError(
             f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
         )
-    label = predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))
+    label = predict(classifier, start).cpu() if labels is None else label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through),

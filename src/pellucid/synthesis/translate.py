@@ -12,8 +12,8 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
+from ..evaluation.threat import predict
 from ..objective import CrossEntropy
-from .inpaint import predict
 from .start import fit, label_each, proportionate
 
 
@@ -60,7 +60,7 @@ def translate(
     start = fit(classifier, images)
     if labels is None and classifier.classes != 2:
         raise InputError(f"say which of the {classifier.classes} classes to translate to")
-    label = 1 - predict(classifier, start) if labels is None else label_each(classifier, labels, len(start))
+    label = 1 - predict(classifier, start).cpu() if labels is None else label_each(classifier, labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),
