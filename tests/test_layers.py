@@ -2,19 +2,34 @@ import json
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
-from helpers import conv_classifier, images
+from helpers import conv_classifier, images, pictures
 from torch import nn
 
-from pellucid import Classifier, InputError
+from pellucid import L2, Classifier, InputError, load
 from pellucid.ball import norms
+from pellucid.cli.layers import places
 from pellucid.cli.main import main
 from pellucid.data.image import read_image, write_image
+from pellucid.descend import descend
 from pellucid.evaluation.jacobian import largest_singular_value
-from pellucid.evaluation.layers import LayersRecipe, converged, distances, largest_change, layer_robustness, read
+from pellucid.evaluation.layers import (
+    LayersRecipe,
+    Shift,
+    converged,
+    distances,
+    in_order,
+    largest_change,
+    layer_robustness,
+    read,
+)
+from pellucid.zoo.bundle import save_bundle
+from pellucid.zoo.networks import build
 
 RECIPE = LayersRecipe(eps=0.1, steps=30, restarts=2, layers=("representation",), bootstrap=200)
+LAYERS = ["stem", "stage1", "stage2", "representation", "head"]
 
 
 @pytest.fixture
@@ -92,10 +107,44 @@ def test_a_search_that_has_converged_does_not_grow(linear):
     ] == pytest.approx(1, abs=0.02)
 
 
+def plain_search(classifier, batch, layer, steps, restarts):
+    """Projected gradient ascent as the papers run it, with steps of one length."""
+    clean = read(classifier, batch, layer)
+    found = descend(
+        classifier, -Shift(clean, layer), batch, ball=L2(0.5), steps=steps, random_start=True, restarts=restarts,
+        keep_best=True,
+    )  # fmt: skip
+    return float(norms((read(classifier, found.images, layer) - clean).flatten(1)).mean())
+
+
+@pytest.mark.parametrize("layer", ["stem", "stage2"])
+def test_the_search_finds_what_a_plain_one_of_more_than_twice_the_passes_finds(layer):
+    classifier, batch = load("cifar10-standard", "cpu"), images(1, 32)
+    found = float(largest_change(classifier, batch, layer, LayersRecipe()).mean())
+    assert found >= plain_search(classifier, batch, layer, 60, 3)
+
+
+def test_a_search_that_has_not_converged_is_seen_to_grow():
+    """With five times the steps at a fifth of their length, a short search gets no farther and seems to be done."""
+    classifier, batch = load("cifar10-standard", "cpu"), images(2, 32)
+    short = LayersRecipe(steps=5, restarts=1, step_size=0.4)
+    assert converged(classifier, batch, ["stem"], short)["stem"] > 1.05
+
+
 def test_all_layers_are_measured_unless_some_are_named():
     classifier = conv_classifier()
-    found = layer_robustness(classifier, images(3), LayersRecipe(steps=2, restarts=1, bootstrap=10))
-    assert [result.layer for result in found] == [*classifier.layers, "representation"]
+    found = layer_robustness(classifier, images(3), LayersRecipe(steps=2, restarts=1, bootstrap=100))
+    assert [result.layer for result in found] == ["0", "1", "representation", "5"]  # the last makes the logits
+
+
+def test_layers_go_from_input_to_output():
+    classifier = conv_classifier()
+    assert in_order(classifier, ["logits", "5", "representation", "3", "0", "5"]) == [
+        "0", "3", "representation", "5", "logits",
+    ]  # fmt: skip
+    assert in_order(load("cifar10-standard", "cpu"), ["head", "representation", "stage2", "stage2.0", "stem"]) == [
+        "stem", "stage2.0", "stage2", "representation", "head",
+    ]  # fmt: skip
 
 
 def test_mistakes_are_told(linear):
@@ -106,7 +155,9 @@ def test_mistakes_are_told(linear):
     with pytest.raises(InputError, match="is the same for all images"):
         layer_robustness(linear, gray(1).expand(3, -1, -1, -1), RECIPE)
     with pytest.raises(InputError, match="did you mean 8/255"):
-        layer_robustness(linear, gray(2), LayersRecipe(norm="linf", eps=8))
+        LayersRecipe(norm="linf", eps=8)
+    with pytest.raises(InputError, match=r"cannot take images of 8 x 8 px .*; give it the size"):
+        layer_robustness(linear, images(2, 8), RECIPE)
 
 
 @pytest.fixture
@@ -127,7 +178,56 @@ def test_the_command_compares_models_and_a_random_control(tiny_bundle, other_bun
         assert result["layer"] == "stem"
         assert 0 < result["low"] <= result["value"] <= result["high"]
     assert read_image(out).shape[0] == 3
-    assert "with 5x the steps" in capsys.readouterr().out
+    assert all("first_order" in checks["stem"] for checks in facts["checks"].values())
+    assert [set(entry) for entry in facts["inputs"]] == [{"path", "sha256"}] * 4
+    said = capsys.readouterr().out
+    assert "with 5x the steps" in said
+    assert "to first order" in said
+
+
+def test_a_cube_has_no_first_order_estimate(tiny_bundle, photos, tmp_path, capsys):
+    out = tmp_path / "layers.png"
+    words = ["layers", "--models", str(tiny_bundle), "--images", photos, "--steps", "2", "--layers", "stem"]
+    assert main([*words, "--norm", "linf", "--eps", "8/255", "--check", "--out", str(out)]) == 0
+    assert set(json.loads(out.with_suffix(".json").read_text())["checks"]["tiny-0.5"]["stem"]) == {
+        "five_times_the_steps"
+    }
+    assert "first order" not in capsys.readouterr().out
+
+
+def test_the_result_says_which_images_of_the_data_were_measured(tiny_bundle, tmp_path):
+    split = pictures(16, 24)
+
+    def facts(pixels, seed):
+        np.savez(tmp_path / "data.npz", train_images=pixels.permute(0, 2, 3, 1).numpy(), train_labels=split.labels)
+        words = ["layers", "--models", str(tiny_bundle), "--data", str(tmp_path / "data.npz"), "--count", "3"]
+        more = ["--steps", "1", "--layers", "stem", "--overwrite", "--out", str(tmp_path / "layers.png")]
+        assert main([*words, *more, "--seed", str(seed)]) == 0
+        return json.loads((tmp_path / "layers.json").read_text())
+
+    first, again, drawn, other = (
+        facts(pixels, seed)
+        for pixels, seed in ((split.images, 0), (split.images, 0), (split.images, 1), (255 - split.images, 0))
+    )
+    assert (first["data"], first["split"], first["images"]) == (str(tmp_path / "data.npz"), "train", 3)
+    assert first["data_sha256"] == again["data_sha256"]
+    assert len({first["data_sha256"], drawn["data_sha256"], other["data_sha256"]}) == 3
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        [LAYERS, ["conv1", "fire2", "representation"]],
+        [["conv1", "fire2", "representation"], LAYERS],
+        [LAYERS, ["stem", "stage1", "stage2", "stage3", "representation", "head"]],
+    ],
+    ids=["unlike", "unlike, the other way round", "one is deeper"],
+)
+def test_in_the_figure_no_line_runs_backward(orders):
+    names = places(orders)
+    assert sorted(names) == sorted({layer for order in orders for layer in order})
+    for order in orders:
+        assert [names.index(layer) for layer in order] == sorted(names.index(layer) for layer in order)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +236,11 @@ def test_the_command_compares_models_and_a_random_control(tiny_bundle, other_bun
         (["--layers", "stme"], "did you mean 'stem'"),
         (["--out", "layers.gif"], "the figure is a .png"),
         (["--eps", "0"], "eps must be positive"),
+        (["--bootstrap", "0"], "bootstrap must be at least 100, not 0"),
+        (["--bootstrap", "-1"], "bootstrap must be at least 100, not -1"),
+        (["--bootstrap", "1"], "bootstrap must be at least 100, not 1"),
+        (["--restarts", "0"], "restarts must be a whole number of at least 1"),
+        (["--size", "0"], "--size must be a whole number of at least 1"),
         (["--images"], "name the images"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -144,7 +249,21 @@ def test_the_command_tells_mistakes(tiny_bundle, photos, tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     words = ["layers", "--models", str(tiny_bundle), "--images", photos, "--steps", "1"]
     assert main([*words, *more]) == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not list(tmp_path.glob("layers*"))
+
+
+def test_images_that_are_too_small_for_one_of_the_models_are_refused_first(tiny_bundle, photos, tmp_path, capsys):
+    arch, other = "torchvision:squeezenet1_1", tmp_path / "other"
+    save_bundle(Classifier(build(arch, 2).eval(), card={"arch": arch, "size": 64}), other)
+    words = ["layers", "--models", str(tiny_bundle), str(other), "--images", photos, "--size", "16"]
+    assert main([*words, "--out", str(tmp_path / "layers.png")]) == 2
+    said = capsys.readouterr().err
+    assert "SqueezeNet cannot take images of 16 x 16 px" in said
+    assert "give it 64 px" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_model_named_twice_is_refused(tiny_bundle, photos, capsys):

@@ -1,4 +1,6 @@
 import json
+import shutil
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -6,6 +8,7 @@ import torch
 from helpers import images
 
 from pellucid import Classifier, InputError, StylizeRecipe, stylize
+from pellucid.cli.compare_style import named
 from pellucid.cli.main import main
 from pellucid.data.image import write_image
 from pellucid.gallery.sliders import Slider, sliders
@@ -13,6 +16,7 @@ from pellucid.style.compare import CompareRecipe, chosen, compare_style, single_
 from pellucid.style.judge import Judge, Verdict
 from pellucid.style.pyramid import resized
 from pellucid.zoo.bundle import save_bundle
+from pellucid.zoo.models import load
 from pellucid.zoo.networks import build
 
 FAST = StylizeRecipe(evaluations=3, smallest=32)
@@ -100,6 +104,21 @@ def test_a_judge_of_its_own_pictures_is_refused(three):
         compare_style({"one": three["one"]}, {}, {"s": STYLE}, three["two"])
 
 
+def test_a_copy_of_a_network_may_not_judge_it_either(three):
+    with pytest.raises(InputError, match="the judge is one of the networks, one, and would favor"):
+        compare_style({"two": three["two"], "one": three["one"]}, {"c": CONTENT}, {"s": STYLE}, deepcopy(three["one"]))
+
+
+def test_pictures_of_one_name_are_told_apart(tmp_path):
+    files = [tmp_path / name for name in ("a/icc.png", "a/icc.jpg", "a/sea.png")]
+    for number, file in enumerate(files):
+        write_image(file, images(1, 16, seed=number)[0])
+    assert list(named(files)) == ["icc.png", "icc.jpg", "sea.png"]
+    assert list(named(files[1:])) == ["icc", "sea"]
+    with pytest.raises(InputError, match=r"icc\.jpg is named twice"):
+        named([*files, files[1]])
+
+
 def test_a_slider_escapes_what_it_is_given():
     text = sliders([Slider("a.png", "b.png", "<b> & co")])
     assert "&lt;b&gt; &amp; co" in text
@@ -128,6 +147,7 @@ def test_the_command_writes_a_page_with_sliders(files, capsys):
     facts = json.loads((out / "comparison.json").read_text())
     assert facts["rule"] in text
     assert facts["rule"] in capsys.readouterr().out
+    assert facts["judge_sha256"] == load(str(files / "judge"), "cpu").card["sha256"]
     assert [c["chosen"] for c in facts["candidates"]].count(True) == 2
     assert text.count('type="range"') == 2 + 4 + 2 * 4  # chosen, swapped, single layers
     for name in {part.split('"')[0] for part in text.split('src="')[1:]}:
@@ -140,6 +160,9 @@ def test_the_command_writes_a_page_with_sliders(files, capsys):
     ("more", "message"),
     [
         (["--judge", "one"], "cannot judge what it made"),
+        (["--judge", "copy"], "the judge is one of the networks, one"),
+        (["--style-weight", "77"], "the grid varies style weights; say --style-weights, not --style-weight"),
+        (["--start=noise"], "the grid varies starts; say --starts, not --start"),
         (["--styles"], "name the pictures"),
         (["--models", "one", "one"], "name each network once"),
         (["--contents", "no.png"], "no.png does not exist"),
@@ -148,6 +171,8 @@ def test_the_command_writes_a_page_with_sliders(files, capsys):
 )
 def test_the_command_tells_mistakes(files, monkeypatch, capsys, more, message):
     monkeypatch.chdir(files)
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(files / f"one{suffix}", files / f"copy{suffix}")
     base = [word.replace(f"{files}/", "") for word in words(files)]
     assert main([*base, *more]) == 2
     assert message in capsys.readouterr().err

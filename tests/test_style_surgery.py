@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pellucid.style.surgery import BlurredMaxPool, randomize, replicate_padding, swap_pooling
+from pellucid.zoo.networks import build
 
 POOLS = {
     "VGG": nn.MaxPool2d(2, 2),
@@ -83,6 +84,29 @@ def test_random_weights_are_hes_and_norms_let_everything_pass():
     assert not convolution.bias.any()
     values = torch.randn(1, 32, 4, 4, generator=torch.Generator().manual_seed(1))
     assert torch.allclose(norm.eval()(values), values, rtol=1e-4)
+
+
+ARCHITECTURES = (
+    "preact-4-8", "timm:test_convnext", "timm:test_vit", "timm:test_efficientnet",
+    "torchvision:squeezenet1_0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_no_trained_weight_is_left(arch):
+    network = build(arch, 5)
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.copy_(torch.rand(tensor.shape, generator=torch.Generator().manual_seed(0)))
+    trained = {name: tensor.clone() for name, tensor in network.named_parameters()}
+    randomize(network, 0)
+    first = {name: tensor.clone() for name, tensor in network.named_parameters()}
+    assert [name for name, tensor in first.items() if torch.equal(tensor, trained[name])] == []
+    randomize(network, 0)
+    assert all(torch.equal(tensor, first[name]) for name, tensor in network.named_parameters())
+    logits = network.eval()(picture(160, 160))
+    assert logits.isfinite().all()
+    assert len(logits.unique()) > 1
 
 
 def test_convolutions_that_pad_by_themselves_in_another_way_are_left():

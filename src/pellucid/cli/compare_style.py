@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..style.judge import RULE
 from ..style.pyramid import resized
 from ..style.recipe import PRESETS, StylizeRecipe
 from ..zoo.models import fingerprint, load
-from .common import INLINE, file_sha256, find_images, parse, progress_bar, short
+from .common import INLINE, file_sha256, find_images, parse, progress_bar, short, value_of
 
 LEAD = (
     "The same contents and styles with several networks. Each searched the same grid of style weights and starts with "
@@ -74,6 +75,9 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("name each network once, and at least one")
     if flags.judge in flags.models:
         raise InputError(f"{flags.judge} cannot judge what it made; name another --judge")
+    for flag, grid in (("--style-weight", "--style-weights"), ("--start", "--starts")):
+        if value_of(argv, flag) is not None:
+            raise InputError(f"the grid varies {grid[2:].replace('-', ' ')}; say {grid}, not {flag}")
     if not (flags.contents and flags.styles):
         raise InputError("name the pictures: --contents FILE ... --styles FILE ...")
     if flags.out.exists() and not flags.overwrite and (not flags.out.is_dir() or any(flags.out.iterdir())):
@@ -98,6 +102,8 @@ def main(argv: Sequence[str]) -> int:
             "grid": plain(flags.grid),
             "seed": flags.seed,
             "rule": rule,
+            "judge": flags.judge,
+            "judge_sha256": fingerprint(judge),
             "model_sha256": {name: fingerprint(network) for name, network in networks.items()},
             "inputs": [{"path": str(path), "sha256": file_sha256(path)} for part in files for path in part],
             "candidates": [_plain(c, best[c.network, c.content, c.style] is c) for c in candidates],
@@ -110,8 +116,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def named(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """Pictures `(1, 3, H, W)` by their files' names."""
+    """Pictures `(1, 3, H, W)` by their files' names, which are as short as tells them apart."""
+    if twice := [path for path, count in Counter(paths).items() if count > 1]:
+        raise InputError(f"{twice[0]} is named twice; name each picture once")
     names = short([str(path.with_suffix("")) for path in paths])
+    if len(set(names)) < len(names):
+        names = short([str(path) for path in paths])
     return {name: read_image(path)[None] for name, path in zip(names, paths, strict=True)}
 
 

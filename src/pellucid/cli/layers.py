@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from torch import Tensor
 
+from ..checks import positive_int
 from ..classifier import Classifier
 from ..devices import pick_precision
 from ..errors import InputError
 from ..evaluation.jacobian import largest_singular_value
-from ..evaluation.layers import LayerRobustness, LayersRecipe, converged, layer_robustness
+from ..evaluation.layers import LayerRobustness, LayersRecipe, check_runs, converged, layer_robustness
+from ..evaluation.partial import split_sha256
 from ..files import plain, replacing, write_text
 from ..gallery.save import check_free, sidecar_path
 from ..style.surgery import randomize
 from ..zoo.models import fingerprint, load
-from .common import INLINE, parse, progress_bar, short
-from .pictures import pictures
+from .common import INLINE, file_sha256, parse, progress_bar, short
+from .pictures import Pictures, pictures
 
 CHECKED = 16  # images of the checks, which take five times the steps
 
@@ -46,8 +48,8 @@ class LayersFlags:
     random: bool = False
     """Also measure the first model with random weights, as a control."""
     check: bool = False
-    """Also tell by what factor five times the steps raise the change, and a first-order estimate of it: the largest
-    singular value of the Jacobian, times eps."""
+    """Also tell by what factor five times the steps raise the change, and for an L2 ball a first-order estimate of it:
+    the largest singular value of the Jacobian, times eps."""
     out: Path = Path("layers.png")
     """An image file for the figure; the numbers go to a .json beside it."""
     seed: int = 0
@@ -70,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"the figure is a .png, not {flags.out}")
     if not flags.models or len(set(flags.models)) < len(flags.models):
         raise InputError("name each model once, and at least one")
+    if flags.size is not None:
+        positive_int("--size", flags.size)
     check_free(flags.out, flags.overwrite)
     source = pictures(flags.images, flags.data, flags.count, flags.seed)
     classifiers = {
@@ -78,10 +82,14 @@ def main(argv: Sequence[str]) -> int:
     prints = {called: fingerprint(classifier) for called, classifier in classifiers.items()}
     if flags.random:
         classifiers["random weights"] = with_random_weights(next(iter(classifiers.values())), flags.seed)
+    sides = {name: flags.size or classifier.size for name, classifier in classifiers.items()}
+    taken = {side: take(source, side) for side in dict.fromkeys(sides.values())}
+    for name, classifier in classifiers.items():
+        check_runs(classifier, taken[sides[name]][0])
     found, checks = {}, {}
     with progress_bar("layers", flags.quiet) as advance:
         for number, (name, classifier) in enumerate(classifiers.items()):
-            images = source.read(flags.size or classifier.size)
+            images, _ = taken[sides[name]]
             found[name] = layer_robustness(
                 classifier, images, flags.recipe, seed=flags.seed,
                 precision=pick_precision(flags.precision, classifier.device),
@@ -95,6 +103,7 @@ def main(argv: Sequence[str]) -> int:
         "command": ["layers", *argv],
         "recipe": plain(flags.recipe),
         "seed": flags.seed,
+        **next(iter(taken.values()))[1],  # at the first model's size
         "images": len(images),
         "model_sha256": prints,
         "layers": {name: [_plain(result) for result in results] for name, results in found.items()},
@@ -114,21 +123,29 @@ def with_random_weights(classifier: Classifier, seed: int) -> Classifier:
     return control
 
 
+def take(source: Pictures, side: int | None) -> tuple[Tensor, dict[str, Any]]:
+    """The images, and what tells them from others."""
+    if source.files:
+        return source.read(side), {"inputs": [{"path": str(p), "sha256": file_sha256(p)} for p in source.files]}
+    name, split = source.drawn(side)
+    facts = {"data": source.data, "split": name, "data_sha256": split_sha256(split, len(split))}
+    return split.batch(slice(None))[0], facts
+
+
 def check(
     classifier: Classifier, images: Tensor, found: Sequence[LayerRobustness], recipe: LayersRecipe, seed: int
 ) -> dict[str, dict[str, float]]:
-    """For each layer the growth with five times the steps, and R to first order, which R comes near at a small eps."""
-    layers = [result.layer for result in found]
-    growth = converged(classifier, images, layers, recipe, seed=seed)
-    return {
-        result.layer: {
-            "five_times_the_steps": round(growth[result.layer], 4),
-            "first_order": round(
-                float(largest_singular_value(classifier, images, result.layer).mean()) * recipe.eps / result.spread, 5
-            ),
-        }
-        for result in found
-    }
+    """For each layer the growth with five times the steps, and R to first order, which R comes near at a small eps.
+
+    To first order an L2 ball becomes an ellipsoid, whose longest axis is known; of what a cube becomes it is not.
+    """
+    growth = converged(classifier, images, [result.layer for result in found], recipe, seed=seed)
+    told = {layer: {"five_times_the_steps": round(grown, 4)} for layer, grown in growth.items()}
+    if recipe.norm == "l2":
+        for result in found:
+            change = float(largest_singular_value(classifier, images, result.layer).mean()) * recipe.eps
+            told[result.layer]["first_order"] = round(change / result.spread, 5)
+    return told
 
 
 def _plain(result: LayerRobustness) -> dict[str, Any]:
@@ -145,24 +162,42 @@ def table(found: Mapping[str, Sequence[LayerRobustness]], checks: Mapping[str, M
         for r in results:
             line = f"  {r.layer:<{width}}  {r.value:7.4f}  [{r.low:.4f}, {r.high:.4f}]"
             if told := checks.get(name, {}).get(r.layer):
-                line += (
-                    f"  x{told['five_times_the_steps']:.3f} with 5x the steps, {told['first_order']:.4f} to first order"
-                )
+                line += f"  x{told['five_times_the_steps']:.3f} with 5x the steps"
+                if "first_order" in told:
+                    line += f", {told['first_order']:.4f} to first order"
             lines.append(line)
     return "\n".join(lines)
 
 
+def places(orders: Iterable[Sequence[str]]) -> list[str]:
+    """Every layer of every model, each once: those of one model alone stand together, after the layer before them.
+
+    >>> places([["stem", "representation", "head"], ["conv1", "fire2", "representation"]])
+    ['conv1', 'fire2', 'stem', 'representation', 'head']
+    """
+    names: list[str] = []
+    for order in orders:
+        after = 0
+        for layer in order:
+            if layer not in names:
+                names.insert(after, layer)
+            after = names.index(layer) + 1
+    return names
+
+
 def plot(found: Mapping[str, Sequence[LayerRobustness]], path: Path) -> None:
-    """R over the layers of each model, with its 95% intervals; models of other layers have theirs side by side."""
+    """R over the layers of each model from input to output, with its 95% intervals; models of other layers have theirs
+    side by side."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    names = list(dict.fromkeys(r.layer for results in found.values() for r in results))
+    names = places([r.layer for r in results] for results in found.values())
     for name, results in found.items():
-        places = [names.index(r.layer) for r in results]
-        around = [[r.value - r.low for r in results], [r.high - r.value for r in results]]
-        axes.errorbar(places, [r.value for r in results], yerr=around, marker="o", markersize=3, capsize=2, label=name)
+        results = sorted(results, key=lambda r: names.index(r.layer))  # two models may disagree about an order
+        where = [names.index(r.layer) for r in results]
+        around = [[max(r.value - r.low, 0) for r in results], [max(r.high - r.value, 0) for r in results]]
+        axes.errorbar(where, [r.value for r in results], yerr=around, marker="o", markersize=3, capsize=2, label=name)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_ylabel("R: largest change / distance of two images")
     axes.set_yscale("log")

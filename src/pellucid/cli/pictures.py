@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.dataset import load_data
+from ..data.dataset import LabeledImages, load_data
 from ..errors import InputError
 from .common import find_images, read_images
 
@@ -34,12 +34,17 @@ class Pictures:
         """`(N, 3, size, size)` in [0, 1]."""
         if self.files:
             return read_images(self.files, size)
+        return self.drawn(size)[1].batch(slice(None))[0]
+
+    def drawn(self, size: int | None) -> tuple[str, LabeledImages]:
+        """The images of the data, after the name of the split that they come from."""
         data = load_data(self.data, size)
-        split = data.test if len(data.test) else data.train
+        name, split = data.measured
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self.seed))
         if self.count > len(split):
             raise InputError(f"{self.data} has {len(split)} images, not {self.count}")
-        return split.batch(order[: self.count])[0]
+        chosen = order[: self.count]
+        return name, split.subset(chosen, split.labels[chosen])
 
 
 def pictures(images: Sequence[Path], data: str, count: int, seed: int) -> Pictures:

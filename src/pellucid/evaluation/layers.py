@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +18,8 @@ from ..frozen import frozen
 from ..objective import Objective
 from .threat import check_radii, check_step_size
 
+FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin
+
 
 @dataclass(frozen=True)
 class LayersRecipe:
@@ -27,16 +29,24 @@ class LayersRecipe:
     """Norm of the ball around each image."""
     eps: float = 0.5
     """Its radius in [0, 1] units. R grows with it: values for different radii cannot be compared."""
-    steps: int = 20
+    steps: int = 40
     """Steps of the search for the worst image of the ball."""
     step_size: float | None = None
-    """Length of a step; 2.5 eps / steps if not given."""
+    """Length of the first step; 10 eps if not given. Steps shrink evenly to 1/200 of it."""
     restarts: int = 2
     """Searches from different random points; the worst counts. At the image itself there is no gradient to follow."""
     layers: tuple[str, ...] = ()
     """Which layers; all that `pellucid show` lists, and the representation, if none is named."""
     bootstrap: int = 1000
     """Resamplings of the images for the 95% confidence interval."""
+
+    def __post_init__(self) -> None:
+        check_radii(self.norm, [self.eps])
+        check_step_size(self.step_size)
+        positive_int("steps", self.steps)
+        positive_int("restarts", self.restarts)
+        if self.bootstrap < FEWEST_RESAMPLINGS:
+            raise InputError(f"bootstrap must be at least {FEWEST_RESAMPLINGS}, not {self.bootstrap}")
 
 
 @dataclass(frozen=True)
@@ -102,25 +112,25 @@ def layer_robustness(
         (`converged`) and with the first-order estimate (`pellucid.evaluation.jacobian`).
 
     Raises:
-        InputError: fewer than two images, a layer that does not exist or is the same for all images.
+        InputError: fewer than two images, or of a size that the network cannot take; a layer that does not exist or
+            is the same for all images.
 
     >>> import pellucid as pl
-    >>> recipe = LayersRecipe(steps=2, restarts=1, layers=("representation",), bootstrap=10)
+    >>> recipe = LayersRecipe(steps=2, restarts=1, layers=("representation",), bootstrap=100)
     >>> photos = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     >>> [found] = layer_robustness(pl.load("cifar10-l2-0.5", "cpu"), photos, recipe)
     >>> found.low <= found.value <= found.high
     True
     """
     recipe = recipe or LayersRecipe()
-    check_radii(recipe.norm, [recipe.eps])
-    check_step_size(recipe.step_size)
     positive_int("batch_size", batch_size)
     images = check_images(images)
     if len(images) < 2:
         raise InputError("layer robustness compares images with each other; give two or more")
-    names = recipe.layers or (*classifier.layers, "representation")
+    check_runs(classifier, images)
+    names = in_order(classifier, recipe.layers or (*classifier.layers, "representation"))
     found = []
-    for number, layer in enumerate(dict.fromkeys(names)):
+    for number, layer in enumerate(names):
         changes = []
         for first in range(0, len(images), batch_size):
             part = images[first : first + batch_size]
@@ -130,6 +140,42 @@ def layer_robustness(
         apart = distances(classifier, images, layer, batch_size)
         found.append(_ratio(layer, torch.cat(changes), apart, recipe.bootstrap, seed))
     return found
+
+
+def in_order(classifier: Classifier, layers: Iterable[str]) -> list[str]:
+    """The layers, each once, from input to output: in the order in which the network holds its modules."""
+    paths = [path for path, _ in classifier.network.named_modules()]
+
+    def place(layer: str) -> tuple[float, int]:
+        if layer == "representation":  # what the head reads
+            return paths.index(classifier.layers.get(classifier.head, classifier.head)) - 0.5, 0
+        path = classifier.layers.get(layer, layer)
+        inside = [number for number, other in enumerate(paths) if f"{other}.".startswith(f"{path}.")]
+        return (inside[-1], -inside[0]) if inside else (len(paths), 0)  # a module ends after all within; the logits
+
+    return sorted(dict.fromkeys(layers), key=place)
+
+
+def check_runs(classifier: Classifier, images: Tensor) -> None:
+    """Raise `InputError` unless the network can take images of this size."""
+    try:
+        read(classifier, images[:1], "logits")
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        own = f"{classifier.size} px" if classifier.size else "the size that it was made for"
+        raise InputError(
+            f"{type(classifier.network).__name__} cannot take images of {images.shape[3]} x {images.shape[2]} px "
+            f"({reason}); give it {own}"
+        ) from None
+
+
+def shrinking(progress: float) -> float:
+    """From 1 to 1/200, in equal ratios.
+
+    A step many times as long as the ball is wide ends where the gradient points, which on a linear layer is power
+    iteration; shorter ones then follow the bends of the layer and the borders of [0, 1].
+    """
+    return 200.0**-progress
 
 
 def largest_change(
@@ -148,7 +194,8 @@ def largest_change(
         images,
         ball=threat_ball(recipe.norm, recipe.eps),
         steps=recipe.steps,
-        step_size=recipe.step_size,
+        step_size=recipe.step_size or 10 * recipe.eps,
+        schedule=shrinking,
         random_start=True,
         restarts=recipe.restarts,
         keep_best=True,
@@ -202,8 +249,12 @@ def converged(
     times: int = 5,
     seed: int = 0,
 ) -> dict[str, float]:
-    """By what factor the largest change grows with `times` as many steps; near 1 the search has converged."""
-    longer = replace(recipe, steps=recipe.steps * times, step_size=recipe.step_size and recipe.step_size / times)
+    """By what factor the largest change grows with `times` as many steps; near 1 the search has converged.
+
+    The longer search takes `times` as many steps of every length, so that its way is as many times as long: one of
+    shorter steps would get no farther than the first.
+    """
+    longer = replace(recipe, steps=recipe.steps * times)
     grown = {}
     for layer in layers:
         few, many = (float(largest_change(classifier, images, layer, r, seed).mean()) for r in (recipe, longer))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..errors import InputError
+from ..zoo.models import fingerprint
 from .backbone import default_layers
 from .judge import Judge, Verdict
 from .recipe import StylizeRecipe
@@ -81,8 +82,12 @@ def compare_style(
         InputError: nothing to compare, a judge that is one of the networks.
     """
     grid, recipe = grid or CompareRecipe(), recipe or StylizeRecipe()
-    if any(judge is classifier for classifier in networks.values()):
-        raise InputError("the judge is one of the networks, and would favor its own pictures; name another")
+    own = fingerprint(judge)
+    for name, classifier in networks.items():
+        if fingerprint(classifier) == own:
+            raise InputError(
+                f"the judge is one of the networks, {name}, and would favor its own pictures; name another"
+            )
     if not (networks and contents and styles and grid.style_weights and grid.starts):
         raise InputError("a comparison needs networks, contents, styles, style weights and starts")
     ask = Judge(judge)

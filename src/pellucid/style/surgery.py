@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 Pooling = Literal["own", "average", "blur"]
 Padding = Literal["own", "replicate"]
@@ -31,6 +32,11 @@ class BlurredMaxPool(nn.Module):
         return F.conv2d(F.pad(values, [1] * 4, mode="replicate"), kernel, stride=self.stride, groups=values.shape[1])
 
 
+def has_max_pooling(network: nn.Module) -> bool:
+    """Whether there is anything for `swap_pooling` to replace."""
+    return any(type(module) is nn.MaxPool2d for module in network.modules())
+
+
 def swap_pooling(network: nn.Module, pooling: Pooling) -> None:
     """Replace every `nn.MaxPool2d` of a network, in place: by the average of its window, or by `BlurredMaxPool`."""
     if pooling == "average":
@@ -47,20 +53,24 @@ def replicate_padding(network: nn.Module) -> None:
 
 
 def randomize(network: nn.Module, seed: int) -> None:
-    """Draw new weights, in place: He's normal ones for convolutions, and batch norms that pass what they are given."""
+    """Draw every parameter anew, in place.
+
+    Kernels, matrices and embeddings get He's normal weights. Biases become 0 and factors 1 (of norms, or of a residual
+    branch), so that a norm passes what it is given.
+    """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            fan = module.weight[0].numel()
-            weight = torch.randn(module.weight.shape, generator=generator) * (2 / fan) ** 0.5
-            module.weight.data.copy_(weight)
-            if module.bias is not None:
-                module.bias.data.zero_()
-        elif isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, _NormBase):
             module.reset_running_stats()
-            if module.affine:
-                module.weight.data.fill_(1)
-                module.bias.data.zero_()
+        for name, parameter in module.named_parameters(recurse=False):
+            parameter.data.copy_(_drawn(name, parameter, generator))
+
+
+def _drawn(name: str, parameter: Tensor, generator: torch.Generator) -> Tensor:
+    fan = parameter.shape[1:].numel()
+    if fan > 1:
+        return torch.randn(parameter.shape, generator=generator) * (2 / fan) ** 0.5
+    return torch.full(parameter.shape, 0.0 if name.endswith("bias") else 1.0)
 
 
 def _average(pool: nn.MaxPool2d) -> nn.Module:
