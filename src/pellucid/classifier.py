@@ -7,6 +7,7 @@ are gone when the pass ends, also when it fails.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Classifier(nn.Module):
         self.network = network.to(memory_format=torch.channels_last)
         self.register_buffer("mean", _channels("mean", mean), persistent=False)
         self.register_buffer("std", _channels("std", std), persistent=False)
-        if not bool((self.std > 0).all()):
+        if not all(float(value) > 0 for value in std):
             raise InputError(f"std must be positive, not {std}")
         self.layers = named_layers(network)
         self.head = head if head is not None else find_head(network)
@@ -192,10 +193,10 @@ class Classifier(nn.Module):
 
 def _channels(name: str, values: Sequence[float]) -> Tensor:
     """One number a channel, of a normalization."""
-    numbers = torch.tensor(values, dtype=torch.float32)
-    if not bool(numbers.isfinite().all()):
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
         raise InputError(f"{name} must be finite, not {values}")
-    return numbers.reshape(1, -1, 1, 1)
+    return torch.tensor(numbers, dtype=torch.float32).reshape(1, -1, 1, 1)
 
 
 def _width(head: nn.Module) -> int:
