@@ -42,7 +42,8 @@ def stylization(scene: Scene) -> Section:
     return Section(
         "Carry style",
         "Keep what one photo shows, and take the textures of another: match how features go together, not where they "
-        "are. The robust classifier carries shapes (petals on the hills), the standard one little more than colors.",
+        "are. What the robust classifier carries has edges and keeps to the things; what the standard one carries runs "
+        "over them.",
         scene.command(
             "stylize", "--content", "china.jpg", "--styles", "flower.jpg", "--preset", "strokes",
             "--smoothness", 0.05, "--size", size, "--out", "stylized.png",
