@@ -66,7 +66,7 @@ class Client:
         """The JSON of an answer that is all right."""
         if query:
             path += "?" + "&".join(f"{name}={quote(str(value), safe='')}" for name, value in query.items())
-        status, _, body = self.request("GET", path, headers={})
+        status, _, body = self.request("GET", path)
         assert status == 200, body
         return json.loads(body)
 
@@ -101,7 +101,7 @@ class Client:
         """Within, an iterator over what a run tells."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request("GET", f"/api/jobs/{job}/events?after={after}")
+            connection.request("GET", f"/api/jobs/{job}/events?after={after}", headers=OWN)
             answer = connection.getresponse()
             assert answer.status == 200
             yield (json.loads(line) for line in answer if line.strip())

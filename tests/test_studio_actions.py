@@ -1,5 +1,6 @@
 """Every action of the studio: what it makes, and that `pellucid rerun` makes the same of what it leaves."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from helpers import images
-from studio_helpers import as_png, box, from_png, serving_from, settings
+from studio_helpers import as_mask, as_png, box, from_png, serving_from, settings
 
-from pellucid import BrushRecipe, box_mask, brush, load, sketch
+from pellucid import BrushRecipe, box_mask, brush, load, sketch, superres
+from pellucid.cli.main import main
 from pellucid.synthesis.sketch import SketchRecipe
+from pellucid.synthesis.superres import SuperresRecipe
 
 SIDE = 16
 QUICK = {"steps": 3, "step_size": 0.5}
@@ -114,6 +117,74 @@ def test_what_rerun_writes_can_be_repeated_as_well(results, repeated):
     assert [word for word in again["command"] if "{inputs}" in word] == [w for w in first["command"] if "{inputs}" in w]
 
 
+LONG = {"steps": 10_000, "step_size": 0.5}
+STOPPED = {
+    **{action: REQUESTS[action] for action in ("generate", "sketch", "brush", "translate", "inpaint", "superres")},
+    "paint": {**REQUESTS["paint"], "strokes": REQUESTS["paint"]["strokes"][:1]},
+    "manipulate": {**REQUESTS["manipulate"], "settings": {"until": "reaches", "value": 1e9}},
+}
+
+
+def stopped(studio, action, fields):
+    """The id of a run that was stopped on its way, and the last that it told."""
+    job = studio.run(action, **fields)
+    with studio.listening(job) as told:
+        next(message for message in told if message.get("step", 0) > 3)
+        studio.send("POST", f"/api/jobs/{job}/stop", {})
+        return job, list(told)[-1]
+
+
+@pytest.mark.parametrize("action", STOPPED)
+def test_rerun_goes_to_where_a_run_was_stopped(action, studio, tmp_path, monkeypatch):
+    fields = STOPPED[action]
+    job, last = stopped(studio, action, {**fields, "settings": {**fields["settings"], **LONG}})
+    assert last["result"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made.json").write_text(json.dumps(studio.get(f"/api/jobs/{job}/result.json")))
+    assert main(["rerun", "made.json", "--out", "again"]) == 0
+    image = from_png(studio.request("GET", f"/api/jobs/{job}/result.png")[2])
+    assert np.array_equal(image, pixels(tmp_path / "again" / "0000.png"))
+    again = json.loads((tmp_path / "again" / "descent.json").read_text())
+    assert (again["recipe"]["steps"], "stopped" in again) == (last["step"], False)
+
+
+@pytest.mark.parametrize(
+    ("action", "settings", "message"),
+    [("stylize", {"evaluations": 5000}, "this stylize was stopped at step "), ("paint", LONG, "painting of 2 strokes")],
+)
+def test_what_cannot_be_repeated_up_to_there_is_refused(
+    action, settings, message, studio, tmp_path, monkeypatch, capsys
+):
+    fields = REQUESTS[action]
+    job, _ = stopped(studio, action, {**fields, "settings": {**fields["settings"], **settings}})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made.json").write_text(json.dumps(studio.get(f"/api/jobs/{job}/result.json")))
+    capsys.readouterr()
+    assert main(["rerun", "made.json"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["made.json"]
+
+
+def test_a_walk_that_was_stopped_says_at_which_step_and_leaves_no_result(studio):
+    fields = {**REQUESTS["interpolate"], "settings": {"steps": 10_000, "tolerance": 0, "intervals": 3}}
+    job, last = stopped(studio, "interpolate", fields)
+    assert last["step"] > 3
+    assert not last["result"]
+    for kind in ("png", "json"):
+        assert "no result" in studio.refused("GET", f"/api/jobs/{job}/result.{kind}", status=404)
+
+
+@pytest.mark.parametrize("out", ["again", "again.png"])
+@pytest.mark.parametrize("action", NAMES)
+def test_rerun_writes_a_folder_or_a_file(action, out, results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made.json").write_text(json.dumps(results[action][2]))
+    assert main(["rerun", "made.json", "--out", out]) == 0
+    (again,) = set(tmp_path.rglob("*.json")) - {tmp_path / "made.json"}
+    assert main(["rerun", str(again), "--out", "third.png"]) == 0
+
+
 @pytest.mark.parametrize("action", NAMES)
 def test_a_run_tells_its_steps_and_shows_its_start_and_its_end(action, results):
     told, image, facts = results[action]
@@ -141,6 +212,17 @@ def test_the_image_is_what_the_library_makes_of_the_very_picture(results, tiny_b
     start = torch.from_numpy(from_png(REQUESTS["sketch"]["picture"])).permute(2, 0, 1)[None].float() / 255
     made = sketch(classifier, start, ["dog"], SketchRecipe(eps=1.2345678, **QUICK)).images[0]
     assert np.array_equal(results["sketch"][1], from_png(as_png(made.numpy())))
+
+
+def test_a_small_picture_is_enlarged_as_it_is(studio, tiny_bundle):
+    small = picture(12, SIDE // 2)
+    kept = json.loads(studio.request("POST", f"/api/photo?model={studio.model}&size=keep", base64.b64decode(small))[2])
+    assert np.array_equal(from_png(kept["picture"]), from_png(small))
+    job, _ = studio.finish("superres", picture=kept["picture"], factor=1, settings={**QUICK, "eps": 0.5})
+    low = torch.from_numpy(from_png(small)).permute(2, 0, 1)[None].float() / 255
+    made = superres(load(str(tiny_bundle), "cpu"), low, recipe=SuperresRecipe(eps=0.5, **QUICK)).images[0]
+    result = from_png(studio.request("GET", f"/api/jobs/{job}/result.png")[2])
+    assert np.array_equal(result, from_png(as_png(made.numpy())))
 
 
 def test_a_mask_reaches_the_library_as_it_was_painted(results, tiny_bundle):
@@ -172,6 +254,10 @@ def test_every_preset_is_one_that_the_action_takes(action, studio):
         studio.send("POST", f"/api/jobs/{job}/stop", {})
 
 
+WIDE = as_png(np.zeros((16, 32, 3), np.uint8))
+LEFT = as_mask(np.arange(32) < np.full((16, 1), 6))
+
+
 @pytest.mark.parametrize(
     ("action", "changes", "message"),
     [
@@ -181,6 +267,11 @@ def test_every_preset_is_one_that_the_action_takes(action, studio):
         ("sketch", {"picture": None}, "there is no picture"),
         ("brush", {"mask": None}, "nothing is painted yet"),
         ("brush", {"mask": box(15, 1, 1, 3, 3)}, "the mask is 15 x 15 and the picture 16 x 16 pixels"),
+        ("brush", {"mask": box(16, 0, 0, 16, 16)}, "all of the picture is painted over; paint a part of it"),
+        ("brush", {"mask": box(16, 0, 0, 0, 0)}, "nothing of the picture is painted over"),
+        ("paint", {"strokes": [stroke(3, 1.0, 0, 0, 16, 16)]}, "all of the picture is painted over"),
+        ("brush", {"picture": WIDE, "mask": LEFT}, "nothing of the square in the middle, which is what is used, is"),
+        ("superres", {"factor": 1}, "the picture has 16 x 16 pixels; Super-resolve takes a smaller one"),
         ("paint", {"strokes": []}, "at least one stroke"),
         ("paint", {"strokes": [{"mask": box(8, 1, 1, 3, 3), "unit": 1}]}, "the mask is 8 x 8"),
         ("paint", {"strokes": [stroke(10**6, 1.0, 0, 0, 3, 3)]}, "the representation has units 0 to"),
@@ -211,8 +302,9 @@ def test_what_cannot_be_run_is_refused_in_one_line(studio, action, changes, mess
 
 
 def test_what_the_library_refuses_while_it_runs_is_the_end_of_the_stream(studio):
-    job = studio.run("brush", **{**REQUESTS["brush"], "mask": box(SIDE, 0, 0, SIDE, SIDE)})
+    settings = {**REQUESTS["stylize"]["settings"], "style_layers": ["nothing"]}
+    job = studio.run("stylize", **{**REQUESTS["stylize"], "settings": settings})
     last = studio.listen(job)[-1]
     assert last["type"] == "failed"
-    assert "hides nothing or everything" in last["error"]
+    assert "'nothing'" in last["error"]
     studio.refused("GET", f"/api/jobs/{job}/result.png", status=404)

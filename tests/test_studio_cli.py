@@ -15,6 +15,7 @@ from helpers import images
 from studio_helpers import as_png, wait_until
 
 from pellucid.cli.main import main
+from pellucid.studio import serve
 from pellucid.studio.models import Models
 from pellucid.studio.serve import bind
 
@@ -69,7 +70,8 @@ def test_it_answers_before_torch_is_imported_and_ctrl_c_ends_a_running_descent(t
             wait_until(lambda: ask("api/state")["ready"], 60)
             run = {"tab": "a" * 16, "action": "sketch", "model": str(tiny_bundle), "label": "cat", "picture": PICTURE}
             job = ask("api/jobs", {**run, "settings": {"steps": 10_000}})["job"]
-            with urllib.request.urlopen(f"{place}api/jobs/{job}/events", timeout=30) as stream:
+            events = urllib.request.Request(f"{place}api/jobs/{job}/events", headers={"X-Pellucid": "1"})
+            with urllib.request.urlopen(events, timeout=30) as stream:
                 stream.readline()
                 process.send_signal(signal.SIGINT)
                 assert process.wait(30) == 0
@@ -135,8 +137,6 @@ def test_help_lists_the_flags(capsys):
 
 
 def test_a_browser_is_opened_only_when_it_is_asked_for(monkeypatch):
-    from pellucid.studio import serve
-
     opened, served = [], []
     monkeypatch.setattr(serve.webbrowser, "open", opened.append)
     monkeypatch.setattr(
@@ -156,6 +156,7 @@ def sidecar(tiny_bundle, tmp_path, monkeypatch):
     """Writes a sidecar as the studio makes one, with these changes to its one input."""
     monkeypatch.chdir(tmp_path)
     from pellucid import load
+    from pellucid.zoo.models import fingerprint
 
     content = base64.b64decode(PICTURE)
     facts = {
@@ -163,7 +164,7 @@ def sidecar(tiny_bundle, tmp_path, monkeypatch):
         "command": ["sketch", "--model", str(tiny_bundle), "--device", "cpu", "--images", "{inputs}/start.png",
                     "--classes", "cat", "--steps=2", "--out", "made"],
         "model": str(tiny_bundle),
-        "model_sha256": load(str(tiny_bundle), "cpu").card["sha256"],
+        "model_sha256": fingerprint(load(str(tiny_bundle), "cpu")),
     }  # fmt: skip
     entry = {"path": "start.png", "sha256": hashlib.sha256(content).hexdigest(), "content": PICTURE}
 
@@ -212,6 +213,23 @@ def test_a_hostile_embedded_input_is_refused(sidecar, changes, message, monkeypa
     assert message in err
     assert len(err.splitlines()) == 1
     assert sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("way", [OSError, ("192.168.7.5", 40000)], ids=["no network", "network"])
+def test_a_server_for_everybody_prints_an_address_that_can_be_opened(way, monkeypatch):
+    class Probe(socket.socket):
+        def connect(self, address):
+            if way is OSError:
+                raise OSError
+
+        def getsockname(self):
+            return super().getsockname() if self.type == socket.SOCK_STREAM else way
+
+    with bind("0.0.0.0", 0) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(serve.socket, "socket", Probe)
+        found = serve.address(listener, "0.0.0.0")
+    assert found == f"http://{'127.0.0.1' if way is OSError else way[0]}:{port}/"
 
 
 def test_a_free_port_is_one_that_can_be_used():

@@ -1,17 +1,19 @@
 """Everything that the served studio must refuse, and how it says so."""
 
+import asyncio
 import base64
 import json
 import socket
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers import images
-from studio_helpers import OWN, TAB, as_png, serving_from, settings
+from studio_helpers import OWN, TAB, as_png, serving_from, settings, wait_until
 
-from pellucid.studio.door import Door
+from pellucid.studio.door import Busy, Door
 
 PICTURE = as_png(images(1, size=16)[0])
 
@@ -30,7 +32,18 @@ def claiming(width, height):
     return body + struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
 
 
+def with_data(data):
+    """A PNG of 16 x 16 pixels whose checksums are right, with this in place of its pixels."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)), (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
+
+
 BROKEN = {
+    "no pixels": with_data(b"nothing that zlib knows"),
+    "few pixels": with_data(zlib.compress(b"\0" * 100)),
     "empty": b"",
     "text": b"hello",
     "cut": base64.b64decode(PICTURE)[:60],
@@ -47,6 +60,12 @@ def test_a_broken_picture_is_refused_wherever_it_comes(studio, kind):
     run = {"tab": TAB, "action": "sketch", "model": studio.model, "label": "dog"}
     studio.refused("POST", "/api/jobs", {**run, "picture": picture})
     studio.refused("POST", "/api/jobs", {**run, "picture": "%%%"})
+    session = {"pellucid_session": 1, "title": "", "model": "x", "action": "sketch", "picture": PICTURE, "strokes": [],
+               "settings": {}, "label": None, "unit": None, "seed": 0, "history": []}  # fmt: skip
+    past = [{"picture": picture, "action": "sketch", "note": ""}]
+    for change in ({"picture": picture}, {"history": past}):
+        studio.refused("POST", "/api/sessions/check", {**session, **change})
+        studio.refused("PUT", f"/api/sessions/{TAB}", {**session, **change})
 
 
 @pytest.mark.parametrize(
@@ -67,6 +86,38 @@ def test_a_body_that_is_no_run_is_refused(studio, text):
     studio.refused("POST", "/api/jobs", text)
 
 
+RUN = '{"tab": "' + "a" * 16 + '", "action": "sketch", "model": "x", '
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("sessions/check", "hello", "what was sent is not JSON, or not all of it"),
+        ("sessions/check", "{}", "this is no session of the studio's"),
+        ("sessions/check", '{"pellucid_session": 2}', "this session is another version's"),
+        ("jobs", RUN + '"settings": {"step_size": 1e999}}', "settings, step_size: not a finite number"),
+        ("jobs", RUN + '"settings": {"step_size": {}}}', "settings, step_size: a setting is a number, a text"),
+        ("jobs", RUN + '"settings": {"step_size": "' + "x" * 201 + '"}}', "of at most 200 characters"),
+        ("jobs", RUN + '"seed": -1}', "seed must be at least 0"),
+        ("jobs", RUN + '"surprise": 1}', "surprise is not known here"),
+        ("photo", "", "model is missing"),
+        ("photo?model=x&size=huge", "", "size must be 'fit' or 'keep'"),
+    ],
+)
+def test_mistakes_are_said_in_words_for_people(studio, path, text, message):
+    assert message in studio.refused("POST", f"/api/{path}", text)
+
+
+@pytest.mark.parametrize("name", ["fur\u202eruf", "fur\u2066", "two\nlines", "two\u2028lines", "\0"])
+def test_a_name_reads_as_it_is_written(studio, name):
+    body = {"model": studio.model, "name": name}
+    assert "no marks that turn the text round" in studio.refused("PUT", "/api/units/3/name", body)
+
+
+def test_the_page_can_be_asked_for_by_its_head(studio):
+    assert studio.request("HEAD", "/", headers={})[0] == 200
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -79,7 +130,7 @@ def test_a_body_that_is_no_run_is_refused(studio, text):
     ],
 )  # fmt: skip
 def test_no_path_leads_anywhere_else(studio, path):
-    status, _, body = studio.request("GET", path, headers={})
+    status, _, body = studio.request("GET", path)
     assert status in (400, 404, 405)
     assert "error" in json.loads(body)
 
@@ -136,6 +187,35 @@ def test_other_pages_are_refused(studio, headers):
         studio.refused("GET", "/api/state", status=403, headers=headers)
 
 
+LOOKS = ("state", "models", "classifier?model={}", "actions?model={}", "units?model={}", "units/3/images?model={}",
+         "units/3/thumbnail.png?model={}", "jobs?tab=" + TAB, "jobs/none/events", "jobs/none/frames/0.png",
+         "sessions", "sessions/" + TAB)  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}], ids=str)
+@pytest.mark.parametrize("path", LOOKS)
+def test_a_picture_of_another_page_asks_in_vain(studio, path, headers):
+    """`<img src>` sends no origin."""
+    studio.refused("GET", f"/api/{path.format(studio.model)}", status=403, headers=headers)
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, OWN], ids=str)
+def test_a_picture_of_its_own_page_does_not(studio, headers):
+    assert studio.request("GET", "/api/state", headers=headers)[0] == 200
+
+
+def test_the_link_to_a_result_needs_no_header(studio):
+    studio.refused("GET", "/api/jobs/none/result.png", status=404, headers={})
+    studio.refused("GET", "/api/jobs/none/result.png", status=403, headers={"Sec-Fetch-Site": "cross-site"})
+
+
+@pytest.mark.parametrize("path", ["classifier", "actions", "units", "units/3/images", "units/3/thumbnail.png"])
+def test_looking_loads_no_classifier(studio, path, monkeypatch):
+    monkeypatch.setattr("pellucid.studio.models._load", lambda name, *_: pytest.fail(f"{name} is loaded"))
+    for name in ("cifar10-standard", "timm:resnet18", "hub:attacker/repo/file"):
+        assert f"{name} is not in memory" in studio.refused("GET", f"/api/{path}?model={name}")
+
+
 def test_its_own_page_is_not(studio):
     for host in (f"localhost:{studio.port}", f"[::1]:{studio.port}", "127.0.0.1"):
         headers = {**OWN, "Host": host, "Origin": f"http://{host}"}
@@ -147,7 +227,7 @@ def test_its_own_page_is_not(studio):
 
 def test_headers_are_on_every_answer(studio):
     for path in ("/api/state", "/api/nothing", "/page/nothing", "/", "/login"):
-        _, headers, _ = studio.request("GET", path, headers={})
+        _, headers, _ = studio.request("GET", path)
         assert "default-src 'self'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
@@ -166,9 +246,9 @@ def closed(tiny_bundle, tmp_path, monkeypatch):
 
 def test_nothing_is_to_be_had_without_the_password(closed):
     for path in ("/api/state", "/page/style.css", "/api/sessions"):
-        closed.refused("GET", path, status=401, headers={})
-        closed.refused("GET", path, status=401, headers={"Cookie": "pellucid=guess"})
-        closed.refused("GET", path, status=401, headers={"Cookie": "pellucid="})
+        closed.refused("GET", path, status=401)
+        closed.refused("GET", path, status=401, headers={**OWN, "Cookie": "pellucid=guess"})
+        closed.refused("GET", path, status=401, headers={**OWN, "Cookie": "pellucid="})
     closed.refused("POST", "/api/jobs", {}, status=401)
     status, headers, _ = closed.request("GET", "/", headers={})
     assert (status, headers["location"]) == (303, "/login")
@@ -192,9 +272,55 @@ def test_wrong_guesses_take_longer_and_longer(closed):
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
     known = {"Cookie": cookie.split(";")[0]}
-    assert closed.request("GET", "/api/state", headers=known)[0] == 200
+    assert closed.request("GET", "/api/state", headers={**OWN, **known})[0] == 200
     closed.refused("POST", "/api/jobs", {}, status=403, headers=known)  # a cookie is not enough to change anything
     closed.refused("GET", "/api/state", status=403, headers={**known, "Host": "evil.example"})
+
+
+def test_many_guesses_at_once_keep_nobody_out(closed):
+    def guess(word="wrong"):
+        return closed.request("POST", "/login", f"password={word}", {})[0]
+
+    with ThreadPoolExecutor(31) as crowd:
+        guesses = [crowd.submit(guess) for _ in range(30)]
+        wait_until(lambda: sum(one.done() for one in guesses) >= 20)
+        began = time.monotonic()
+        wait_until(lambda: guess("correct%20horse") == 303, 5)
+        assert time.monotonic() - began < 2
+        assert {one.result() for one in guesses} == {401, 429}
+
+
+def test_nobody_waits_for_the_guesses_of_another_address():
+    async def enter():
+        door = Door("correct horse", delay=60)
+        guesses = [asyncio.ensure_future(door.enter("wrong", address)) for address in ("10.0.0.1", "2001:db8::1")]
+        await asyncio.sleep(0)
+        for same in ("10.0.0.1", "2001:db8::2"):
+            with pytest.raises(Busy):
+                await door.enter("correct horse", same)
+        assert await door.enter("correct horse", "10.0.0.2")
+        for one in guesses:
+            one.cancel()
+        await asyncio.gather(*guesses, return_exceptions=True)
+        assert await door.enter("correct horse", "10.0.0.1")
+
+    asyncio.run(enter())
+
+
+def test_what_is_remembered_of_guesses_is_bounded(monkeypatch):
+    monkeypatch.setattr("pellucid.studio.door.MOST_GUESSERS", 3)
+
+    async def enter():
+        door = Door("correct horse", delay=0)
+        for number in range(9):
+            assert await door.enter("wrong", f"10.0.0.{number}") is None
+        return door
+
+    assert list(asyncio.run(enter())._wrong) == ["10.0.0.6", "10.0.0.7", "10.0.0.8"]
+
+
+def test_a_form_with_many_fields_is_no_more_than_a_wrong_guess(closed):
+    assert closed.request("POST", "/login", "&".join(f"a{number}=1" for number in range(50)), {})[0] == 401
 
 
 def test_an_open_studio_asks_for_none(studio):

@@ -5,15 +5,18 @@ import json
 import logging
 import random
 import socket
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+import torch
 from helpers import images
+from PIL import Image
 from studio_helpers import TAB, as_png, box, from_png, serving_from, settings, wait_until
 
-from pellucid import __version__
+from pellucid import __version__, read_image
 from pellucid.studio import jobs, pictures, sessions
 
 SIDE = 16
@@ -89,7 +92,7 @@ def test_the_page_can_name_no_path(studio, name, other_bundle):
         _, _, body = studio.request("POST", "/api/models", json.dumps({"name": path}))
         last = json.loads(body.splitlines()[-1])
         assert "error" in last
-        studio.refused("GET", f"/api/classifier?model={path}", headers={})
+        studio.refused("GET", f"/api/classifier?model={path}")
 
 
 def test_starts(studio):
@@ -122,17 +125,29 @@ def test_photos(studio):
     assert np.array_equal(from_png(kept["picture"]), from_png(PICTURE))
 
 
-def test_a_large_photo_is_brought_down_before_it_takes_memory(monkeypatch):
-    """Nearly the same picture, and never over twice the side that is needed as floats."""
-    steps = np.linspace(0, 255, 900)
-    rows, columns = np.meshgrid(steps, np.resize(steps, 1300), indexing="ij")
-    data = base64.b64decode(as_png(np.stack([rows, columns, rows], 2).astype(np.uint8)))
-    whole = pictures.cover(pictures.decoded(data)[None], 32)[0]
+LARGE = np.random.default_rng(0).integers(0, 256, (90, 130, 4), dtype=np.uint8)
+PHOTOS = {
+    "color": Image.fromarray(LARGE[..., :3]),
+    "transparent": Image.fromarray(LARGE),
+    "palette": Image.fromarray(LARGE[..., :3]).quantize(16),
+    "gray": Image.fromarray(LARGE[..., 0]),
+    "deep": Image.fromarray(LARGE[..., 0].astype(np.uint16) * 256),
+}
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_a_photo_reaches_the_network_as_the_commands_read_it(kind, monkeypatch, tmp_path):
+    """And at no time are more than a few of its rows floats."""
     sizes, to_tensor = [], pictures.to_tensor
+    monkeypatch.setattr(pictures, "STRIPE", 700)
     monkeypatch.setattr(pictures, "to_tensor", lambda image: (sizes.append(image.size), to_tensor(image))[1])
-    assert (pictures.photo(data, "fit", 32) - whole).abs().mean() < 0.01
-    assert sizes == [(65, 65)]
-    assert tuple(pictures.photo(data, "keep", 32).shape) == (3, 354, 512)
+    PHOTOS[kind].save(tmp_path / "photo.png")
+    data = (tmp_path / "photo.png").read_bytes()
+    for side in (32, 200):
+        as_read = read_image(tmp_path / "photo.png", side)
+        assert torch.allclose(pictures.photo(data, "fit", side), as_read, atol=1e-6)
+    assert max(width * height for width, height in sizes) <= 700
+    assert tuple(pictures.photo(data, "keep", 32).shape) == (3, 90, 130)
 
 
 def test_a_page_that_goes_while_it_sends_is_no_error_and_leaves_nothing(studio, caplog):
@@ -160,9 +175,20 @@ def test_frames_and_downloads(studio):
         frame["number"] for frame in frames[1:]
     ]
     known = studio.get("/api/jobs", tab=TAB)["jobs"][0]
-    assert {key: known[key] for key in ("job", "action", "status", "frames")} == {
-        "job": job, "action": "sketch", "status": "done", "frames": len(frames),
+    assert {key: known[key] for key in ("job", "status", "frames")} == {
+        "job": job, "status": "done", "frames": len(frames),
     }  # fmt: skip
+
+
+def test_a_run_tells_what_it_was_asked_for(studio):
+    asked = {"label": "dog", "seed": 5}
+    studio.finish("sketch", tab="asked-0123456789", **asked, picture=PICTURE, settings={"steps": 1})
+    studio.finish("manipulate", tab="asked-0123456789", unit=3, picture=PICTURE, settings={"steps": 1})
+    orders = [job["order"] for job in studio.get("/api/jobs", tab="asked-0123456789")["jobs"]]
+    assert orders == [
+        {"action": "manipulate", "model": studio.model, "label": None, "unit": 3, "seed": 0},
+        {"action": "sketch", "model": studio.model, "unit": None, **asked},
+    ]
 
 
 # Streams
@@ -206,7 +232,9 @@ def test_a_second_tab_waits_and_is_told_its_place(studio):
         assert studio.get("/api/jobs", tab="a" * 16)["jobs"][0]["status"] == "running"
         studio.send("POST", f"/api/jobs/{first}/stop", {})
         assert next(told)["type"] == "started"
-    assert studio.listen(second) == [{"type": "stopped", "step": 0, "seconds": pytest.approx(0, abs=5), "frames": 0}]
+    assert studio.listen(second) == [
+        {"type": "stopped", "step": 0, "seconds": pytest.approx(0, abs=5), "frames": 0, "result": False}
+    ]
     studio.refused("GET", f"/api/jobs/{second}/result.png", status=404)
 
 
@@ -313,6 +341,34 @@ def test_a_session_that_is_none_is_refused(studio, changes):
     studio.refused("POST", "/api/sessions/check", session(**changes))
     studio.refused("PUT", "/api/sessions/refused-0123456789", session(**changes))
     studio.refused("GET", "/api/sessions/refused-0123456789", status=404)
+
+
+def test_all_sessions_are_listed_and_found_by_their_titles(studio):
+    for number in range(25):
+        studio.send("PUT", f"/api/sessions/listed-{number:010d}", session(title=f"Zebra No. {number}"))
+    listed = studio.get("/api/sessions")["sessions"]
+    assert [head["title"] for head in listed[:25]] == [f"Zebra No. {number}" for number in reversed(range(25))]
+    found = studio.get("/api/sessions", search=" no. ZEBRA 7")["sessions"]
+    assert [head["title"] for head in found] == ["Zebra No. 17", "Zebra No. 7"]
+    assert studio.get("/api/sessions", search="no such animal")["sessions"] == []
+
+
+def test_a_session_can_be_deleted(studio, folder):
+    name = "deleted-0123456789"
+    studio.send("PUT", f"/api/sessions/{name}", session())
+    studio.refused("DELETE", f"/api/sessions/{name}", status=403, headers={})
+    assert studio.send("DELETE", f"/api/sessions/{name}", {}) == {}
+    studio.refused("GET", f"/api/sessions/{name}", status=404)
+    studio.refused("DELETE", f"/api/sessions/{name}", status=404)
+    assert not list((folder / "state" / "sessions").glob(f"{name}*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such permissions")
+def test_nobody_else_can_read_what_is_kept(studio, folder):
+    studio.send("PUT", "/api/sessions/private-0123456789", session())
+    studio.send("PUT", "/api/units/3/name", {"model": studio.model, "name": "fur"})
+    for kept in ("sessions", "names", "sessions/private-0123456789.session"):
+        assert (folder / "state" / kept).stat().st_mode & 0o077 == 0
 
 
 def test_a_full_room_is_said_and_nothing_is_deleted(studio, folder, monkeypatch):

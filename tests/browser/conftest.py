@@ -20,7 +20,9 @@ def address(tmp_path_factory):
     command = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--device", "cpu"]
     with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield re.search(r"http://[\d.]+:\d+", process.stdout.readline())[0]
+            assert process.stdout is not None
+            (address,) = re.findall(r"http://[\d.]+:\d+", process.stdout.readline())
+            yield address
         finally:
             process.terminate()
             process.wait(10)

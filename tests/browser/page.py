@@ -66,6 +66,37 @@ def several_frames(page, count=3):
     eventually(page, lambda: frames(page) >= count)
 
 
+def choose_class(page, name):
+    page.fill("#label", name)
+    page.press("#label", "Enter")
+
+
+def sent_by(page, button):
+    """What a button asks the studio to run, with its pictures' sizes as `(width, height)`."""
+    with page.expect_request("**/api/jobs") as request:
+        page.click(button)
+    body = request.value.post_data_json
+    opened = {
+        name: Image.open(io.BytesIO(base64.b64decode(body[name]))) for name in ("picture", "second") if name in body
+    }
+    return body, {name: image.size for name, image in opened.items()}
+
+
+def open_photo(page, file, image=PHOTO):
+    """Make an image, `(H, W, 3)`, the picture; `file` is where it is written."""
+    Image.fromarray(image).save(file)
+    page.click("#start-button")
+    with page.expect_file_chooser() as chooser:
+        page.click("#start-photo")
+    chooser.value.set_files(file)
+    expect(page.locator("#start-menu")).to_be_hidden()
+
+
+def answered(page, url):
+    """What the studio answers the page at this address."""
+    return page.request.get(url, headers={"X-Pellucid": "1"}).json()
+
+
 def on_screen(page, x, y):
     """Where a point of the picture is on the screen."""
     box = page.locator("#overlay").bounding_box()

@@ -82,3 +82,21 @@ def test_a_stroke_that_is_pointed_at_is_seen_after_a_run(open_page):
     expect(overlay).to_have_css("opacity", "1")
     page.hover("#run")
     expect(overlay).to_have_css("opacity", "0")
+
+
+def test_units_are_found_as_they_are_called_and_names_come_from_other_tabs(open_page):
+    page = open_page()
+    other = open_page(page.context)
+    for tab in (page, other):
+        act(tab, "manipulate")
+        tab.click("#unit-choose")
+    page.fill("#units-search", "Unit 31")
+    expect(page.locator("#units-list li").first).to_have_attribute("data-unit", "31")
+    page.locator("#units-list button").first.click()
+    page.fill("#unit-name", "whiskers")
+    with page.expect_response("**/name"):
+        page.press("#unit-name", "Enter")
+    other.keyboard.press("Escape")
+    other.click("#unit-choose")
+    other.fill("#units-search", "whiskers")
+    expect(other.locator("#units-list li")).to_have_count(1)

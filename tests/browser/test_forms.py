@@ -1,24 +1,27 @@
 """Pictures, settings and classifiers that are chosen, and what the page says of them."""
 
-import base64
-import io
 import re
 
 import numpy as np
 import pytest
-from page import PHOTO, act, choose_model, covered, ended, eventually, expect, pixels, posted_mask, ready, run, stroke
+from page import (
+    PHOTO,
+    act,
+    choose_model,
+    ended,
+    eventually,
+    expect,
+    open_photo,
+    pixels,
+    posted_mask,
+    ready,
+    run,
+    sent_by,
+    stroke,
+)
 from PIL import Image
 
-
-def sent_by(page, button):
-    """What a button asks the studio to run, with its pictures' sizes as `(width, height)`."""
-    with page.expect_request("**/api/jobs") as request:
-        page.click(button)
-    body = request.value.post_data_json
-    opened = {
-        name: Image.open(io.BytesIO(base64.b64decode(body[name]))) for name in ("picture", "second") if name in body
-    }
-    return body, {name: image.size for name, image in opened.items()}
+import pellucid
 
 
 def test_a_broken_file_is_one_line(open_page, tmp_path):
@@ -81,44 +84,10 @@ def test_a_setting_out_of_bounds_is_told_and_not_sent(open_page):
     expect(page.locator("#run-error")).to_be_hidden()
 
 
-def test_everything_is_done_by_keyboard_alone(open_page):
-    page = open_page()
-    before = pixels(page)
-
-    def tab_to(id):
-        for _ in range(60):
-            if page.evaluate("document.activeElement?.id") == id:
-                return
-            page.keyboard.press("Tab")
-        raise AssertionError(f"the tab key does not reach {id}")
-
-    tab_to("overlay")
-    page.keyboard.press("Space")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
-    drawn = (pixels(page) != before).any(-1)
-    assert np.array_equal(drawn, covered(3, [(16.5, 16.5), (17.5, 16.5)]))
-    tab_to("label")
-    page.keyboard.type("trUCK")
-    page.keyboard.press("Enter")
-    assert page.input_value("#label") == "truck"
-    tab_to("field-steps")
-    page.keyboard.press("Control+a")
-    page.keyboard.type("2")
-    page.keyboard.press("Control+Enter")
-    ended(page)
-    assert page.locator("#bars .bar.wanted .class").inner_text() == "truck"
-
-
 def test_a_photo_is_reduced_for_the_action_that_runs(open_page, tmp_path):
     page = open_page()
     photo = tmp_path / "photo.png"
-    Image.fromarray(PHOTO).save(photo)
-    page.click("#start-button")
-    with page.expect_file_chooser() as chooser:
-        page.click("#start-photo")
-    chooser.value.set_files(photo)
-    expect(page.locator("#start-menu")).to_be_hidden()
+    open_photo(page, photo)
     act(page, "interpolate", 1)
     with page.expect_file_chooser() as chooser:
         page.click("#second-upload")
@@ -137,13 +106,8 @@ def test_a_photo_is_reduced_for_the_action_that_runs(open_page, tmp_path):
 
 def test_looking_at_another_action_leaves_the_picture_as_it_is(open_page, tmp_path):
     page = open_page()
-    photo = tmp_path / "photo.png"
-    Image.fromarray(PHOTO).save(photo)
     act(page, "stylize")
-    page.click("#start-button")
-    with page.expect_file_chooser() as chooser:
-        page.click("#start-photo")
-    chooser.value.set_files(photo)
+    open_photo(page, tmp_path / "photo.png")
     expect(page.locator("#caption")).to_have_text(re.compile("^64 . 48 pixels"))
     act(page, "inpaint", 1)
     stroke(page, (28.5, 20.5), (36.5, 20.5))
@@ -177,12 +141,55 @@ def test_a_class_that_is_optional_is_none_until_one_is_chosen(open_page):
     expect(page.locator("#label")).to_have_value("airplane")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (400, 800)])
-def test_nothing_is_wider_than_the_window(open_page, width, height):
-    colors = set()
-    for scheme in ("light", "dark"):
-        page = open_page(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        colors.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    assert len(colors) == 2
+def test_without_shrinking_a_small_photo_is_sent_as_it_is(open_page, tmp_path):
+    page = open_page()
+    open_photo(page, tmp_path / "photo.png", PHOTO[:16, :16])
+    assert pixels(page).shape == (32, 32, 3)
+    act(page, "superres", 1)
+    page.select_option("#factor", "do not shrink")
+    body, sizes = sent_by(page, "#run")
+    assert (body["factor"], sizes) == (1, {"picture": (16, 16)})
+    ended(page)
+
+
+def test_a_region_outside_of_the_square_in_the_middle_is_told_of_and_kept(open_page, tmp_path):
+    page = open_page()
+    act(page, "stylize")
+    open_photo(page, tmp_path / "photo.png")
+    act(page, "inpaint", 1)
+    stroke(page, (2.5, 20.5), (4.5, 20.5))
+    page.click("#run")
+    expect(page.locator("#run-error")).to_contain_text("outside of the square in the middle")
+    assert pixels(page).shape == (48, 64, 3)
+    expect(page.locator("#mask-about")).to_contain_text("painted")
+    stroke(page, (30.5, 20.5))
+    assert sent_by(page, "#run")[1] == {"picture": (32, 32)}
+    ended(page)
+
+
+def test_the_seed_after_the_last_one_is_the_first(open_page):
+    page = open_page()
+    page.fill("#seed", str(2**31 - 1))
+    page.press("#seed", "Tab")
+    page.click("#seed-next")
+    expect(page.locator("#seed")).to_have_value("0")
+
+
+def test_settings_that_another_classifier_cannot_take_over_are_told_of(open_page):
+    if "animals59-l2-1.0" not in pellucid.bundled():
+        pytest.skip("needs a bundled classifier of another size")
+    page = open_page()
+    act(page, "sketch", 7)
+    choose_model(page, "cifar10-standard")
+    expect(page.locator("#field-steps")).to_have_value("7")
+    expect(page.locator("#hint")).to_have_text("")
+    choose_model(page, "animals59-l2-1.0")
+    expect(page.locator("#field-steps")).not_to_have_value("7")
+    expect(page.locator("#hint")).to_contain_text("settings are the defaults again")
+
+
+def test_a_hint_for_one_action_goes_with_it(open_page):
+    page = open_page()
+    expect(page.locator("#hint")).to_contain_text("press Run")
+    act(page, "translate")
+    expect(page.locator("#hint")).to_have_text("")

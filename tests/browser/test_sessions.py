@@ -1,10 +1,11 @@
 """What is kept of a session, and comes back."""
 
 import json
+import re
 
 import numpy as np
 import pytest
-from page import act, covered, ended, eventually, expect, pixels, posted_mask, ready, run, stroke
+from page import act, answered, covered, ended, eventually, expect, pixels, posted_mask, ready, run, stroke
 
 
 def saved(page, act):
@@ -74,7 +75,7 @@ def test_a_session_whose_classifier_is_gone_leaves_its_picture_and_a_page_that_w
     other, session = saved(page, lambda: stroke(page, (27.5, 4.5)))
     assert other != url
     assert session["model"] == "cifar10-l2-0.5"
-    assert page.request.get(url).json()["model"] == "runs/gone.safetensors"
+    assert answered(page, url)["model"] == "runs/gone.safetensors"
     open_page.complaints[:] = [text for text in open_page.complaints if "400" not in text]
 
 
@@ -102,7 +103,7 @@ def test_the_last_stroke_before_the_page_is_left_is_kept(open_page, leave):
     else:
         other = page.context.new_page()
         page.close()
-        eventually(other, lambda: other.request.get(url).json()["picture"] != first["picture"])
+        eventually(other, lambda: answered(other, url)["picture"] != first["picture"])
 
 
 def test_a_duplicated_tab_goes_on_by_itself(open_page):
@@ -117,4 +118,43 @@ def test_a_duplicated_tab_goes_on_by_itself(open_page):
     assert copy.evaluate("sessionStorage.getItem('tab')") != page.evaluate("sessionStorage.getItem('tab')")
     other, _ = saved(copy, lambda: stroke(copy, (20.5, 20.5)))
     assert other != url
-    assert page.request.get(url).json()["picture"] == session["picture"]
+    assert answered(page, url)["picture"] == session["picture"]
+
+
+# Drops a file with this name and text on the page.
+DROP = """([name, text]) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([text], name));
+    document.dispatchEvent(new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.mark.parametrize("name", ["mine.pellucid.json", "MINE.JSON"])
+def test_a_broken_session_that_is_dropped_on_the_page_is_one_line_there(open_page, name):
+    page = open_page()
+    page.evaluate(DROP, [name, "not a session"])
+    error = page.locator("#picture-error")
+    expect(error).to_be_visible()
+    expect(error).to_have_text(re.compile("JSON|session"))
+    open_page.complaints[:] = [text for text in open_page.complaints if "400" not in text]
+
+
+def test_sessions_are_searched_and_deleted(open_page):
+    titles = ("A heron", "Two herons", "A kiwi")
+    for title in titles:
+        page = open_page()
+        page.click("#session-button")
+        page.fill("#session-title", title)
+        saved(page, lambda page=page: page.press("#session-title", "Tab"))
+    page = open_page()
+    page.click("#session-button")
+    listed = page.locator("#sessions .titled span")
+    page.fill("#sessions-search", "HERON")
+    expect(listed).to_have_text(["Two herons", "A heron"])
+    page.get_by_label("Delete: A heron").press("Enter")
+    expect(listed).to_have_count(2)
+    page.get_by_label("Really delete: A heron").press("Enter")
+    expect(listed).to_have_text(["Two herons"])
+    expect(page.get_by_label("Delete: Two herons")).to_be_focused()
+    page.fill("#sessions-search", "nothing")
+    expect(page.locator("#sessions")).to_have_text("No other session is called like this.")

@@ -86,6 +86,77 @@ def test_rerun_makes_no_frames(run, here):
     assert not (here / "way.gif").exists()
 
 
+FEW = ("--steps", "2")
+STYLIZE = ("stylize", "--content", "photo.png", "--styles", "photos/0.png", "--style-layers", "stem",
+           "--content-layers", "stage1", "--evaluations", "2")  # fmt: skip
+STYLIZE_DATA = ("--style.evaluations", "1", "--style.style-layers", "stem", "--style.content-layers", "stage1")
+OTHERS = {
+    "invert": ("invert", "--targets", "photo.png", *FEW),
+    "interpolate": ("interpolate", "--images", "photo.png", "photos/0.png", "--intervals", "2", *FEW),
+    "visualize": ("visualize", "--units", "3", *FEW),
+    "activating": ("activating", "--data", "data.npz", "--units", "3", *FEW),
+    "manipulate": ("manipulate", "--images", "photo.png", "--units", "3", *FEW),
+    "stylize": STYLIZE,
+}
+
+
+@pytest.mark.parametrize("out", ["again", "again.png"])
+@pytest.mark.parametrize("command", OTHERS)
+def test_rerun_writes_a_folder_or_a_file(command, out, run, data, here):
+    assert run(*OTHERS[command], "--out", "made.png")[0] == 0
+    code, _, err = run("rerun", "made.json", "--out", out, model=False)
+    assert (code, err) == (0, "")
+    assert (here / out).exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("distance", "--images", "photo.png", "--targets", "photos/0.png", *FEW), "made.png"),
+        (("stylize-data", "--data", "data.npz", *STYLIZE_DATA), "made.npz"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_rerun_of_what_is_one_file_refuses_a_folder(command, name, run, data, here):
+    code, _, err = run(*command, "--out", name)
+    assert code == 0, err
+    before = files(here)
+    code, _, err = run("rerun", "made.json", "--out", "again", model=False)
+    assert (code, files(here)) == (2, before)
+    assert "not again" in err
+    assert run("rerun", "made.json", model=False)[0] == 0
+    assert (here / f"made-rerun{name[-4:]}").exists()
+
+
+def test_an_interrupted_picture_is_not_repeated(run, refused, here):
+    assert run(*STYLIZE, "--out", "made.png")[0] == 0
+    change(here / "made.json", interrupted=True)
+    assert "this stylize was interrupted" in refused("rerun", "made.json", model=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stopped": 0}, "before its first step"),
+        ({"stopped": "3"}, "before its first step"),
+        ({"stopped": 3, "command": ["sketch"]}, "no --steps"),
+        ({"stopped": 3, "command": ["interpolate", "--steps", "9"]}, "was stopped at step 3, and its steps depend"),
+    ],
+    ids=str,
+)
+def test_a_stopped_run_that_cannot_be_repeated_is_refused(refused, result, changes, message):
+    change(result, **changes)
+    assert message in refused("rerun", "made.json", model=False)
+
+
+def test_a_stopped_run_is_repeated_up_to_there(run, result, here):
+    assert run("rerun", "made.json", "--out", "whole.png", model=False)[0] == 0
+    change(result, stopped=2)
+    assert run("rerun", "made.json", "--out", "part.png", model=False)[0] == 0
+    assert sidecar(here / "part.json")["recipe"]["steps"] == 2
+    assert (here / "part.png").read_bytes() != (here / "whole.png").read_bytes()
+
+
 def test_a_result_of_another_command_is_named(refused, here):
     (here / "layers.json").write_text(json.dumps({"command": ["layers", "--models", "a"]}))
     assert "can be repeated, not 'layers'" in refused("rerun", "layers.json", model=False)

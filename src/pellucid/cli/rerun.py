@@ -21,15 +21,16 @@ from ..files import write_text
 from ..gallery.save import sidecar_path
 from ..zoo.models import fingerprint, load
 from .common import file_sha256, parse, value_of
+from .stopped import reached
 
 TASKS = (
     "generate", "inpaint", "translate", "superres", "sketch", "paint", "brush",
     "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
-    "stylize", "stylize-data",
+    "stylize", "stylize-data", "transfer",
 )  # fmt: skip
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
-OUTPUTS = ("--out", "--save-frames", "--save-every", "--gif", "--sheet", "--index")
+OUTPUTS = ("--out", "--save", "--cache", "--save-frames", "--save-every", "--gif", "--sheet", "--index")
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,15 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Rerun, argv, "rerun")
     words, facts = read_command(flags.sidecar)
+    words = reached(words, facts)
     task, rest = words[0], _without(words[1:], *OUTPUTS)
     if flags.out is None:
         old = Path(value_of(words, "--out") or "")
         out = old.with_name(f"{old.stem}-rerun{old.suffix}") if old.name else Path("pellucid-out-rerun")
     else:
         out = flags.out
+    if task == "stylize" and not out.suffix:
+        out = out / "0000.png"  # its one picture in a folder, with its sidecar beside it
     with inputs(facts["inputs"]) as folder:
         for name in sorted(changed(facts)):
             print(f"warning: {name} is not the classifier that made this; expect other images", file=sys.stderr)

@@ -20,6 +20,7 @@ from .door import Door, login
 from .guard import Guard
 from .routes import router
 from .studio import Studio
+from .wording import worded
 
 PAGE = Path(__file__).parent / "page"
 mimetypes.add_type("text/javascript", ".js")  # a registry may say otherwise, and browsers are told not to guess
@@ -44,7 +45,7 @@ def create_app(studio: Studio, hosts: list[str], door: Door | None = None) -> Gu
     app.state.studio = studio
     app.include_router(login(door))
     app.include_router(router)
-    app.add_api_route("/", _index, methods=["GET"])
+    app.add_api_route("/", _index, methods=["GET", "HEAD"])
     app.mount("/page", StaticFiles(directory=PAGE, check_dir=False))
     app.add_exception_handler(InputError, _mistake)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -64,7 +65,7 @@ async def _mistake(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 400)
+    return JSONResponse({"error": worded(first, first["loc"][-1:])}, 400)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

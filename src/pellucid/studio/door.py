@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
 from urllib.parse import parse_qs
 
@@ -11,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 COOKIE = "pellucid"
 SHORTEST = 8
+MOST_GUESSERS = 1000  # addresses whose wrong guesses are remembered
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>pellucid studio</title>
@@ -21,8 +23,15 @@ PAGE = """<!doctype html>
 """
 
 
+class Busy(Exception):  # noqa: N818 - not a mistake of this program's
+    """Somebody guesses again before the guess before has been answered."""
+
+
 class Door:
     """Lets in who knows the password.
+
+    Guesses of one address are answered one after the other, and what comes in between is not looked at: so nobody
+    waits for another's guesses, and trying many at once gains nothing.
 
     Args:
         password: what to know.
@@ -33,22 +42,42 @@ class Door:
         self.delay = delay
         self._password = password.encode()
         self._token = secrets.token_urlsafe(32)
-        self._wrong = 0
-        self._one_at_a_time = asyncio.Lock()
+        self._wrong: dict[str, int] = {}
+        self._guessing: set[str] = set()
 
     def knows(self, cookie: str | None) -> bool:
         """Whether a cookie is the one that was handed out."""
         return cookie is not None and secrets.compare_digest(cookie.encode(), self._token.encode())
 
-    async def enter(self, password: str) -> str | None:
-        """The cookie for a password, or None. Guesses wait for one another, and each wrong one makes it longer."""
-        async with self._one_at_a_time:
-            if secrets.compare_digest(password.encode(errors="replace"), self._password):
-                self._wrong = 0
-                return self._token
-            await asyncio.sleep(self.delay * 2 ** min(self._wrong, 4))
-            self._wrong += 1
-            return None
+    async def enter(self, password: str, address: str = "") -> str | None:
+        """The cookie for a password, or None. Each wrong guess of an address makes its next one take longer.
+
+        Raises:
+            Busy: this address guesses already, or too many others do.
+        """
+        guesser = _network(address)
+        if guesser in self._guessing or len(self._guessing) >= MOST_GUESSERS:
+            raise Busy
+        if secrets.compare_digest(password.encode(errors="replace"), self._password):
+            self._wrong.pop(guesser, None)
+            return self._token
+        wrong = self._wrong.pop(guesser, 0)
+        self._wrong = {**dict(list(self._wrong.items())[1 - MOST_GUESSERS :]), guesser: wrong + 1}
+        self._guessing.add(guesser)
+        try:
+            await asyncio.sleep(self.delay * 2 ** min(wrong, 4))
+        finally:
+            self._guessing.discard(guesser)
+        return None
+
+
+def _network(address: str) -> str:
+    """The address, or of IPv6 its first half: whoever has one has all with that half."""
+    try:
+        number = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return address if number.version == 4 else str(ipaddress.ip_network((number, 64), strict=False))
 
 
 def login(door: Door | None) -> APIRouter:
@@ -63,8 +92,11 @@ def login(door: Door | None) -> APIRouter:
     async def enter(request: Request) -> Response:
         if door is None:
             return _nothing()
-        fields = parse_qs((await request.body()).decode(errors="replace"), max_num_fields=4)
-        token = await door.enter(fields.get("password", [""])[0])
+        fields = parse_qs((await request.body()).decode(errors="replace"))  # of a body of at most 4 kB
+        try:
+            token = await door.enter(fields.get("password", [""])[0], request.client.host if request.client else "")
+        except Busy:
+            return HTMLResponse(PAGE.format(said="One guess at a time: try again in a few seconds."), 429)
         if token is None:
             return HTMLResponse(PAGE.format(said="That is not the password."), 401)
         answer = RedirectResponse("/", 303)

@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, RedirectResponse
 
 from .door import COOKIE, Door
 
-HEADER = "x-pellucid"
+HEADER = "x-pellucid"  # no other page can set it without asking first, and it is never allowed to
+SITE, OWN_SITE = "sec-fetch-site", ("same-origin", "none")  # what browsers say of themselves; none: typed by a person
+DOWNLOAD = re.compile(r"/api/jobs/[\w-]+/result\.(png|json)")  # a link, and its address is a secret
 LIMITS = {"/api/photo": 20 * 2**20, "/api/sessions": 30 * 2**20, "/login": 2**12}
 LIMIT = 24 * 2**20
 HEADERS = {
@@ -26,6 +28,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+EVERYBODY = ("0.0.0.0", "::", "")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -40,7 +43,7 @@ def hosts(bound: str) -> list[str]:
     """
     if bound in LOOPBACK:
         return list(LOOPBACK)
-    if bound in ("0.0.0.0", "::", ""):
+    if bound in EVERYBODY:
         name = socket.gethostname().lower()
         return ["*", *LOOPBACK, name, f"{name}.local"]
     return [bound.lower()]
@@ -91,10 +94,10 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin.lower() != f"http://{host.lower()}":
             return _error(403, "this request comes from another page")
-        if method not in ("GET", "HEAD") and path != "/login" and headers.get(HEADER) != "1":
-            return _error(403, "this request does not come from the studio's page")
+        if not _is_own(method, path, headers):
+            return _error(403, "this request does not come from the studio's page, which sends X-Pellucid: 1")
         if self.door is not None and path != "/login" and not self.door.knows(_cookie(headers)):
-            if method == "GET" and path == "/":
+            if method in ("GET", "HEAD") and path == "/":
                 return RedirectResponse("/login", 303)
             return _error(401, "log in first")
         length = headers.get("content-length", "0")
@@ -116,6 +119,24 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _is_own(method: str, path: str, headers: Headers) -> bool:
+    """Whether a request is from the studio's own page, or from a program that knows what it does.
+
+    A picture of another page is asked for without an origin: there it says of which site it is. An old browser, or one
+    that is not on this machine, says nothing; then the header must be there.
+    """
+    if path == "/login":
+        return True
+    if method not in ("GET", "HEAD"):
+        return headers.get(HEADER) == "1"
+    if not path.startswith("/api"):
+        return True
+    site = headers.get(SITE)
+    if site is not None:
+        return site in OWN_SITE
+    return headers.get(HEADER) == "1" or DOWNLOAD.fullmatch(path) is not None
 
 
 def _bounded(receive, limit: int):

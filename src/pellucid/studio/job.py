@@ -36,6 +36,7 @@ class Job:
         action, model: what is done, with which classifier.
         work: does it; is given the job, and reports to it.
         name: what a download of the result is called, without suffix.
+        asked: what was asked for besides, as the page is told: label, unit and seed.
         about: what else belongs to the job.
         number: counts the jobs of this server.
     """
@@ -45,6 +46,7 @@ class Job:
     model: str
     work: Callable[[Job], Result]
     name: str = "result"
+    asked: dict[str, Any] = field(default_factory=dict)
     about: Any = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     number: int = 0
@@ -71,8 +73,20 @@ class Job:
 
     @property
     def step(self) -> int:
-        """How many steps are known to be done."""
+        """How many steps are known to be done, seen or not."""
+        return max(self.seen, self.progress[0] if self.progress else 0)
+
+    @property
+    def seen(self) -> int:
+        """How many steps the newest frame shows."""
         return self.frames[-1].step if self.frames else 0
+
+    @property
+    def image(self) -> bytes | None:
+        """What there is to take away, as a PNG: the result, or of a stopped run what was seen last of its work."""
+        if self.result is not None:
+            return self.result.png
+        return self.frames[-1].png if self.status == "stopped" and self.seen else None
 
     @property
     def bytes(self) -> int:
@@ -83,8 +97,7 @@ class Job:
         """What a page that was reloaded is told."""
         return {
             "job": self.id,
-            "action": self.action,
-            "model": self.model,
+            "order": {"action": self.action, "model": self.model, **self.asked},
             "status": self.status,
             "place": self.place,
             "frames": len(self.frames),

@@ -108,9 +108,21 @@ class Models:
         Raises:
             InputError: a name that is not offered, a classifier that cannot be loaded, or the library is not there yet.
         """
-        if not self.ready:
-            raise InputError(self.error or "the studio is still starting; try again in a moment")
+        self._check_ready()
         return self.load(name)
+
+    def here(self, name: str) -> Loaded:
+        """A classifier that is in memory.
+
+        Raises:
+            InputError: it is not; looking at something must not load it, as that takes long and may use the network.
+        """
+        self._check_ready()
+        self._check(name)
+        known = self._here.get(name)
+        if known is None:
+            raise InputError(f"{name} is not in memory (any more); choose it again to load it")
+        return known
 
     def load(self, name: str, report: Report = lambda what, share: None) -> Loaded:
         """A classifier, with reports on the way; see `get`."""
@@ -134,6 +146,10 @@ class Models:
 
     def _note(self, what: str, share: float) -> None:
         self.loading = (what, share)
+
+    def _check_ready(self) -> None:
+        if not self.ready:
+            raise InputError(self.error or "the studio is still starting; try again in a moment")
 
     def _check(self, name: str) -> None:
         from ..zoo.models import bundled

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..data.jsonfile import read_json
 from ..errors import InputError
 from ..files import write_text
+from .state import keep_private
 
 MAX_NAMES = 20_000
 
@@ -45,6 +46,7 @@ class Names:
                 names[unit] = name.strip()
             if len(names) > MAX_NAMES:
                 raise InputError(f"{MAX_NAMES} units have names already; take one back first")
+            keep_private(self.folder)
             write_text(self._path(sha256), json.dumps(dict(sorted(names.items())), ensure_ascii=False, indent=1) + "\n")
 
     def _path(self, sha256: str) -> Path:

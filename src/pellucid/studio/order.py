@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,8 @@ from .form import described, filled, values, words
 from .frames import Camera
 from .job import Job, Result
 from .models import Loaded
-from .pictures import decoded, mask_png, normalized, png, reduced
-from .schema import JobBody
+from .pictures import decoded, mask_png, normalized, png, read_mask, reduced
+from .schema import JobBody, Mask
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Order:
                 for name, content in self.files.items()
             ],
         }
-        made = job.result.facts if job.result is not None else {"stopped": job.step}
+        made = job.result.facts if job.result is not None else {"stopped": job.seen}
         return {**facts, **made}
 
     def command(self, out: str) -> list[str]:
@@ -171,7 +172,7 @@ def _files(body: JobBody, action: Action, loaded: Loaded) -> dict[str, bytes]:
     if body.picture is None:
         raise InputError(f"there is no picture; {action.title} needs one")
     files[START] = normalized(body.picture)
-    if needs.factor and body.factor is not None:
+    if needs.factor and body.factor not in (None, 1):
         files[START] = png(reduced(decoded(files[START]), loaded.side, body.factor))
     if needs.second:
         if body.second is None:
@@ -179,15 +180,30 @@ def _files(body: JobBody, action: Action, loaded: Loaded) -> dict[str, bytes]:
         files[SECOND] = normalized(body.second)
     if needs.strokes and not body.strokes:
         raise InputError("nothing to paint: give at least one stroke")
-    masks = {f"stroke-{number}.png": stroke.mask for number, stroke in enumerate(body.strokes) if needs.strokes}
+    painted = {f"stroke-{number}.png": stroke.mask for number, stroke in enumerate(body.strokes) if needs.strokes}
     if needs.mask == "yes":
         if body.mask is None:
             raise InputError(f"nothing is painted yet; {action.title} needs a mask")
-        masks[MASK] = body.mask
+        painted[MASK] = body.mask
     rows, columns = decoded(files[START]).shape[1:]
-    for name, mask in masks.items():
-        if (rows, columns) != (mask.height, mask.width):
-            own = f"the mask is {mask.width} x {mask.height} and the picture {columns} x {rows} pixels"
+    if needs.factor and max(rows, columns) >= loaded.side:
+        raise InputError(
+            f"the picture has {columns} x {rows} pixels; {action.title} takes a smaller one than the classifier's "
+            f"{loaded.side} x {loaded.side}, or a factor to shrink this one by"
+        )
+    return {**files, **_masks(painted, (rows, columns), loaded.classifier.size)}
+
+
+def _masks(painted: Mapping[str, Mask], picture: tuple[int, int], side: int | None) -> dict[str, bytes]:
+    """Masks as PNGs, which must fit the picture and leave something of what is used of it."""
+    files = {}
+    for name, mask in painted.items():
+        if picture != (mask.height, mask.width):
+            own = f"the mask is {mask.width} x {mask.height} and the picture {picture[1]} x {picture[0]} pixels"
             raise InputError(f"{own}; give a mask of the picture's size")
         files[name] = mask_png(mask)
+        share = float(read_mask(files[name], (side, side) if side else picture).mean())
+        if share in (0, 1):
+            used = "picture" if picture[0] == picture[1] else "square in the middle, which is what is used,"
+            raise InputError(f"{'all' if share else 'nothing'} of the {used} is painted over; paint a part of it")
     return files

@@ -6,6 +6,7 @@ import base64
 import io
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from .schema import Mask
 
 Start = Literal["class", "noise", "blank"]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 MAX_PIXELS = 40_000_000  # of an upload, by its header
+STRIPE = 2**20  # pixels of it that are floats at a time
 KEPT_SIDE = 512  # the longer side of a photo that keeps its aspect
 _one_at_a_time = threading.Lock()  # bounds memory, and warning filters belong to the whole process
 
@@ -36,14 +39,14 @@ def decoded(data: bytes) -> Tensor:
     Raises:
         InputError: not an image, damaged, over 40 million pixels.
     """
-    with _opened(data) as image:
+    with _one_at_a_time, _opened(data) as image:
         return to_tensor(image)
 
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
     """The PIL image in an uploaded file, upright; raises `InputError` as `decoded` does."""
-    with _one_at_a_time, quiet():
+    with quiet():
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 pixels = image.width * image.height
@@ -59,31 +62,45 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 def photo(data: bytes, size: Literal["fit", "keep"], side: int) -> Tensor:
     """An uploaded photo as `(3, H, W)`: cut square at `side`, or whole with a longer side of at most 512."""
+    # What a thread has freed is often kept for that thread, and one that computes slows the worker: this one goes.
+    with _one_at_a_time, ThreadPoolExecutor(1) as own:
+        return own.submit(_photo, data, size, side).result()
+
+
+def _photo(data: bytes, size: Literal["fit", "keep"], side: int) -> Tensor:
     with _opened(data) as image:
         if size == "fit":
-            return cover(to_tensor(_reduced(_square(image), side))[None], side)[0]
-        image = to_tensor(_reduced(image, KEPT_SIDE))
-    height, width = image.shape[1:]
-    scale = KEPT_SIDE / max(height, width)
-    if scale >= 1:
-        return image
-    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
-    return F.interpolate(image[None], shape, mode="bilinear", antialias=True).clamp(0, 1)[0]
+            return _resized(image, _middle(*image.size), (side, side))
+        scale = min(1.0, KEPT_SIDE / max(image.size))
+        width, height = (max(1, round(length * scale)) for length in image.size)
+        return _resized(image, (0, 0, *image.size), (height, width))
 
 
-def _square(image: Image.Image) -> Image.Image:
-    """The middle of a PIL image."""
-    width, height = image.size
+def _middle(width: int, height: int) -> Box:
+    """The largest square in the middle of a picture, as `cover` cuts it out."""
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+    return left, top, left + side, top + side
 
 
-def _reduced(image: Image.Image, side: int) -> Image.Image:
-    """A photo whose shorter side is still at least twice `side`: block means of its 8 bits, before it takes 12 bytes
-    a pixel."""
-    blocks = min(image.size) // (2 * side) if image.mode in ("RGB", "L") else 1
-    return image.reduce(blocks) if blocks > 1 else image
+def _resized(image: Image.Image, box: Box, size: tuple[int, int]) -> Tensor:
+    """A box of a PIL image as `(3, H, W)`, resized (antialiased) as the commands do it.
+
+    A pixel takes 12 bytes as floats, and more on the way: so rows get their new width a few at a time.
+    """
+    left, top, right, bottom = box
+    count = max(1, STRIPE // (right - left))
+    stripes = [
+        _to_shape(to_tensor(image.crop((left, row, right, min(row + count, bottom)))), width=size[1])
+        for row in range(top, bottom, count)
+    ]
+    return _to_shape(torch.cat(stripes, dim=1), height=size[0]).clamp(0, 1)
+
+
+def _to_shape(image: Tensor, *, height: int | None = None, width: int | None = None) -> Tensor:
+    """`(3, H, W)` resized in one direction, which is half of what resizing in both does."""
+    size = (height or image.shape[1], width or image.shape[2])
+    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
 
 
 def beginning(loaded: Loaded, kind: Start, label: str | None, seed: int) -> Tensor:

@@ -1,4 +1,7 @@
-"""The routes: each reads a request, asks the studio, and answers. What they are is the interface with the page."""
+"""The routes: each reads a request, asks the studio, and answers. What they are is the interface with the page.
+
+A GET only looks: no classifier is loaded by one.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from .job import Job
-from .schema import ID, JobBody, Kind, ModelBody, Session, StartBody, UnitNameBody, parsed
+from .schema import JobBody, Kind, ModelBody, Session, StartBody, UnitNameBody, parsed
 from .stream import events, loading
 from .studio import Studio
+from .values import ID
 
 router = APIRouter(prefix="/api")
 LINES = "application/x-ndjson"
@@ -47,7 +51,7 @@ def the_job(request: Request, job: str) -> Job:
 def the_finished_job(request: Request, job: str) -> Job:
     """A job that left something to look at."""
     found = the_job(request, job)
-    if found.status not in ("done", "stopped") or not found.frames:
+    if found.image is None:
         raise HTTPException(404, "this run has no result")
     return found
 
@@ -69,7 +73,7 @@ async def state(studio: Here) -> JSONResponse:
 @router.get("/models")
 def models(studio: Here) -> JSONResponse:
     """The classifiers to choose from."""
-    studio.models.get(studio.settings.model)
+    studio.models.here(studio.settings.model)
     return JSONResponse({"models": studio.models.offered()})
 
 
@@ -83,13 +87,13 @@ def load(studio: Here, body: Annotated[ModelBody, Depends(posted(ModelBody))]) -
 @router.get("/classifier")
 def classifier(studio: Here, model: Name) -> JSONResponse:
     """One classifier."""
-    return JSONResponse(studio.models.get(model).described())
+    return JSONResponse(studio.models.here(model).described())
 
 
 @router.get("/actions")
 def actions(studio: Here, model: Name) -> JSONResponse:
     """What can be done with it, and the forms."""
-    loaded = studio.models.get(model)
+    loaded = studio.models.here(model)
     from .order import catalog
 
     return JSONResponse({"actions": catalog(loaded.classifier)})
@@ -147,8 +151,7 @@ def stop(studio: Here, found: Found) -> JSONResponse:
 @router.get("/jobs/{job}/result.png")
 def result(found: Finished) -> Response:
     """The image of a run."""
-    png = found.frames[-1].png if found.result is None else found.result.png
-    return _download(png, "image/png", f"{found.name}.png")
+    return _download(found.image, "image/png", f"{found.name}.png")
 
 
 @router.get("/jobs/{job}/result.json")
@@ -170,7 +173,7 @@ def frame(found: Found, number: Number) -> Response:
 @router.get("/units")
 def units(studio: Here, model: Name) -> JSONResponse:
     """The units of a classifier."""
-    loaded = studio.models.get(model)
+    loaded = studio.models.here(model)
     listed = studio.units.listed(loaded, studio.names.of(loaded.sha256))
     studio.jobs.nudge()
     return JSONResponse({"units": listed, "data": studio.settings.data})
@@ -179,7 +182,7 @@ def units(studio: Here, model: Name) -> JSONResponse:
 @router.get("/units/{unit}/thumbnail.png")
 def thumbnail(studio: Here, unit: Number, model: Name) -> Response:
     """What a unit looks for, once it is drawn."""
-    loaded = studio.models.get(model)
+    loaded = studio.models.here(model)
     loaded.check_unit(unit)
     png = studio.units.thumbnail(loaded, unit)
     if png is None:
@@ -191,7 +194,7 @@ def thumbnail(studio: Here, unit: Number, model: Name) -> Response:
 @router.get("/units/{unit}/images")
 def unit_images(studio: Here, unit: Number, model: Name) -> JSONResponse:
     """The images that activate a unit most."""
-    loaded = studio.models.get(model)
+    loaded = studio.models.here(model)
     loaded.check_unit(unit)
     found = studio.units.images(loaded, unit)
     studio.jobs.nudge()
@@ -208,9 +211,9 @@ def name_unit(studio: Here, unit: Number, body: Annotated[UnitNameBody, Depends(
 
 
 @router.get("/sessions")
-def sessions(studio: Here) -> JSONResponse:
-    """The last sessions."""
-    return JSONResponse({"sessions": studio.sessions.newest()})
+def sessions(studio: Here, search: Name = "") -> JSONResponse:
+    """The sessions that are kept, or those that are called so, newest first."""
+    return JSONResponse({"sessions": studio.sessions.found(search)})
 
 
 @router.post("/sessions/check")
@@ -235,5 +238,13 @@ def session(studio: Here, id: Id) -> JSONResponse:
     return JSONResponse(found)
 
 
-def _download(content: bytes, kind: str, name: str) -> Response:
+@router.delete("/sessions/{id}")
+def delete_session(studio: Here, id: Id) -> JSONResponse:
+    """Forget a session."""
+    if not studio.sessions.delete(id):
+        raise HTTPException(404, "there is no such session (any more)")
+    return JSONResponse({})
+
+
+def _download(content: bytes | None, kind: str, name: str) -> Response:
     return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

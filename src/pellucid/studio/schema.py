@@ -6,55 +6,15 @@ Nothing here loads torch, so that the server answers at once.
 from __future__ import annotations
 
 import base64
-import binascii
-import io
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import InputError
+from .values import MAX_SIDE, Factor, Id, Name, Png, Seed, Settings, Strength, Unit, check_base64, check_line
+from .wording import worded
 
-MAX_SIDE = 1024  # of a picture on the canvas
 MAX_STROKES, MAX_HISTORY = 64, 50
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-ID = r"^[A-Za-z0-9_-]{16,64}$"
-
-
-def check_png(text: str) -> str:
-    """`text`, or `ValueError` unless it is the base64 of a whole PNG of at most 1024 x 1024 pixels."""
-    from PIL import Image
-
-    data = check_base64(text)
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:  # reads the header only
-            size = image.size
-            if max(size) <= MAX_SIDE:
-                image.verify()
-    except Exception:  # whatever Pillow runs into
-        raise ValueError("not a PNG that can be read") from None
-    if max(size) > MAX_SIDE:
-        raise ValueError(f"a picture has at most {MAX_SIDE} x {MAX_SIDE} pixels, not {size[0]} x {size[1]}")
-    return text
-
-
-def check_base64(text: str) -> bytes:
-    """The bytes that base64 stands for, or `ValueError`."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("not base64") from None
-
-
-Id = Annotated[str, Field(pattern=ID)]
-Name = Annotated[str, Field(max_length=200)]
-Png = Annotated[str, Field(max_length=8 * 2**20), AfterValidator(check_png)]
-Unit = Annotated[int, Field(ge=0, lt=2**31)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Factor = Literal[2, 4, 8]
-Strength = Annotated[float, Field(ge=0.01, le=100)]
-Item = bool | int | float | Annotated[str, Field(max_length=200)]
-Value = Item | Annotated[list[Item], Field(max_length=100)] | None
-Settings = Annotated[dict[Name, Value], Field(max_length=100)]
 
 
 class Body(BaseModel):
@@ -132,7 +92,7 @@ class UnitNameBody(Body):
     """The name that a person gives to a unit; empty to take it back."""
 
     model: Name
-    name: Annotated[str, Field(max_length=60, pattern=PRINTABLE)]
+    name: Annotated[str, Field(max_length=60), AfterValidator(check_line)]
 
 
 class SessionStroke(StrokeBody):
@@ -153,7 +113,7 @@ class Session(Body):
     """What is on one person's desk."""
 
     pellucid_session: Literal[1]
-    title: Name
+    title: Annotated[Name, AfterValidator(check_line)]
     model: Name
     action: Name
     picture: Png
@@ -167,6 +127,16 @@ class Session(Body):
     factor: Factor | None = None
     history: Annotated[list[Moment], Field(max_length=MAX_HISTORY)]
 
+    @model_validator(mode="before")
+    @classmethod
+    def check(cls, content: object) -> object:
+        """`ValueError` for what is none at all, or another version's."""
+        if not isinstance(content, dict) or "pellucid_session" not in content:
+            raise ValueError("this is no session of the studio's")
+        if content["pellucid_session"] != 1:
+            raise ValueError("this session is another version's, which this studio cannot read")
+        return content
+
 
 Kind = TypeVar("Kind", bound=Body)
 
@@ -178,12 +148,10 @@ def parsed(kind: type[Kind], text: bytes) -> Kind:
     'cifar10-l2-0.5'
     >>> parsed(ModelBody, b'{"name": 5}')
     Traceback (most recent call last):
-    pellucid.errors.InputError: name: Input should be a valid string
+    pellucid.errors.InputError: name must be a text
     """
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"][:4])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{place[:100]}: {reason}" if place else reason) from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InputError(worded(first, first["loc"][:4])) from None

@@ -12,7 +12,7 @@ import uvicorn
 from ..errors import InputError
 from .app import create_app
 from .door import Door
-from .guard import hosts
+from .guard import EVERYBODY, hosts
 from .studio import Studio
 
 GRACE = 1  # seconds that open streams get when the studio ends
@@ -36,9 +36,22 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address(listener: socket.socket, host: str) -> str:
-    """What to type into a browser."""
+    """What to type into a browser; if the server is for everybody, also into one of another machine."""
     port = listener.getsockname()[1]
+    if host in EVERYBODY:
+        host = _own_address(listener.family)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _own_address(family: socket.AddressFamily) -> str:
+    """The address under which other machines reach this one, or its own where there is no network."""
+    anywhere, itself = ("2001:db8::1", "::1") if family == socket.AF_INET6 else ("192.0.2.1", "127.0.0.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((anywhere, 9))  # sends nothing: it only says which way it would go
+            return probe.getsockname()[0]
+        except OSError:
+            return itself
 
 
 class _Server(uvicorn.Server):
@@ -56,7 +69,14 @@ class _Server(uvicorn.Server):
 def server(studio: Studio, host: str, password: str | None = None) -> uvicorn.Server:
     """A server for a studio; run it with the socket of `bind`."""
     app = create_app(studio, hosts(host), Door(password) if password else None)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, lifespan="on")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        lifespan="on",
+        proxy_headers=False,  # anybody can write them, and the door counts guesses by address
+    )
     return _Server(config, studio)
 
 

@@ -6,22 +6,24 @@ import base64
 import io
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..files import write_text
 from .schema import Session
+from .state import keep_private
 
 MAX_SESSIONS, MAX_BYTES = 500, 2 * 2**30
-THUMBNAIL = 128  # px
+THUMBNAIL = 80  # px
 MAX_HEAD = 2**18
 
 
 class Sessions:
     """The sessions in a folder. Ids are checked by whoever asks: they become file names.
 
-    >>> Sessions(Path("there/is/none")).newest()
+    >>> Sessions(Path("there/is/none")).found()
     []
     """
 
@@ -40,10 +42,13 @@ class Sessions:
         others = [other for other in self._files() if other != path]
         if len(others) >= MAX_SESSIONS or sum(_bytes(other) for other in others) + len(text) > MAX_BYTES:
             raise InputError(
-                f"there is no room for another session: {len(others)} are kept in {self.folder}; "
-                "delete some of those files, or save this session to a file"
+                f"there is no room for another session: {len(others)} are kept; "
+                "delete some in the list of sessions, or save this one to a file"
             )
+        keep_private(self.folder)
         write_text(path, text)
+        with suppress(FileNotFoundError):  # deleted this very moment
+            path.chmod(0o600)
 
     def load(self, id: str) -> dict[str, Any] | None:
         """A session as it was saved, or None."""
@@ -54,24 +59,38 @@ class Sessions:
         except (OSError, ValueError):
             return None
 
-    def newest(self, count: int = 20) -> list[dict[str, Any]]:
-        """What is known of the last sessions: id, title, time and a small picture."""
-        heads = []
-        for path in sorted(self._files(), key=_time, reverse=True):
-            try:
-                with path.open(encoding="utf-8") as file:
-                    heads.append(json.loads(file.readline(MAX_HEAD)))
-            except (OSError, ValueError):  # removed a moment ago, or not ours
-                continue
-            if len(heads) == count:
-                break
-        return heads
+    def delete(self, id: str) -> bool:
+        """Remove a session; whether there was one."""
+        try:
+            self._path(id).unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise InputError(f"the session cannot be deleted: {error.strerror}") from None
+        return True
+
+    def found(self, search: str = "") -> list[dict[str, Any]]:
+        """What is known of the sessions whose title holds these words, newest first: id, title, time and a small
+        picture."""
+        words = search.casefold().split()
+        heads = [head for path in sorted(self._files(), key=_time, reverse=True) if (head := _head(path)) is not None]
+        return [head for head in heads if all(word in head["title"].casefold() for word in words)]
 
     def _path(self, id: str) -> Path:
         return self.folder / f"{id}.session"
 
     def _files(self) -> list[Path]:
         return [path for path in self.folder.glob("*.session") if not path.name.startswith(".")]
+
+
+def _head(path: Path) -> dict[str, Any] | None:
+    """What a session's file begins with, or None."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = json.loads(file.readline(MAX_HEAD))
+    except (OSError, ValueError):  # removed a moment ago, or not ours
+        return None
+    return head if isinstance(head, dict) and isinstance(head.get("title"), str) else None
 
 
 def _thumbnail(picture: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,3 +19,10 @@ def state_folder() -> Path:
     else:
         data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return data / "pellucid" / "studio"
+
+
+def keep_private(folder: Path) -> None:
+    """Let nobody else on the machine look into a folder. Whether it can be written is found out by writing."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)

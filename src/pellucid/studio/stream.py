@@ -68,7 +68,13 @@ def _news(job: Job, told: dict[str, Any], over: bool) -> list[dict[str, Any]]:
 
 
 def _last(job: Job) -> dict[str, Any]:
-    message = {"type": job.status, "step": job.step, "seconds": round(job.seconds, 3), "frames": len(job.frames)}
+    message = {
+        "type": job.status,
+        "step": job.step,
+        "seconds": round(job.seconds, 3),
+        "frames": len(job.frames),
+        "result": job.image is not None,
+    }
     return message if job.error is None else {**message, "error": job.error}
 
 

@@ -76,7 +76,8 @@ class Studio:
         loaded = self.models.get(body.model)
         machine = Machine(self.settings.device, self.settings.precision)
         checked = order(body, loaded, machine)
-        job = Job(body.tab, body.action, body.model, checked.work, name=checked.name, about=checked)
+        asked = {"label": checked.label, "unit": checked.unit, "seed": checked.seed}
+        job = Job(body.tab, body.action, body.model, checked.work, name=checked.name, asked=asked, about=checked)
         return self.jobs.submit(job)
 
     def _idle(self, busy: Callable[[], bool]) -> bool:

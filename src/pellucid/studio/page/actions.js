@@ -3,6 +3,7 @@
 import { Chooser } from "./chooser.js";
 import { $, make, say } from "./dom.js";
 import { showForm } from "./form.js";
+import { whole } from "./state.js";
 
 /** @param {Object} studio see main.js */
 export function actions(studio) {
@@ -31,7 +32,7 @@ export function actions(studio) {
   $("mask-clear").addEventListener("click", () => picture.clearMask());
   $("factor").addEventListener("change", () => state.set({ factor: Number($("factor").value) }));
   $("seed").addEventListener("change", () => state.set({ seed: whole($("seed").value) }));
-  $("seed-next").addEventListener("click", () => state.set({ seed: state.seed + 1 }));
+  $("seed-next").addEventListener("click", () => state.set({ seed: state.nextSeed }));
 
   function list() {
     if (!state.classifier.classes.includes(state.optional)) state.set({ optional: null });
@@ -48,6 +49,8 @@ export function actions(studio) {
   /** @param {string} action */
   function choose(action) {
     state.set({ action });
+    // What was said of the action before does not hold for this one.
+    studio.hint("");
     const { needs } = state.chosen;
     if (needs.mask === "yes" || needs.strokes) state.set({ tool: "mask" });
     else if (state.tool === "mask" || state.tool === "unmask") state.set({ tool: "brush" });
@@ -88,10 +91,10 @@ export function actions(studio) {
     const { masked } = picture;
     const painted = `${masked} ${masked === 1 ? "pixel" : "pixels"} painted`;
     $("mask-about").textContent = masked ? painted : "Nothing painted yet";
-    $("mask-paint").hidden = masked > 0;
-    $("mask-clear").hidden = !masked;
+    const [shown, gone] = masked ? [$("mask-clear"), $("mask-paint")] : [$("mask-paint"), $("mask-clear")];
+    const focused = document.activeElement === gone;
+    shown.hidden = false;
+    gone.hidden = true;
+    if (focused) shown.focus();
   }
 }
-
-/** A seed from what was typed. @param {string} text */
-export const whole = (text) => Math.min(2 ** 31 - 1, Math.max(0, Math.trunc(Number(text) || 0)));

@@ -115,7 +115,7 @@ export class Brush {
 
   #pick(point) {
     if (!this.#inside(point)) return;
-    const { data, width } = this.picture.shown ?? this.picture.image;
+    const { data, width } = this.picture.visible;
     const at = 4 * (Math.floor(point.y) * width + Math.floor(point.x));
     const color = "#" + [...data.slice(at, at + 3)].map((value) => value.toString(16).padStart(2, "0")).join("");
     this.state.set({ color, tool: "brush" });

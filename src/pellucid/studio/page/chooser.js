@@ -84,8 +84,11 @@ export class Chooser {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (this.list.hidden) this.#open("");
       else this.#step(event.key === "ArrowDown" ? 1 : -1);
-    } else if (event.key === "Enter" && !this.list.hidden) this.#take(this.list.children[this.#active]);
-    else if (event.key === "Escape" && !this.list.hidden) this.#leave();
+    } else if (event.key === "Enter" && !this.list.hidden) {
+      this.#take(this.list.children[this.#active]);
+      // With Control it runs the action too.
+      if (event.ctrlKey || event.metaKey) return;
+    } else if (event.key === "Escape" && !this.list.hidden) this.#leave();
     else return;
     event.preventDefault();
     event.stopPropagation();

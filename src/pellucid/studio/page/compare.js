@@ -4,11 +4,13 @@ import { Bars } from "./bars.js";
 import { decodePng } from "./codec.js";
 import { $, make, say, telling } from "./dom.js";
 import { Job } from "./job.js";
-import { offer } from "./report.js";
+import { offer, result, title } from "./report.js";
 
 export class Compare {
   /** @type {Job|null} */
   job = null;
+  /** What it was asked to do. @type {import("./report.js").Order|null} */
+  order = null;
   #ticket = 0;
   /** The button for the picture before the run is held down. */
   #held = false;
@@ -43,6 +45,8 @@ export class Compare {
     for (const name of ["pointerup", "pointerleave", "blur"]) before.addEventListener(name, () => this.before(false));
     before.addEventListener("keydown", (event) => event.key === " " && this.before(true));
     before.addEventListener("keyup", () => this.before(false));
+    // A key or button that is let go outside of the window is never heard of.
+    addEventListener("blur", () => this.before(false));
   }
 
   get model() {
@@ -55,15 +59,17 @@ export class Compare {
     const picture = continued && own ? own : body.picture;
     await telling($("beside-status"), async () => {
       await this.#loading;
-      this.attach(await Job.begin({ ...body, model: this.model, picture }), this.model);
+      const { model } = this;
+      const job = await Job.begin({ ...body, model, picture });
+      this.attach(job, { action: body.action, label: body.label ?? null, model, seed: body.seed });
     });
   }
 
-  /** @param {Job} job @param {string} model */
-  attach(job, model) {
+  /** @param {Job} job @param {import("./report.js").Order} order */
+  attach(job, order) {
     if (!this.studio.state.compare) this.studio.state.set({ compare: true });
-    $("beside-model").value = model;
-    this.job = job;
+    $("beside-model").value = order.model;
+    Object.assign(this, { job, order });
     this.bars.clear();
     this.downloads.hidden = true;
     $("beside-status").hidden = false;
@@ -73,8 +79,7 @@ export class Compare {
     job.addEventListener("frame", ({ detail }) => this.#show(detail));
     job.addEventListener("done", ({ detail }) => tell(`done in ${detail.seconds.toFixed(1)} s`));
     job.addEventListener("stopped", () => tell("stopped"));
-    const { title } = this.studio.run;
-    const over = () => job.frames.length && offer(this.downloads, job.id, title);
+    const over = () => job.frames.length && this.#show(job.frames[result(job)]);
     for (const name of ["done", "stopped"]) job.addEventListener(name, over);
     job.addEventListener("broken", () => tell("connection lost, trying again"));
     job.addEventListener("failed", ({ detail }) => tell(detail.error));
@@ -95,12 +100,12 @@ export class Compare {
   /** Show the pictures as they were before the run, or as they are now. @param {boolean} on */
   async before(on) {
     const { picture, run } = this.studio;
-    if (on === this.#held || !run.job?.frames.length || run.live) return;
+    if (on === this.#held || (on && (!run.job?.frames.length || run.live))) return;
     this.#held = on;
     this.look(on ? 0 : 1);
     const image = on ? await decodePng(run.job.frames[0].picture) : null;
     if (on !== this.#held) return;
-    picture.show(image);
+    picture.glimpse(image);
     run.showBars(on ? run.job.frames[0] : run.seen);
   }
 
@@ -110,7 +115,8 @@ export class Compare {
     if (ticket !== this.#ticket) return;
     Object.assign(this.canvas, { width: image.width, height: image.height });
     this.canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
-    this.bars.show(frame.top, this.studio.state.wanted, frame.wanted);
+    this.bars.show(frame.top, this.order.label, frame.wanted);
+    if (!this.job.live) offer(this.downloads, this.job, frame, title(this.studio.state.actions, this.order));
   }
 
   #toggle() {

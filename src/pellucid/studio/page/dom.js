@@ -42,6 +42,14 @@ export function say(element, text = "") {
   element.hidden = !text;
 }
 
+/** Have the field that is typed in tell of its value at once, as it does by itself only when it is left. */
+export function commit() {
+  const field = document.activeElement;
+  if (!field?.matches("input")) return;
+  field.blur();
+  field.focus({ preventScroll: true });
+}
+
 /** A button that can be pressed or not, and keeps the keyboard's focus when it cannot. @param {boolean} on */
 export function enable(button, on) {
   button.setAttribute("aria-disabled", String(!on));

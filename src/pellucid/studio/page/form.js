@@ -35,6 +35,7 @@ export function showForm(container, action, values, change) {
   const preset = presets(action, values, (chosen) => {
     change(chosen);
     showForm(container, action, chosen, change);
+    container.querySelector(".presets select").focus();
   });
   const rows = action.form.map((field) => {
     const value = field.name in values ? values[field.name] : field.default;
@@ -131,8 +132,8 @@ function row(field, value, change) {
 }
 
 /** A field's help in the words of the page, where no limit is an empty field. @param {Field} field */
-function help({ help: text, optional }) {
-  const plain = text.replaceAll("`", "");
+function help({ help: text, optional, type }) {
+  const plain = text.replaceAll("`", "") + (type === "list" ? " Separated by spaces." : "");
   return optional ? plain.replace(/\binf for none\b/, "empty for no limit") : plain;
 }
 
@@ -152,9 +153,7 @@ const INPUTS = {
   },
   switch: (field, value) => make("input", { type: "checkbox", role: "switch", checked: Boolean(value) }),
   text: (field, value) => make("input", { value: value ?? "", spellcheck: "false" }),
-  list: (field, value) => {
-    return make("input", { value: (value ?? []).join(" "), placeholder: "separated by spaces", spellcheck: "false" });
-  },
+  list: (field, value) => make("input", { value: (value ?? []).join(" "), spellcheck: "false" }),
 };
 
 function number(field, value) {

@@ -33,7 +33,10 @@ export class History extends EventTarget {
   add(result) {
     const results = [...this.#results, result].slice(-KEPT);
     while (results.reduce((sum, { picture }) => sum + picture.length, 0) > CHARACTERS) results.shift();
-    this.results = results;
+    this.#results = results;
+    // The other items stay the elements that they are, as one of them may have the keyboard's focus.
+    $("history").prepend(this.#item(result));
+    while ($("history").children.length > results.length) $("history").lastElementChild.remove();
     this.dispatchEvent(new Event("change"));
   }
 

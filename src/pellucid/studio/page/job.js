@@ -31,6 +31,10 @@ export class Job extends EventTarget {
   /** @type {Frame[]} */
   frames = [];
   live = true;
+  /** How it ended: "done", "stopped" or "failed". @type {string|null} */
+  outcome = null;
+  /** Whether it left a result that the server has. */
+  kept = false;
   #newest = -1;
 
   /** @param {string} id */
@@ -69,7 +73,9 @@ export class Job extends EventTarget {
   /** @param {any} message */
   #take(message) {
     if (message.type === "frame") this.#keep(message);
-    if (["done", "stopped", "failed"].includes(message.type)) this.live = false;
+    if (["done", "stopped", "failed"].includes(message.type)) {
+      Object.assign(this, { live: false, outcome: message.type, kept: Boolean(message.result) });
+    }
     this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
   }
 

@@ -5,11 +5,13 @@ import { Bars } from "./bars.js";
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { $, say } from "./dom.js";
+import { downloads } from "./downloads.js";
 import { History } from "./history.js";
 import { keys } from "./keys.js";
 import { Models } from "./models.js";
 import { Photo } from "./photo.js";
 import { Picture } from "./picture.js";
+import { actionTitle } from "./report.js";
 import { Run } from "./run.js";
 import { Session } from "./session.js";
 import { Start } from "./start.js";
@@ -17,6 +19,7 @@ import { State } from "./state.js";
 import { strokes } from "./strokes.js";
 import { timeline } from "./timeline.js";
 import { tools } from "./tools.js";
+import { transport } from "./transport.js";
 import { Units } from "./units.js";
 import { View } from "./view.js";
 
@@ -37,6 +40,8 @@ studio.step = timeline(studio);
 tools(studio);
 strokes(studio);
 actions(studio);
+transport(studio);
+downloads(studio);
 keys(studio);
 
 const { state, picture, run, history, view } = studio;
@@ -52,7 +57,8 @@ picture.addEventListener("mask", () => view.sheet.classList.remove("result"));
 picture.addEventListener("change", tint);
 run.addEventListener("frames", () => studio.hint(""));
 run.addEventListener("ended", ({ detail: frame }) => {
-  if (frame) history.add({ picture: frame.picture, action: state.chosen.title, note: run.label ?? "" });
+  const { action, label } = run.order;
+  if (frame) history.add({ picture: frame.picture, action: actionTitle(state.actions, action), note: label ?? "" });
 });
 view.sheet.addEventListener("place", () => {
   $("caption").textContent = `${view.canvas.width} × ${view.canvas.height} pixels`;

@@ -84,11 +84,10 @@ export class Models {
 
   async #choose(name) {
     await telling($("model-error"), async () => {
-      const strokes = this.state.strokes.length;
+      const before = this.state.copy();
       await this.load(name);
       await this.studio.photo.fit();
-      const gone = strokes - this.state.strokes.length;
-      if (gone) this.studio.hint("The feature strokes are gone, as this classifier has other units.");
+      this.studio.hint(lost(before, this.state));
       $("model-menu").hidePopover();
     });
   }
@@ -113,6 +112,19 @@ export class Models {
       }),
     );
   }
+}
+
+/** What another classifier could not take over. @param {State} before @param {State} now */
+function lost(before, now) {
+  const any = (settings) => Object.values(settings).some((values) => Object.keys(values).length);
+  const gone = [];
+  if (before.strokes.length && !now.strokes.length) {
+    gone.push("The feature strokes are gone, as this classifier has other units.");
+  }
+  if (any(before.settings) && !any(now.settings)) {
+    gone.push("The settings are the defaults again, as those were for pictures of another size.");
+  }
+  return gone.join(" ");
 }
 
 const loadingText = (what) => (what === "importing" ? "Starting up …" : `Loading ${what} …`);

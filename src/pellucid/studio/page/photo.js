@@ -58,11 +58,13 @@ export class Photo {
     const status = $("start-status");
     say(status, "Reading the photo …");
     const opened = await telling(error, async () => {
-      const { style, picture: used } = state.chosen.needs;
-      const image = await decodePng((await this.#upload(file, style ? "keep" : "fit")).picture);
+      const { takesWhole, chosen } = state;
+      const image = await decodePng((await this.#upload(file, takesWhole ? "keep" : "fit")).picture);
       this.#opened = { file, shown: [image] };
       picture.replace(image);
-      if (used && !style) hint(`Here it has ${image.width} × ${image.height} pixels; Stylize takes the whole photo.`);
+      if (chosen.needs.picture && !takesWhole) {
+        hint(`Here it has ${image.width} × ${image.height} pixels; Stylize takes the whole photo.`);
+      }
       return true;
     });
     say(status);
@@ -72,15 +74,18 @@ export class Photo {
   /** Bring the picture to the classifier's size, or an untouched photo to its own where the action takes any. */
   async fit() {
     const { state, picture } = this.studio;
-    const { size } = state.classifier;
+    const { classifier: { size }, takesWhole } = state;
     const { untouched } = this;
-    const { style } = state.chosen.needs;
-    if (style ? !untouched : !size || (picture.width === size && picture.height === size)) return;
+    if (takesWhole ? !untouched : !size || (picture.width === size && picture.height === size)) return;
+    const { version } = picture;
     const file = untouched ? this.#opened.file : await pngBlob(picture.image);
-    const image = await decodePng((await this.#upload(file, style ? "keep" : "fit")).picture);
+    const image = await decodePng((await this.#upload(file, takesWhole ? "keep" : "fit")).picture);
+    // What was painted in the meantime belongs to the picture.
+    if (picture.version !== version) return this.fit();
     if (untouched) this.#opened.shown.push(image);
     if (image.width === picture.width && image.height === picture.height) return;
-    picture.replace(image, "pixels", style ? undefined : covered(picture.mask, picture.width, picture.height, size));
+    const mask = takesWhole ? undefined : covered(picture.mask, picture.width, picture.height, size);
+    picture.replace(image, "pixels", mask);
   }
 
   /** The picture as a second one: all of a photo that is untouched. */
@@ -91,7 +96,8 @@ export class Photo {
 
   #receive(file) {
     if (!file || !this.studio.state.classifier) return;
-    if (file.name.endsWith(".json")) this.studio.session.open(file);
+    const session = /\.json$/i.test(file.name) || file.type === "application/json";
+    if (session) this.studio.session.open(file, $("picture-error"));
     else this.open(file, $("picture-error"));
   }
 

@@ -16,6 +16,8 @@ export class Picture extends EventTarget {
   mask = new Uint8Array(32 * 32);
   /** Shown in place of the pixels, as when a run's frames go by. @type {ImageData|null} */
   shown = null;
+  /** Shown for a moment above all that; never painted on. @type {ImageData|null} */
+  glimpsed = null;
   /** Another mask shown in place of the picture's own, as of a stroke that is pointed at. @type {Uint8Array|null} */
   marked = null;
   /** Changes with the pixels. */
@@ -40,6 +42,11 @@ export class Picture extends EventTarget {
     return this.#future.length > 0;
   }
 
+  /** What is to be seen. @returns {ImageData} */
+  get visible() {
+    return this.glimpsed ?? this.shown ?? this.image;
+  }
+
   /** How many pixels the mask covers. */
   get masked() {
     return this.mask.reduce((sum, value) => sum + value, 0);
@@ -50,6 +57,7 @@ export class Picture extends EventTarget {
    * @param {"pixels"|"mask"|"run"|"frame"} kind several frames in a row are kept as one change
    */
   begin(kind) {
+    if (this.glimpsed) this.glimpse(null);
     if (this.shown && (kind === "pixels" || !this.#fits(this.shown))) this.#take(this.shown, "run");
     this.#keep(kind);
     if (kind === "pixels") this.dispatchEvent(new Event("edit"));
@@ -80,6 +88,12 @@ export class Picture extends EventTarget {
   /** Show a frame in place of the pixels, or the pixels again. @param {ImageData|null} image */
   show(image) {
     this.shown = image;
+    this.#painted(null);
+  }
+
+  /** Show an image for a moment, until something changes, or no longer. @param {ImageData|null} image */
+  glimpse(image) {
+    this.glimpsed = image;
     this.#painted(null);
   }
 
@@ -151,7 +165,7 @@ export class Picture extends EventTarget {
   #set(image, mask) {
     this.image = image;
     this.mask = mask;
-    this.marked = null;
+    this.glimpsed = this.marked = null;
     this.version += 1;
   }
 

@@ -1,4 +1,20 @@
-/** What is said of a run, and its result as downloads. */
+/** What is said of a run, and its pictures as downloads. */
+
+import { pngUrl } from "./codec.js";
+
+/**
+ * @typedef {Object} Order what a run was asked to do, whatever is chosen since
+ * @property {string} action
+ * @property {string|null} label
+ * @property {string} model
+ * @property {number} seed
+ */
+
+/** An action for people. @param {import("./state.js").Action[]} actions @param {string} name */
+export const actionTitle = (actions, name) => actions.find((action) => action.name === name)?.title ?? name;
+
+/** A run for people. @param {import("./state.js").Action[]} actions @param {Order} order */
+export const title = (actions, { action, label }) => [actionTitle(actions, action), label].filter(Boolean).join(", ");
 
 /** Where in the queue. @param {number} before how many runs */
 export function place(before) {
@@ -11,11 +27,11 @@ export function progress({ step, steps, loss }) {
 }
 
 /**
- * Index of the frame that is the result: the last one, or the middle of a walk.
- * @param {import("./job.js").Frame[]} frames
+ * Index of the frame that is the result: the last one, or the middle of a whole walk.
+ * @param {import("./job.js").Job} job
  */
-export function result(frames) {
-  const middle = frames.findIndex(({ share }) => share >= 0.5);
+export function result({ frames, outcome }) {
+  const middle = outcome === "done" ? frames.findIndex(({ share }) => share >= 0.5) : -1;
   return middle < 0 ? frames.length - 1 : middle;
 }
 
@@ -30,15 +46,20 @@ export function ended(message, frame) {
 }
 
 /**
- * Offer a run's result as downloads.
+ * Offer one of a run's frames as a download: the result with what repeats it, or another one.
  * @param {HTMLElement} element text, and links to PNG and JSON
- * @param {string} id the run's
- * @param {string} title whose result it is
+ * @param {import("./job.js").Job} job that is over
+ * @param {import("./job.js").Frame} frame
+ * @param {string} title of the run
  */
-export function offer(element, id, title) {
+export function offer(element, job, frame, title) {
   const [png, json] = element.querySelectorAll("a");
-  png.href = `/api/jobs/${id}/result.png`;
-  json.href = `/api/jobs/${id}/result.json`;
-  element.firstChild.data = `Download ${title} `;
+  const at = job.frames.indexOf(frame);
+  const whole = job.kept && at === result(job);
+  png.href = whole ? `/api/jobs/${job.id}/result.png` : pngUrl(frame.picture);
+  png.download = whole ? "" : `frame-${at + 1}.png`;
+  json.href = `/api/jobs/${job.id}/result.json`;
+  json.hidden = !whole;
+  element.firstChild.data = whole ? `Download ${title} ` : `Download frame ${at + 1} of ${title} `;
   element.hidden = false;
 }

@@ -1,7 +1,7 @@
 /** What a run is asked for, and what is still missing before it can be. */
 
 import { encodeMask, encodePng } from "./codec.js";
-import { encodeStrokes } from "./strokes.js";
+import { encodeStrokes, maskOn } from "./strokes.js";
 
 /**
  * One sentence about the first input that the chosen action lacks; "" if there is none.
@@ -11,13 +11,24 @@ export function missing(state, picture) {
   const { needs } = state.chosen;
   if (needs.label === "yes" && !state.label) return "Choose a class first.";
   if (needs.mask === "yes" && !picture.masked) return "Paint a region with the mask brush first.";
+  if (needs.mask === "yes" && outside({ mask: picture.mask, width: picture.width, height: picture.height }, state)) {
+    return "The region lies outside of the square in the middle, which is all that is used: paint within that.";
+  }
   if (needs.unit && !needs.strokes && state.unit === null) return "Choose a unit first.";
   if (needs.strokes && !state.strokes.some((stroke) => stroke.on)) {
     return "Add a stroke first: paint a region, choose a unit, press Add stroke.";
   }
+  if (needs.strokes && state.strokes.some((stroke) => stroke.on && outside(stroke, state))) {
+    return "A stroke lies outside of the square in the middle, which is all that is used: delete it or switch it off.";
+  }
   if (needs.style && !state.second) return "Choose a style picture first.";
   if (needs.second && !state.second) return "Choose the second picture first.";
   return "";
+}
+
+/** Whether nothing is left of a mask on a picture of the classifier's size. */
+function outside(painted, { classifier: { size } }) {
+  return Boolean(size) && !maskOn(painted, { width: size, height: size }).includes(1);
 }
 
 const asChosen = (state) => ({ action: state.chosen, settings: state.settings[state.action] ?? {} });
@@ -45,12 +56,13 @@ export async function requestBody(state, picture, { tab, model, start, continued
   const { action, settings } = continued ? onward(state) : asChosen(state);
   const { needs } = action;
   const body = { tab, action: action.name, model, settings, seed: state.seed };
-  if (needs.picture) body.picture = await encodePng(start);
   if (needs.mask !== "no" && picture.masked) body.mask = encodeMask(picture.mask, picture.width, picture.height);
   if (needs.label !== "no" && state.wanted) body.label = state.wanted;
   if (needs.unit && !needs.strokes) body.unit = state.unit;
   if (needs.strokes) body.strokes = encodeStrokes(state.strokes, start);
   if (needs.second) body.second = state.second;
   if (needs.factor) body.factor = state.factor;
+  // Last, as it takes a moment in which the person may paint on.
+  if (needs.picture) body.picture = await encodePng(start);
   return body;
 }

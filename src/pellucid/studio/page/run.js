@@ -1,20 +1,25 @@
-/** Run, Stop and Continue: a run's frames on the picture, and what becomes of them. */
+/** A run from start to end: its frames on the picture, and what becomes of them. */
 
 import { get, query } from "./api.js";
-import { decodePng } from "./codec.js";
-import { $, enable, onPress, say, telling } from "./dom.js";
+import { copyImage, decodePng } from "./codec.js";
+import { $, enable, say, telling } from "./dom.js";
 import { wrong } from "./form.js";
 import { Job } from "./job.js";
-import { ended, offer, place, progress, result } from "./report.js";
+import { ended, place, progress, result, title } from "./report.js";
 import { missing, requestBody } from "./request.js";
 import { TAB } from "./tab.js";
 
 /** @typedef {import("./job.js").Frame} Frame */
 
-/** Events: "frames" (there is a new one, or another run), "ended" (detail: the last frame). */
+/**
+ * Events: "frames" (there is a new one, or another run), "ended" (detail: the result's frame, null if it failed),
+ * "turn" (what can be done with it has changed).
+ */
 export class Run extends EventTarget {
   /** @type {Job|null} */
   job = null;
+  /** What it was asked to do. @type {import("./report.js").Order|null} */
+  order = null;
   /** The picture shows the newest frame, until a person looks at another or draws. */
   following = true;
   /** The frame that the picture shows or was made of. @type {Frame|null} */
@@ -23,7 +28,7 @@ export class Run extends EventTarget {
   at = null;
 
   /** What the last run began with, and what the picture was when it ended. */
-  #last = { action: "", start: null, version: -1 };
+  #last = { start: null, version: -1 };
   #waiting = null;
   #ticket = 0;
   #starting = false;
@@ -34,18 +39,12 @@ export class Run extends EventTarget {
   constructor(studio) {
     super();
     this.studio = studio;
-    onPress($("run"), () => this.start(false));
-    onPress($("continue"), () => this.start(true));
-    onPress($("stop"), () => this.stop());
     studio.picture.addEventListener("edit", () => {
       this.following = false;
       this.#ticket += 1;
       this.#forget();
     });
-    studio.picture.addEventListener("change", () => this.#showButtons());
-    studio.state.on("action classifier", () => this.#showButtons());
     studio.state.on("classifier", () => this.#forget());
-    this.#showButtons();
   }
 
   get live() {
@@ -55,7 +54,12 @@ export class Run extends EventTarget {
   /** Whether Run would repeat the last one from where that began: same action, and its result was not drawn upon. */
   get repeats() {
     const { state, picture } = this.studio;
-    return this.#last.action === state.action && this.#last.version === picture.version;
+    return this.order?.action === state.action && this.#last.version === picture.version;
+  }
+
+  /** The run for people. */
+  get title() {
+    return title(this.studio.state.actions, this.order);
   }
 
   /** @param {boolean} continued from what is seen, whatever the action otherwise begins with */
@@ -68,19 +72,25 @@ export class Run extends EventTarget {
     this.#starting = true;
     this.#unwanted = false;
     $("status").textContent = $("step").textContent = "";
-    this.#showButtons();
+    this.dispatchEvent(new Event("turn"));
     await telling($("run-error"), () => this.#begin(continued));
     this.#starting = false;
-    this.#showButtons();
+    this.dispatchEvent(new Event("turn"));
   }
 
   async #begin(continued) {
-    const { state, picture, compare, photo, session } = this.studio;
-    const start = this.repeats && !continued ? this.#last.start : (await photo.fit(), picture.image);
+    const { picture, compare, photo, session } = this.studio;
+    // What is chosen or drawn from now on is for the next run.
+    const state = this.studio.state.copy();
+    const again = this.repeats && !continued;
+    if (!again) await photo.fit();
+    const start = again ? this.#last.start : copyImage(picture.image);
+    const { version } = picture;
     const body = await requestBody(state, picture, { tab: TAB, model: state.classifier.name, start, continued });
     const job = await Job.begin(body);
     session.save();
-    this.#attach(job, { action: state.action, model: body.model, label: body.label ?? null, start });
+    const { action, model, seed, label = null } = body;
+    this.#attach(job, { action, label, model, seed }, start, picture.version === version);
     this.#starting = false;
     if (this.#unwanted) await this.stop();
     else if (state.compare) await compare.start(body, continued);
@@ -102,25 +112,22 @@ export class Run extends EventTarget {
     const { jobs } = await get(query("jobs", { tab: TAB }));
     const live = jobs.filter(({ status }) => status === "running" || status === "queued");
     const unseen = sessionStorage.getItem("run");
-    const found = jobs.find(({ job }) => job === unseen) ?? live.find(({ model }) => model === state.classifier.name);
+    const here = ({ order }) => order.model === state.classifier.name;
+    const found = jobs.find(({ job }) => job === unseen) ?? live.find(here);
     if (!found) return;
-    if (found.action !== state.action) state.set({ action: found.action });
-    this.#attach(new Job(found.job), { ...found, label: state.wanted, start: picture.image });
-    const other = live.find(({ model }) => model !== found.model);
-    if (other) compare.attach(new Job(other.job), other.model);
+    this.#attach(new Job(found.job), found.order, copyImage(picture.image), true);
+    const other = live.find(({ order }) => order.model !== found.order.model);
+    if (other) compare.attach(new Job(other.job), other.order);
   }
 
-  /** @param {Job} job */
-  #attach(job, { action, model, label, start }) {
-    this.job = job;
-    this.following = true;
-    this.at = null;
-    this.label = label;
-    this.model = model;
-    this.title = [this.studio.state.chosen.title, label].filter(Boolean).join(", ");
-    this.#last = { action, start, version: -1 };
+  /**
+   * @param {Job} job @param {import("./report.js").Order} order @param {ImageData} start
+   * @param {boolean} following false if the person has drawn while the server was asked
+   */
+  #attach(job, order, start, following) {
+    Object.assign(this, { job, order, following, at: null });
+    this.#last = { start, version: -1 };
     sessionStorage.setItem("run", job.id);
-    $("downloads").hidden = true;
     job.addEventListener("queued", ({ detail }) => ($("status").textContent = place(detail.place)));
     job.addEventListener("started", () => ($("status").textContent = "Running"));
     job.addEventListener("broken", () => ($("status").textContent = "Connection lost, trying again"));
@@ -128,7 +135,7 @@ export class Run extends EventTarget {
     job.addEventListener("progress", ({ detail }) => ($("step").textContent = progress(detail)));
     for (const name of ["done", "stopped", "failed"]) job.addEventListener(name, ({ detail }) => this.#end(detail));
     job.follow();
-    this.#showButtons();
+    this.dispatchEvent(new Event("turn"));
     this.dispatchEvent(new Event("frames"));
   }
 
@@ -161,7 +168,8 @@ export class Run extends EventTarget {
   /** Show what the classifier sees in a frame; nothing if another one is chosen now. @param {Frame|null} frame */
   showBars(frame) {
     const { bars, state } = this.studio;
-    if (frame && this.model === state.classifier.name) bars.show(frame.top, this.label, frame.wanted);
+    const { model, label } = this.order ?? {};
+    if (frame && model === state.classifier.name) bars.show(frame.top, label, frame.wanted);
     else bars.clear();
   }
 
@@ -187,11 +195,11 @@ export class Run extends EventTarget {
     if (!image) return;
     this.studio.picture.replace(image, kind);
     this.#last.version = this.studio.picture.version;
-    this.#showButtons();
+    this.dispatchEvent(new Event("turn"));
   }
 
   async #end(message) {
-    const at = result(this.job.frames);
+    const at = result(this.job);
     const frame = this.job.frames[at];
     const failed = message.type === "failed";
     sessionStorage.removeItem("run");
@@ -199,22 +207,18 @@ export class Run extends EventTarget {
     $("status").textContent = ended(message, frame);
     // The status says it already.
     if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";
-    if (failed) say($("run-error"), message.error ?? "The run failed.");
-    if (failed && this.following) this.studio.picture.show(null);
-    if (!failed && frame) offer($("downloads"), this.job.id, this.title);
-    if (!failed && frame && this.following) await this.take(at, "run");
-    this.#showButtons();
+    if (failed) this.#fail(message.error ?? "The run failed.");
+    else if (frame && this.following) await this.take(at, "run");
+    this.dispatchEvent(new Event("turn"));
     this.dispatchEvent(new CustomEvent("ended", { detail: failed ? null : frame }));
   }
 
-  #showButtons() {
-    const ready = Boolean(this.studio.state.classifier);
-    const seen = Boolean(this.job?.frames.length);
-    enable($("run"), ready && !this.live);
-    enable($("continue"), ready && !this.live && seen);
-    enable($("stop"), this.live);
-    enable($("before"), !this.live && seen);
-    $("run").textContent = this.repeats ? "Run again" : "Run";
-    $("run").title = this.repeats ? "Once more from where the last run began (Ctrl+Enter)" : "Run (Ctrl+Enter)";
+  /** @param {string} error */
+  #fail(error) {
+    say($("run-error"), error);
+    if (!this.following) return;
+    this.studio.picture.show(null);
+    this.seen = null;
+    this.showBars(null);
   }
 }

@@ -8,8 +8,10 @@
  */
 export function matching(units, words) {
   if (!words) return units;
+  // Units without a name are called "Unit 31".
+  const number = words.replace(/^unit\s+/, "");
   const place = ({ unit, name, classes }) =>
-    String(unit) === words ? 0 : [name, ...classes].findIndex((text) => contains(text, words));
+    String(unit) === number ? 0 : [name, ...classes].findIndex((text) => contains(text, words));
   return units
     .map((unit) => ({ unit, at: place(unit) }))
     .filter(({ at }) => at >= 0)

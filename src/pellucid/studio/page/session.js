@@ -1,10 +1,10 @@
 /** A session: saved by itself as one works, saved to a file, loaded, and found again. */
 
 import { get, post, put } from "./api.js";
-import { pngUrl } from "./codec.js";
 import { content, fill, title } from "./desk.js";
-import { $, download, make, say, telling } from "./dom.js";
+import { $, download, say, telling } from "./dom.js";
 import { pickFile } from "./photo.js";
+import { SessionList } from "./sessions.js";
 import { hold, identity, INHERITED, leave, letGo, SESSION, takeLeft } from "./tab.js";
 
 /** Milliseconds of quiet after which a session is saved, and after which a failed saving is tried again. */
@@ -28,6 +28,7 @@ export class Session {
   constructor(studio) {
     this.studio = studio;
     const { state, picture, history } = studio;
+    const list = new SessionList((id) => this.#go(id));
     const changed = () => this.#changed();
     state.on("classifier action label optional unit seed factor settings second strokes title", changed);
     picture.addEventListener("change", changed);
@@ -37,9 +38,16 @@ export class Session {
     addEventListener("pageshow", ({ persisted }) => persisted && this.begin());
     $("session-title").addEventListener("change", () => state.set({ title: $("session-title").value.trim() }));
     $("session-save").addEventListener("click", () => telling($("session-error"), () => this.#toFile()));
-    $("session-load").addEventListener("click", async () => this.open(await pickFile(".json,application/json")));
+    $("session-load").addEventListener("click", async () => {
+      await this.open(await pickFile(".json,application/json"), $("session-error"));
+    });
     $("session-new").addEventListener("click", () => this.#anew());
-    $("session-menu").addEventListener("beforetoggle", (event) => event.newState === "open" && this.#list());
+    $("session-menu").addEventListener("beforetoggle", (event) => {
+      if (event.newState !== "open") return;
+      $("session-title").value = state.title;
+      $("session-title").placeholder = title(state);
+      list.open(this.#id);
+    });
   }
 
   /** Bring back this tab's session, or as much of it as can be. @returns {Promise<boolean>} whether there was one */
@@ -136,17 +144,21 @@ export class Session {
     leave(this.#id, unsaved);
   }
 
-  /** Load a session from a file, as a new session. @param {File} file */
-  async open(file) {
+  /**
+   * Load a session from a file, as a new session.
+   * @param {File} file
+   * @param {HTMLElement} error where to tell what is wrong with it
+   */
+  async open(file, error) {
     await this.#change(async () => {
       await this.#fill(await post("/api/sessions/check", file));
       this.#rename(identity());
-    });
+    }, error);
   }
 
   /** Change to another session. What is on the page in between belongs to neither and is not saved. */
-  async #change(work) {
-    await telling($("session-error"), async () => {
+  async #change(work, error = $("session-error")) {
+    await telling(error, async () => {
       await this.save();
       this.#ready = false;
       try {
@@ -191,18 +203,6 @@ export class Session {
     });
   }
 
-  async #list() {
-    $("session-title").value = this.studio.state.title;
-    $("session-title").placeholder = title(this.studio.state);
-    await telling($("session-error"), async () => {
-      const { sessions } = await get("/api/sessions");
-      const others = sessions.filter(({ id }) => id !== this.#id).map((saved) => item(saved, () => this.#go(saved.id)));
-      $("sessions").replaceChildren(
-        ...(others.length ? others : [make("li", { class: "soft" }, "No other sessions yet.")]),
-      );
-    });
-  }
-
   /** Go on with another session. @param {string} id */
   #go(id) {
     return this.#change(async () => {
@@ -211,16 +211,4 @@ export class Session {
       this.#rename((await hold(id)) ? id : identity());
     });
   }
-}
-
-/** A session in the list. @param {{title: string, saved: number, picture: string}} session @param {() => any} open */
-function item({ title, saved, picture }, open) {
-  const image = make("img", { src: pngUrl(picture), alt: "", width: 40, height: 40, class: "thumbnail" });
-  const when = new Date(1000 * saved).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const name = make("span", { class: "grow" }, title);
-  return make(
-    "li",
-    {},
-    make("button", { type: "button", class: "row", onclick: open }, image, name, make("small", {}, when)),
-  );
 }

@@ -1,11 +1,11 @@
 /** A new picture: a class seed, a photo, noise, or a blank page. */
 
-import { whole } from "./actions.js";
 import { post } from "./api.js";
 import { Chooser } from "./chooser.js";
 import { decodePng } from "./codec.js";
 import { $, telling } from "./dom.js";
 import { pickFile } from "./photo.js";
+import { whole } from "./state.js";
 
 const SEEDS = "A draw from what pictures of the class look like on average: a blur that can be turned into a picture.";
 const NO_SEEDS = "This classifier comes without class seeds; begin with a photo, noise or a drawing.";

@@ -1,5 +1,8 @@
 /** What the person has chosen. Parts of the page read it and are told when something they show has changed. */
 
+/** The seeds that the server takes are below this. */
+const SEEDS = 2 ** 31;
+
 /**
  * @typedef {Object} Needs which inputs an action takes
  * @property {boolean} picture
@@ -74,6 +77,22 @@ export class State {
     return Boolean(needs?.unit || needs?.strokes);
   }
 
+  /** Whether the chosen action takes a photo of any size as it is, and not cut to the classifier's. */
+  get takesWhole() {
+    const needs = this.chosen?.needs;
+    return Boolean(needs?.style || (needs?.factor && this.factor === 1));
+  }
+
+  /** The seed after this one; after the last one the first. */
+  get nextSeed() {
+    return (this.seed + 1) % SEEDS;
+  }
+
+  /** What is chosen at this moment, for a run that is asked for while the person goes on choosing. */
+  copy() {
+    return Object.assign(new State(), this);
+  }
+
   /** Change some values and tell those who listen. @param {Partial<State>} changes */
   set(changes) {
     Object.assign(this, changes);
@@ -86,3 +105,6 @@ export class State {
     this.#listeners.push([names.split(" "), listener]);
   }
 }
+
+/** A seed from what was typed. @param {string} text */
+export const whole = (text) => Math.min(SEEDS - 1, Math.max(0, Math.trunc(Number(text) || 0)));

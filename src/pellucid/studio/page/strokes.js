@@ -39,7 +39,10 @@ export function strokes({ state, picture, units }) {
   function item(stroke, at) {
     const text = `${units.title(stroke.unit)}, strength ${stroke.strength}`;
     const on = make("input", { type: "checkbox", checked: stroke.on, "aria-label": `Paint ${text}` });
-    on.addEventListener("change", () => change(at, { ...stroke, on: on.checked }));
+    on.addEventListener("change", () => {
+      change(at, { ...stroke, on: on.checked });
+      focus(at, "input");
+    });
     const mark = () => picture.mark(maskOn(stroke, picture));
     const row = make(
       "li",
@@ -48,7 +51,10 @@ export function strokes({ state, picture, units }) {
       make("span", { class: "grow" }, text),
       button("↑", `Earlier: ${text}`, at > 0, () => move(at, at - 1)),
       button("↓", `Later: ${text}`, at < state.strokes.length - 1, () => move(at, at + 1)),
-      button("✕", `Delete: ${text}`, true, () => change(at)),
+      button("✕", `Delete: ${text}`, true, () => {
+        change(at);
+        focus(Math.min(at, state.strokes.length - 1), "button:last-child");
+      }),
     );
     row.addEventListener("focusin", mark);
     row.addEventListener("focusout", () => picture.mark(null));
@@ -72,15 +78,22 @@ export function strokes({ state, picture, units }) {
     const stroke = state.strokes[from];
     picture.mark(null);
     state.set({ strokes: state.strokes.toSpliced(from, 1).toSpliced(to, 0, stroke) });
-    $("strokes").children[to].querySelector("button:enabled")?.focus();
+    focus(to, "button:enabled");
+  }
+
+  /** The list was made anew: go on at this stroke, or where one is added if there is none. */
+  function focus(at, what) {
+    const next = $("strokes").children[at]?.querySelector(what) ?? $("stroke-add");
+    next.focus();
   }
 }
 
 /**
  * A stroke's mask on an image, which may have been brought to the classifier's size since it was painted.
- * @param {import("./state.js").Stroke} stroke @param {{width: number, height: number}} image
+ * @param {{mask: Uint8Array, width: number, height: number}} stroke
+ * @param {{width: number, height: number}} image
  */
-function maskOn({ mask, width, height }, image) {
+export function maskOn({ mask, width, height }, image) {
   if (width === image.width && height === image.height) return mask;
   return image.width === image.height ? covered(mask, width, height, image.width) : mask;
 }

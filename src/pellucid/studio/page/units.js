@@ -24,10 +24,10 @@ export class Units extends EventTarget {
   /** Fetches the thumbnails of items that are scrolled into view. */
   #watcher;
 
-  /** @param {{state: import("./state.js").State}} studio */
-  constructor({ state }) {
+  /** @param {Object} studio see main.js */
+  constructor({ state, models }) {
     super();
-    this.state = state;
+    Object.assign(this, { state, models });
     this.#watcher = new IntersectionObserver(
       (entries) => entries.forEach((entry) => this.#seen(entry)),
       { root: $("units-list"), rootMargin: "100px" },
@@ -47,13 +47,21 @@ export class Units extends EventTarget {
     return name ? `${name} (unit ${unit})` : `Unit ${unit}`;
   }
 
-  /** Load the units of the classifier, once. */
+  /** Load the units of the classifier, if they are not there. */
   async load() {
+    if (this.#thumbnails?.model !== this.state.classifier.name) await this.#reload();
+  }
+
+  /** Load the units, with the names that were given to them in the meantime, as in another tab. */
+  async #reload() {
     const { name } = this.state.classifier;
-    if (this.#thumbnails?.model === name) return;
+    // With many in use, the server may have let go of it.
+    await this.models.fetch(name, () => {});
     const { units, data } = await get(query("units", { model: name }));
-    this.#thumbnails?.close();
-    this.#thumbnails = new Thumbnails(name);
+    if (this.#thumbnails?.model !== name) {
+      this.#thumbnails?.close();
+      this.#thumbnails = new Thumbnails(name);
+    }
     this.#units = units;
     this.#data = data;
     this.dispatchEvent(new Event("named"));
@@ -62,7 +70,7 @@ export class Units extends EventTarget {
   async open() {
     $("units").showModal();
     await telling($("units-error"), async () => {
-      await this.load();
+      await this.#reload();
       this.#list();
       this.#detail(this.state.unit);
     });

@@ -48,7 +48,7 @@ export class View {
    * @param {import("./picture.js").Rectangle|null} rectangle
    */
   paint(rectangle) {
-    const image = this.picture.shown ?? this.picture.image;
+    const image = this.picture.visible;
     if (this.canvas.width !== image.width || this.canvas.height !== image.height) {
       for (const canvas of [this.canvas, this.overlay]) Object.assign(
         canvas,

@@ -1,0 +1,26 @@
+/** The buttons below the picture that start, stop and continue a run, and show what was before it. */
+
+import { $, enable, onPress } from "./dom.js";
+
+/** @param {Object} studio see main.js */
+export function transport({ run, picture, state }) {
+  onPress($("run"), () => run.start(false));
+  onPress($("continue"), () => run.start(true));
+  onPress($("stop"), () => run.stop());
+  run.addEventListener("turn", show);
+  picture.addEventListener("change", show);
+  state.on("action classifier", show);
+  show();
+
+  function show() {
+    const { live, repeats, job } = run;
+    const ready = Boolean(state.classifier);
+    const seen = Boolean(job?.frames.length);
+    enable($("run"), ready && !live);
+    enable($("continue"), ready && !live && seen);
+    enable($("stop"), live);
+    enable($("before"), !live && seen);
+    $("run").textContent = repeats ? "Run again" : "Run";
+    $("run").title = repeats ? "Once more from where the last run began (Ctrl+Enter)" : "Run (Ctrl+Enter)";
+  }
+}

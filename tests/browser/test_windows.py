@@ -1,0 +1,71 @@
+"""The page in windows of all sizes, light and dark."""
+
+import re
+
+import pytest
+from page import act, expect
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (400, 800), (360, 640)])
+def test_nothing_is_wider_than_the_window(open_page, width, height):
+    colors = set()
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        colors.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(colors) == 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1366, 625), (1024, 500), (800, 360)])
+def test_in_a_low_window_there_is_room_for_tools_settings_and_a_new_picture(open_page, width, height):
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": height})
+    act(page, "sketch")
+    for tool in page.locator(".tool").all():
+        box = tool.bounding_box()
+        assert box["y"] + box["height"] <= height
+    assert page.locator(".scroll").bounding_box()["height"] >= 180
+    page.locator("#run").click(trial=True)  # nothing lies above it
+    page.click("#start-button")
+    box = page.locator("#start-menu").bounding_box()
+    assert box["y"] + box["height"] <= height
+    page.locator("#start-noise").click(trial=True)
+    page.click("#start-label")
+    page.locator("#start-label-list li").last.click()
+    expect(page.locator("#start-label")).to_have_value("truck")
+
+
+def test_on_a_phone_the_tools_scroll_away(open_page):
+    page = open_page()
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.locator("#actions").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    box = page.locator("#tools").bounding_box()
+    assert box["y"] + box["height"] < 0
+
+
+def luminance(color):
+    channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fields_and_buttons_stand_out_from_what_is_around_and_in_them(open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    style = "(e, of) => getComputedStyle(e)[of]"
+    paper = page.locator("body").evaluate(style, "backgroundColor")
+    for part in ("#seed", "#label", "#session-button", ".presets select"):
+        border = page.locator(part).evaluate(style, "borderTopColor")
+        for ground in (paper, page.locator(part).evaluate(style, "backgroundColor")):
+            low, high = sorted((luminance(border), luminance(ground)))
+            assert (high + 0.05) / (low + 0.05) >= 3, f"{part}: {border} on {ground}"
+
+
+def test_no_hint_within_a_field_is_cut_off(open_page):
+    page = open_page()
+    for action in page.locator("#actions input").evaluate_all("all => all.map(e => e.value)"):
+        act(page, action)
+        for field in page.locator("#form input[placeholder]").all():
+            assert field.get_attribute("placeholder") in ("none", "")
