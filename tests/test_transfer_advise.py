@@ -6,6 +6,7 @@ import torch
 from helpers import PETS, pictures
 
 from pellucid import Classifier, Dataset, InputError, Split
+from pellucid.cli import transfer_study
 from pellucid.cli.main import main
 from pellucid.transfer.advise import _compare, advise, cross_validated, subset
 
@@ -74,6 +75,19 @@ def test_no_image_is_predicted_by_a_head_that_saw_it():
     assert 0.35 < float((predicted == labels).float().mean()) < 0.65
 
 
+def test_layer_and_metric_are_heeded(classifier, pets, monkeypatch):
+    from pellucid.transfer import advise as module
+
+    layers, features = [], module.features
+    monkeypatch.setattr(
+        module, "features", lambda *a, layer, **o: layers.append(layer) or features(*a, layer=layer, **o)
+    )
+    advice = advise(
+        {"one": classifier, "same": classifier}, lambda size: pets, images=60, layer="2", metric="per-class"
+    )
+    assert (advice.metric, layers) == ("per-class", ["2", "2"])
+
+
 def test_mistakes(classifier, pets):
     with pytest.raises(InputError, match="name two or more"):
         advise({"one": classifier}, lambda size: pets)
@@ -93,3 +107,8 @@ def test_the_command_advises(tiny_bundle, other_bundle, tmp_path, monkeypatch, c
     out = capsys.readouterr().out
     assert "best in" in out
     assert "use " in out or "cannot tell" in out
+    asked = []
+    monkeypatch.setattr(transfer_study, "advise", lambda *a, **options: asked.append(options) or advise(*a, **options))
+    words += ["--advise", "--probe", "30", "--device", "cpu", "--quiet", "--layer", "stem", "--metric", "per-class"]
+    assert main(["transfer-study", *words, "--precision", "bfloat16"]) == 0
+    assert (asked[0]["layer"], asked[0]["metric"], asked[0]["precision"]) == ("stem", "per-class", "bfloat16")

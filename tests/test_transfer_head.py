@@ -131,7 +131,9 @@ def test_the_bootstrap_interval_is_about_the_binomial_one():
 @pytest.mark.parametrize(
     ("name", "metric"),
     [("aircraft", "per-class"), ("Caltech-256", "per-class"), ("flowers", "per-class"), ("pets", "per-class"),
-     ("cifar10", "top-1"), ("dtd10_64", "top-1"), ("my photos", "top-1")],
+     ("caltech101_64", "per-class"), ("Caltech_101", "per-class"), ("FGVCAircraft", "per-class"),
+     ("oxford-pets", "per-class"), ("OxfordIIITPet", "per-class"), ("flowers-102", "per-class"), ("petshop", "top-1"),
+     ("flowersandbees", "top-1"), ("cifar10", "top-1"), ("dtd10_64", "top-1"), ("my photos", "top-1")],
 )  # fmt: skip
 def test_the_metric_is_the_papers(name, metric):
     assert metric_of(name) == metric

@@ -4,20 +4,21 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers import PETS, pictures
 
 from pellucid import Attack, Classifier, Dataset, InputError, Split, TransferRecipe, transfer
-from pellucid.data.image import cover, enlarge
 from pellucid.training.recipe import TrainRecipe
+from pellucid.transfer.altered import coarse, unnormalized
 from pellucid.transfer.features import View, features
 from pellucid.transfer.finetune import BestEpoch, Freezing, fine_tune, frozen_modules, predictions
 from pellucid.transfer.head import fits, folds
 from pellucid.transfer.metrics import top1
 from pellucid.transfer.recipe import PRESETS, Slips
-from pellucid.transfer.transfer import coarse, unnormalized
 from pellucid.zoo.networks import build
 
-SHORT = TrainRecipe(epochs=4, batch_size=15, lr=0.05, average=0.0, schedule="constant")
+SHORT = TrainRecipe(epochs=4, batch_size=15, average=0.0, schedule="constant")
+QUICK = replace(SHORT, lr=0.05)  # the rate of a transfer follows from its `lrs`
 
 
 def source_of(seed=0, size=8):
@@ -39,7 +40,7 @@ def source():
 
 @pytest.fixture
 def pets():
-    return Dataset("pets of mine", pictures(8, 45), pictures(8, 30, seed=1), PETS)
+    return Dataset("Oxford-Pets", pictures(8, 45), pictures(8, 30, seed=1), PETS)
 
 
 # Fixed
@@ -51,7 +52,7 @@ def test_a_fixed_transfer_is_logistic_regression_on_features(source, pets):
     [head] = fits(train, pets.train.labels, [0.01])
     for trial in found.trials:
         assert torch.equal(trial.predicted, head.predict(test))
-    assert found.metric == "per-class"  # its name begins as that of the paper's data set does
+    assert found.metric == "per-class"  # it is called as the paper's data set is
     assert found.accuracy > 0.9
     assert found.facts["train_images"] == 45
 
@@ -80,6 +81,22 @@ def test_the_test_labels_choose_nothing_unless_that_slip_is_asked_for(source):
         assert slip[0].tried[penalty] == pytest.approx(1 - slip[1].tried[penalty])
 
 
+def test_the_slip_takes_the_penalty_that_is_best_on_the_test_images(source):
+    """Of all heads that are fitted to all training images, however many in a row were worse."""
+    labels = torch.randint(2, (60,), generator=torch.Generator().manual_seed(3))
+    truth = torch.randint(2, (41,), generator=torch.Generator().manual_seed(4))
+    data = Dataset("noise", Split(pictures(8, 60).images, labels), Split(pictures(8, 41, 5).images, truth), ["a", "b"])
+    penalties = tuple(10.0**-n for n in range(7))
+    [slip] = transfer(
+        source, data, TransferRecipe(seeds=1, penalties=penalties, slips=Slips(test_selection=True))
+    ).trials
+    train, test = (features(source, split).values for split in (data.train, data.test))
+    heads = [head for penalty in penalties for head in fits(train, labels, [penalty])]
+    expected = {head.penalty: top1(head.predict(test), truth) for head in heads}
+    assert slip.tried == expected
+    assert top1(slip.predicted, truth) == max(expected.values()) == expected[slip.chosen["penalty"]]
+
+
 def test_augmented_views_are_trained_on_and_judged_by_none(source, pets):
     [trial] = transfer(source, pets, TransferRecipe(seeds=1, augment=2, penalties=(0.1,))).trials
     views = [features(source, pets.train, view=View(n)).values for n in range(3)]
@@ -95,6 +112,25 @@ def test_features_are_kept_for_the_next_time(source, pets, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3  # two views of the training images, one of the test images
     again = transfer(source, pets, TransferRecipe(seeds=1, augment=1), cache=tmp_path)
     assert first.accuracies() == again.accuracies()
+
+
+def test_features_of_other_weights_are_not_taken_for_the_sources(source, pets, tmp_path):
+    source.card["sha256"] = "that of a file"
+    first = transfer(source, pets, TransferRecipe(seeds=1), cache=tmp_path)
+    source.network.load_state_dict(source_of(seed=5).network.state_dict())
+    kept, anew = (transfer(source, pets, TransferRecipe(seeds=1), cache=cache) for cache in (tmp_path, None))
+    assert torch.equal(kept.trials[0].predicted, anew.trials[0].predicted)
+    assert first.facts["source_sha256"] != kept.facts["source_sha256"]
+
+
+def test_the_result_says_which_data_it_was(source, pets):
+    recipe = TransferRecipe(seeds=1, penalties=(0.1,))
+    known = transfer(source, pets, recipe).facts["data_sha256"]
+    assert transfer(source, replace(pets, name="others"), recipe).facts["data_sha256"] == known
+    for change in ("train", "test"):
+        split = getattr(pets, change)
+        other = replace(pets, **{change: Split(split.images, split.labels.roll(1))})
+        assert transfer(source, other, recipe).facts["data_sha256"] != known
 
 
 def test_test_images_that_are_trained_on_are_told(source, pets):
@@ -118,7 +154,8 @@ def test_progress_ends_at_one(source, pets):
 def test_granularity_takes_detail_away(pets):
     rough = coarse(pets, 4)
     images = pets.train.batch(slice(0, 5))[0]
-    expected = (enlarge(cover(images, 4), 8) * 255).round().byte()
+    small = F.interpolate(images, (4, 4), mode="bilinear", antialias=True)
+    expected = (F.interpolate(small, (8, 8), mode="bilinear") * 255).round().byte()
     assert torch.equal(rough.train.images[:5], expected)
     assert torch.equal(rough.test.labels, pets.test.labels)
     with pytest.raises(InputError, match="granularity 9 is above the images' own side, 8"):
@@ -140,7 +177,7 @@ def test_without_its_normalization_the_source_sees_bare_pixels(source, pets):
 
 
 def test_fine_tuning_learns_and_a_frozen_layer_keeps_its_weights_and_statistics(source, pets):
-    tuned = fine_tune(source, pets, SHORT, Freezing("stage1"), precision="float32")
+    tuned = fine_tune(source, pets, QUICK, Freezing("stage1"), precision="float32")
     before, after = source.network.state_dict(), tuned.network.state_dict()
     for name, tensor in after.items():
         if name.startswith(("stem", "stage1")):
@@ -153,7 +190,7 @@ def test_fine_tuning_learns_and_a_frozen_layer_keeps_its_weights_and_statistics(
 
 
 def test_adapting_norms_move_the_statistics_of_frozen_layers_and_no_weight(source, pets):
-    tuned = fine_tune(source, pets, SHORT, Freezing("representation", adapting_norms=True), precision="float32")
+    tuned = fine_tune(source, pets, QUICK, Freezing("representation", adapting_norms=True), precision="float32")
     before, after = source.network.state_dict(), tuned.network.state_dict()
     for name, tensor in after.items():
         if "running" in name:
@@ -176,6 +213,11 @@ def test_everything_before_a_layer_is_frozen(source):
     assert set(everything) - set(frozen_modules(source, "representation")) == {"head"}
     with pytest.raises(InputError, match="unknown layer 'stage9'"):
         frozen_modules(source, "stage9")
+    for everything in ("logits", "head"):
+        with pytest.raises(
+            InputError, match=f"freezing up to {everything} leaves nothing to train; freeze representation"
+        ):
+            frozen_modules(source, everything)
 
 
 def test_the_learning_rate_is_chosen_by_validation_images(source, pets):
@@ -250,9 +292,17 @@ def test_of_epochs_that_are_equally_good_the_first_counts(source):
     assert (best.epoch, best.value, best.classifier) == (2, 0.5, source)
 
 
+def test_what_was_trained_is_in_the_result(source, pets):
+    train = replace(SHORT, epochs=1)
+    [trial] = transfer(source, pets, TransferRecipe("full", seeds=1, lrs=(0.05,), train=train)).trials
+    assert trial.classifier is not None
+    assert torch.equal(predictions(trial.classifier, pets.test)[0], trial.predicted)
+    assert transfer(source, pets, TransferRecipe(seeds=1)).trials[0].classifier is None
+
+
 def test_adversarial_fine_tuning_makes_a_difference(source, pets):
     standard, robust = (
-        fine_tune(source, pets, replace(SHORT, attack=Attack(eps)), precision="float32") for eps in (0.0, 0.5)
+        fine_tune(source, pets, replace(QUICK, attack=Attack(eps)), precision="float32") for eps in (0.0, 0.5)
     )
     assert not torch.equal(standard.network.stem.weight, robust.network.stem.weight)
 
@@ -262,7 +312,7 @@ def test_a_seed_repeats_itself_and_another_does_not(source, pets):
     one, again = (transfer(source, pets, recipe) for _ in range(2))
     for first, second in zip(one.trials, again.trials, strict=True):
         assert torch.equal(first.predicted, second.predicted)
-    weights = [fine_tune(source, pets, replace(recipe.train, seed=seed)).network.head.weight for seed in (0, 1)]
+    weights = [fine_tune(source, pets, replace(QUICK, epochs=1, seed=seed)).network.head.weight for seed in (0, 1)]
     assert not torch.equal(*weights)
 
 
@@ -272,20 +322,49 @@ def test_a_seed_repeats_itself_and_another_does_not(source, pets):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"mode": "fool"}, "unknown mode 'fool'; did you mean 'full'"),
+        ({"metric": "topp"}, "unknown metric 'topp'; did you mean 'top-1'"),
         ({"folds": 1}, "folds must be at least 2"),
         ({"seeds": 0}, "seeds must be a whole number"),
-        ({"augment": -1}, "augment must not be negative"),
-        ({"penalties": ()}, "penalties must be positive, not nothing"),
-        ({"lrs": (0.1, -1.0)}, "lrs must be positive, not 0.1, -1.0"),
+        ({"folds": 2.5}, "folds must be at least 2"),
+        ({"augment": -1}, "augment must be a whole number of views"),
+        ({"augment": 1.5}, "augment must be a whole number of views"),
+        ({"penalties": ()}, "penalties must be positive numbers, not nothing"),
+        ({"penalties": ("a", 1.0)}, "penalties must be positive numbers, not a$"),
+        ({"penalties": (1e-30, float("inf"))}, "penalties must be positive numbers, not inf"),
+        ({"lrs": (0.1, -1.0)}, "lrs must be positive numbers, not -1.0"),
         ({"granularity": 0}, "granularity must be a whole number"),
-        ({"freeze": "stage1"}, "freeze is for the full mode"),
-        ({"slips": Slips(adapting_norms=True)}, "adapting norms needs frozen layers in training"),
-        ({"slips": Slips(best_epoch=True)}, "best epoch needs epochs: paper-compat, or mode full"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):
     with pytest.raises(InputError, match=message):
         TransferRecipe(**settings)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (TransferRecipe(freeze="stage1"), "freeze would be ignored in mode fixed; leave it out"),
+        (TransferRecipe(lrs=(0.1,), train=SHORT), "lrs, train would be ignored in mode fixed; leave them out"),
+        (
+            TransferRecipe("full", layer="stem", augment=3, penalties=(7.0,)),
+            "layer, augment, penalties would be ignored",
+        ),
+        (TransferRecipe("full", paper_compat=True), "paper_compat would be ignored in mode full"),
+        (TransferRecipe(paper_compat=True, augment=1), "augment would be ignored in mode fixed with paper_compat"),
+        (
+            TransferRecipe("full", train=replace(SHORT, arch="wrn-28-10")),
+            "train.arch of a transfer follows from the source",
+        ),
+        (TransferRecipe("full", train=replace(SHORT, seed=77)), "train.seed of a transfer follows from seeds"),
+        (TransferRecipe("full", train=replace(SHORT, lr=0.05)), "train.lr of a transfer follows from lrs"),
+        (TransferRecipe(slips=Slips(adapting_norms=True)), "adapting norms needs frozen layers in training"),
+        (TransferRecipe(slips=Slips(best_epoch=True)), "best epoch needs epochs: paper-compat, or mode full"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(source, pets, recipe, message):
+    with pytest.raises(InputError, match=message):
+        transfer(source, pets, recipe)
 
 
 def test_targets_that_cannot_be(source, pets):

@@ -1,21 +1,27 @@
 """Studies: what they are read from, their jobs, and the analyses."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 from helpers import PETS, pictures
 
-from pellucid import Classifier, InputError, TransferRecipe
+from pellucid import Classifier, InputError, TransferRecipe, load
 from pellucid.cli.main import main
 from pellucid.transfer import jobs
 from pellucid.transfer.analysis import analyses, by_eps, by_width, of_linearity
 from pellucid.transfer.jobs import Place, run_points, side_by_side
 from pellucid.transfer.source import SourceFacts, source_facts
-from pellucid.transfer.study import Point, Study, build, done, read_study
+from pellucid.transfer.study import Point, Study, done
+from pellucid.transfer.study_file import build, read_study
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build as build_network
 
@@ -76,7 +82,7 @@ def test_another_setting_is_another_point():
 
 
 def test_a_study_is_read_from_json_and_toml(here, tmp_path):
-    text = {"sources": ["robust"], "targets": ["data0.npz"], "granularities": [4],
+    text = {"sources": ["robust"], "targets": ["data0.npz"], "granularities": [4], "modes": ["fixed", "full"],
             "recipe": {"seeds": 1, "penalties": [0.5], "train": {"epochs": 7, "attack": {"eps": 1}}}}  # fmt: skip
     (tmp_path / "study.json").write_text(json.dumps(text))
     found = read_study(tmp_path / "study.json")
@@ -84,10 +90,44 @@ def test_a_study_is_read_from_json_and_toml(here, tmp_path):
     assert found.recipe.train.batch_size == 64  # as the paper has it, not as training in general
     assert (found.recipe.penalties, found.recipe.train.attack.eps, found.granularities) == ((0.5,), 1, (4,))
     if sys.version_info >= (3, 11):
-        toml = 'sources = ["robust"]\ntargets = ["data0.npz"]\ngranularities = [4]\n[recipe]\nseeds = 1\n'
+        toml = 'sources = ["robust"]\ntargets = ["data0.npz"]\ngranularities = [4]\nmodes = ["fixed", "full"]\n'
+        toml += "[recipe]\nseeds = 1\n"
         toml += "penalties = [0.5]\n[recipe.train]\nepochs = 7\nattack.eps = 1\n"
         (tmp_path / "study.toml").write_text(toml)
         assert read_study(tmp_path / "study.toml") == found
+
+
+def rewritten(path, seed):
+    """An .npz of 8 px images again, with others."""
+    with np.load("data0.npz") as arrays:
+        images = pictures(8, 24, seed).images.permute(0, 2, 3, 1).numpy()
+        np.savez(path, **{**arrays, "train_images": images})
+
+
+def test_other_images_weights_or_precision_under_the_same_names_are_other_points(here, tmp_path):
+    data, source = tmp_path / "data.npz", tmp_path / "net"
+    rewritten(data, 5)
+    study = Study((str(source),), (str(data),), recipe=QUICK)
+    found = []
+    for images, weights in ((5, "robust"), (6, "robust"), (6, "standard")):
+        rewritten(data, images)
+        save_bundle(load(weights, "cpu"), source)
+        found += study.points()
+    found += study.points(precision="bfloat16")
+    assert len({point.file for point in found}) == 4
+    known = json.loads(source.with_suffix(".json").read_text())
+    source.with_suffix(".json").write_text(json.dumps({**known, "accuracy": {"clean": 0.1}}))
+    assert study.points() == [found[2]]  # its accuracy says nothing of its weights
+
+
+def test_what_a_mode_does_not_heed_makes_no_other_point(here):
+    one, other = (
+        Study(("robust",), ("data0.npz",), ("fixed", "full"), recipe=replace(QUICK, lrs=(rate,))).points()
+        for rate in (0.1, 0.2)
+    )
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+    assert one[1].recipe.penalties == TransferRecipe().penalties
 
 
 ROBUST = {"sources": ["robust"], "targets": ["data0.npz"]}
@@ -103,9 +143,26 @@ ROBUST = {"sources": ["robust"], "targets": ["data0.npz"]}
         (ROBUST | {"targets": ["data9.npz"]}, "no data at 'data9.npz'"),
         (ROBUST | {"targets": ["paper:pet"]}, "unknown data set of the paper 'pet'; did you mean 'pets'"),
         (ROBUST | {"targets": ["data0.npz", "data0.npz"]}, "data0.npz is twice among the targets"),
+        (
+            ROBUST | {"targets": ["data0.npz", "./data0.npz"]},
+            "./data0.npz is twice among the targets, first as data0.npz",
+        ),
+        (ROBUST | {"stylized": ["./data0.npz"]}, "data0.npz is its own stylized copy"),
+        (ROBUST | {"recipe": {"granularity": 4}}, "give modes and granularities, not mode and granularity"),
+        (ROBUST | {"recipe": {"mode": "full"}}, "give modes and granularities, not mode and granularity"),
+        (ROBUST | {"recipe": {"lrs": [0.1]}}, "lrs would be ignored, as modes is fixed"),
+        (ROBUST | {"modes": ["full"], "recipe": {"layer": "stem", "augment": 2}}, "layer, augment would be ignored"),
+        (
+            ROBUST | {"modes": ["full"], "recipe": {"train": {"attack": {"step_size": "a"}}}},
+            "must be like 0.0, not 'a'",
+        ),
         (ROBUST | {"modes": ["fix"]}, "unknown mode 'fix'; did you mean 'fixed'"),
         (ROBUST | {"granularities": [4.5]}, "granularities must be a list of whole numbers"),
         (ROBUST | {"recipe": {"sedes": 1}}, "did you mean 'seeds'"),
+        (ROBUST | {"recipe": {"metric": "topp"}}, "unknown metric 'topp'; did you mean 'top-1'"),
+        (ROBUST | {"recipe": {"train": {"augment": "foo"}}}, "unknown augment 'foo'"),
+        (ROBUST | {"recipe": {"train": {"schedule": "bar"}}}, "unknown schedule 'bar'"),
+        (ROBUST | {"recipe": {"train": {"attack": {"norm": "l3"}}}}, "unknown norm 'l3'"),
         (ROBUST | {"recipe": {"seeds": "three"}}, "must be like 3, not 'three'"),
         (ROBUST | {"recipe": {"train": {"epochs": 0}}}, "epochs must be at least"),
         (ROBUST | {"recipe": 3}, "must hold keys and values, not 3"),
@@ -161,19 +218,41 @@ def test_the_facts_of_a_source_are_on_its_card(name, expected):
 def test_a_study_goes_on_where_it_was_stopped(here, tmp_path, monkeypatch):
     points = Study(("standard", "robust"), ("data0.npz", "data1.npz"), recipe=QUICK).points()
     place = Place(tmp_path / "out", tmp_path / "cache", device="cpu")
-    results = run_points(points, place)
+    results, _ = run_points(points, place)
     first, *others = points
     (place.folder / first.file).write_text("{")
     times = {p.file: (place.folder / p.file).stat().st_mtime_ns for p in others}
     assert set(done(points, place.folder)) == set(times)
-    again = run_points(points, place)
+    again, _ = run_points(points, place)
     assert {p.file: (place.folder / p.file).stat().st_mtime_ns for p in others} == times
-    assert [r["top-1"] for r in again] == [r["top-1"] for r in results]
+    assert [r["top-1"] for r in again.values()] == [r["top-1"] for r in results.values()]
 
 
 def test_a_result_of_other_settings_is_not_taken_for_one(here, tmp_path):
     [point] = Study(("robust",), ("data0.npz",), recipe=QUICK).points()
-    (tmp_path / point.file).write_text(json.dumps({"point": "other", "accuracy": 1.0}))
+    (tmp_path / point.file).write_text(json.dumps(RESULT | {"point": "other"}))
+    assert done([point], tmp_path) == {}
+    (tmp_path / point.file).write_text(json.dumps(RESULT | {"point": point.digest}))
+    assert len(done([point], tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": None},
+        {"metric": "top"},
+        {"accuracy": "high"},
+        {"sampling_interval": [0.1]},
+        {"recipe": 3},
+        {"top-1": []},
+    ],
+    ids=str,
+)
+def test_a_result_that_no_analysis_can_be_made_of_is_as_good_as_none(here, tmp_path, changes):
+    [point] = Study(("robust",), ("data0.npz",), recipe=QUICK).points()
+    (tmp_path / point.file).write_text(json.dumps(RESULT | {"point": point.digest} | changes))
+    assert done([point], tmp_path) == {}
+    (tmp_path / point.file).write_text(json.dumps({"point": point.digest, "accuracy": 0.5}))
     assert done([point], tmp_path) == {}
 
 
@@ -182,20 +261,48 @@ def test_processes_side_by_side_give_what_one_does(here, tmp_path, monkeypatch):
     points = Study(("standard", "robust"), ("data0.npz",), recipe=QUICK).points()
     shares = []
     run = partial(side_by_side, jobs=2)
-    two = run_points(points, Place(tmp_path / "two", tmp_path / "a", device="cpu"), run, shares.append)
-    one = run_points(points, Place(tmp_path / "one", tmp_path / "b", device="cpu"))
+    two, _ = run_points(points, Place(tmp_path / "two", tmp_path / "a", device="cpu"), run, shares.append)
+    one, _ = run_points(points, Place(tmp_path / "one", tmp_path / "b", device="cpu"))
     assert shares == [0.5, 1.0]
-    for left, right in zip(one, two, strict=True):
+    for left, right in zip(one.values(), two.values(), strict=True):
         assert {k: v for k, v in left.items() if k != "seconds"} == {k: v for k, v in right.items() if k != "seconds"}
+
+
+ORPHANS = """
+import os, sys, time
+from pathlib import Path
+from pellucid.transfer import jobs
+
+def attempt(point, place):
+    os.write(1, f"{os.getpid()}\\n".encode())  # in one piece: two of them write
+    time.sleep(600)
+
+jobs.CONTEXT, jobs.attempt = "fork", attempt
+list(jobs.side_by_side([0, 1], jobs.Place(Path(), Path()), jobs=2))
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed():
+    with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+        ended = Thread(target=parent.stdout.read, daemon=True)  # it ends when nobody can write any more
+        ended.start()
+        ended.join(20)
+        alive = ended.is_alive()
+        for worker in workers if alive else ():
+            os.kill(worker, signal.SIGKILL)
+    assert not alive
 
 
 def test_what_fails_is_told_and_the_others_are_done(here, tmp_path):
     np.savez(tmp_path / "bad.npz", train_images=np.zeros((9, 8, 8, 3), np.uint8), train_labels=np.arange(9) % 3)
     points = Study(("robust",), (str(tmp_path / "bad.npz"), "data0.npz"), recipe=QUICK).points()
     place = Place(tmp_path / "out", tmp_path / "cache", device="cpu")
-    with pytest.raises(InputError, match=r"1 of 2 transfers failed: robust to .*bad.npz: bad has no test images"):
-        run_points(points, place)
-    assert len(done(points, place.folder)) == 1
+    results, [failed] = run_points(points, place)
+    assert failed.startswith(f"robust to {tmp_path / 'bad.npz'}: bad has no test images")
+    assert list(results) == list(done(points, place.folder)) == [points[1].file]
 
 
 def test_a_job_that_cannot_write_or_has_no_memory_is_told_like_any_other(here, tmp_path, monkeypatch):
@@ -211,11 +318,12 @@ def test_a_job_that_cannot_write_or_has_no_memory_is_told_like_any_other(here, t
     monkeypatch.setattr(jobs, "run_point", scarce)
     points = Study(("robust", "wide", "standard"), ("data0.npz",), recipe=QUICK).points()
     place = Place(tmp_path / "out", tmp_path / "cache", device="cpu")
-    with pytest.raises(InputError, match=r"^2 of 3 transfers failed: robust to data0.npz: MemoryError \(and 1 more\)$"):
-        run_points(points, place)
-    assert len(done(points, place.folder)) == 1
-    with pytest.raises(InputError, match=r"failed: wide to data0.npz: DefaultCPUAllocator: can't allocate memory$"):
-        run_points(points[1:], place)
+    results, failed = run_points(points, place)
+    assert list(results) == [points[2].file]
+    assert failed == [
+        "robust to data0.npz: MemoryError",
+        "wide to data0.npz: DefaultCPUAllocator: can't allocate memory",
+    ]
 
 
 # Analyses
@@ -227,6 +335,7 @@ def result(source, accuracy, target="t", side=None, seeds=(0.5,)):
             "recipe": {"mode": "fixed", "granularity": side}}  # fmt: skip
 
 
+RESULT = result("robust", 0.5, "data0.npz")
 FACTS = {
     "a": SourceFacts("l2", 0.0, 0.7, 8, "birds", "net", 1),
     "b": SourceFacts("l2", 0.0, 0.8, 8, "birds", "net", 2),
@@ -286,6 +395,66 @@ def test_the_command_writes_results_tables_and_figures(here, tmp_path, capsys):
     assert not list(folder.glob("by-width.*"))  # there is one width now
 
 
+def test_a_study_of_other_images_under_the_same_name_is_computed_anew(here, tmp_path, capsys):
+    data = tmp_path / "data.npz"
+    words = [
+        "transfer-study",
+        "--sources",
+        "robust",
+        "--targets",
+        str(data),
+        "--device",
+        "cpu",
+        "--seeds",
+        "1",
+        "--quiet",
+    ]
+    accuracies = {}
+    for folder, seed in (("first", 5), ("first", 6), ("second", 6)):
+        rewritten(data, seed)
+        assert main([*words, "--out", str(tmp_path / folder)]) == 0
+        accuracies[folder, seed] = (tmp_path / folder / "by-eps.csv").read_text()
+    assert accuracies["first", 6] == accuracies["second", 6] != accuracies["first", 5]
+    assert len(json.loads((tmp_path / "first/study.json").read_text())["points"]) == 1
+
+
+def test_what_succeeds_has_its_tables_and_all_that_fails_is_named(here, tmp_path, capsys):
+    bad = str(tmp_path / "bad.npz")
+    np.savez(bad, train_images=np.zeros((9, 8, 8, 3), np.uint8), train_labels=np.arange(9) % 3)
+    words = ["--sources", "robust", "standard", "--targets", bad, "data0.npz", "--seeds", "1", "--device", "cpu"]
+    assert main(["transfer-study", *words, "--out", str(tmp_path / "study")]) == 2
+    out, err = capsys.readouterr()
+    assert len(err.splitlines()) == 1
+    assert "2 of 4 transfers failed: " in err
+    assert all(f"{source} to {bad}: bad has no test images" in err for source in ("robust", "standard"))
+    assert "accuracy by the source's eps" in out
+    assert len((tmp_path / "study/by-eps.csv").read_text().splitlines()) == 3
+    assert len(json.loads((tmp_path / "study/study.json").read_text())["points"]) == 2
+
+
+def test_a_size_is_for_sources_that_do_not_say_theirs(here, tmp_path, monkeypatch):
+    from pellucid.transfer import study
+
+    monkeypatch.setattr(study, "known_sources", lambda names: {name: FACTS[name] for name in names})
+    monkeypatch.setattr(study, "source_digest", str)
+    both = Study(("a", "unknown"), ("data0.npz",), granularities=(12,), recipe=QUICK)
+    small, large = both.points(size=8), both.points(size=16)
+    assert small[0] == large[0]
+    assert small[1].digest != large[1].digest
+    assert [(p.source, p.recipe.granularity) for p in large] == [("a", None), ("unknown", None), ("unknown", 12)]
+
+
+@pytest.mark.parametrize(
+    ("target", "drawn"), [("paper:pets", True), ("torchvision:CIFAR10", True), ("pets.npz", False), ("cifar10", False)]
+)
+def test_a_files_name_is_no_proof_that_it_is_the_papers_data(tmp_path, monkeypatch, target, drawn):
+    from pellucid.transfer import figures
+
+    monkeypatch.setattr(figures, "_draw", lambda panels, *_, **__: panels)
+    panels = figures.eps_figure(by_eps([result("a", 0.5, target)], FACTS), tmp_path)
+    assert bool(panels[target].published) == drawn
+
+
 def test_published_curves_are_drawn_over(here, tmp_path):
     from pellucid.transfer.figures import eps_figure
 
@@ -305,7 +474,31 @@ def test_published_curves_are_drawn_over(here, tmp_path):
         ),
         (["--sources", "robust", "--targets", "data0.npz", "--jobs", "0"], "jobs must be a whole number"),
         (["--study", "none.json"], "none.json cannot be read"),
-        (["--study", "none.json", "--sources", "robust"], "leave out --sources and --targets"),
+        (["--study", "none.json", "--seeds=7", "--modes", "full"], "leave out --seeds --modes, or write it there"),
+        (["--sources", "robust", "--targets", "data0.npz", "--mode", "full"], "give modes and granularities, not mode"),
+        (["--sources", "robust", "--targets", "data0.npz", "--granularity", "4"], "not mode and granularity"),
+        (["--sources", "robust", "--targets", "data0.npz", "--probe", "4"], "--probe is for --advise"),
+        (["--sources", "robust", "--targets", "data0.npz", "--size", "16"], "every source says which images it takes"),
+        (
+            [
+                "--sources",
+                "robust",
+                "--targets",
+                "data0.npz",
+                "--advise",
+                "--modes",
+                "full",
+                "--seeds",
+                "2",
+                "--out",
+                "x",
+            ],
+            "leave out --modes --seeds --out",
+        ),
+        (
+            ["--study", "none.json", "--sources", "robust"],
+            "none.json is the whole study; leave out --sources, or write it there",
+        ),
         (["--sources", "robust", "--targets", "data0.npz", "--out", "data0.npz"], "data0.npz is a file"),
         (
             ["--sources", "robust", "--targets", "data0.npz", "--cluster", "auto", "--jobs", "2"],

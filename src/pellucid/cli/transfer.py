@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from .. import __version__
+from ..classifier import Classifier
 from ..devices import pick_precision
 from ..errors import InputError
 from ..files import write_text
 from ..gallery.save import check_writable
 from ..processes import processes
-from ..transfer.jobs import open_target
 from ..transfer.recipe import PRESETS, TransferRecipe
 from ..transfer.result import TransferResult
+from ..transfer.targets import open_target
 from ..transfer.transfer import transfer
+from ..zoo.bundle import save_bundle
 from ..zoo.checksum import cache_folder
-from ..zoo.models import load
-from .common import INLINE, parse, progress_bar
+from ..zoo.models import fingerprint, load
+from .common import INLINE, file_sha256, parse, progress_bar
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class TransferFlags:
     preset: str | None = None
     """Begin with: fixed, full, full-short, paper-fixed."""
     out: Path | None = None
-    """A .json for the result."""
+    """A .json for the result, which `pellucid rerun` repeats."""
+    save: Path | None = None
+    """What is trained (mode full, or paper-compat): NAME, of the first seed, as the bundle NAME.safetensors."""
     cache: Path | None = None
     """A folder for features; pellucid's own if not given."""
     device: str = "auto"
@@ -65,8 +70,11 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(TransferFlags, argv, "transfer", PRESETS)
     if not flags.data:
         raise InputError("name the target: --data FOLDER, FILE.npz, torchvision:NAME or paper:NAME")
+    flags.recipe.check_mode()
     if flags.out is not None:
         check_result(flags.out, flags.overwrite)
+    if flags.save is not None:
+        check_save(flags.save, flags.recipe, flags.overwrite)
     source = load(flags.source, flags.device)
     if flags.size and source.size and flags.size != source.size:
         raise InputError(f"{flags.source} takes images of {source.size} px, not {flags.size}; leave out --size")
@@ -83,10 +91,51 @@ def main(argv: Sequence[str]) -> int:
     if not main_process:
         return 0
     print(table(result))
+    if flags.save is not None:
+        print(f"seed 0: {save(result, flags, argv)}")
     if flags.out is not None:
-        facts = {"source": flags.source, **result.to_json(), "versions": {"pellucid": __version__}}
+        facts = {**described(flags, argv, source), **result.to_json(), "versions": {"pellucid": __version__}}
         write_text(flags.out, json.dumps(facts, indent=2) + "\n")
     return 0
+
+
+def described(flags: TransferFlags, argv: Sequence[str], source: Classifier) -> dict[str, Any]:
+    """What `pellucid rerun` must know, as in every sidecar; a target that is no file is known by `data_sha256`."""
+    named = [Path(name) for name in (flags.data, flags.grouping) if name and Path(name).is_file()]
+    return {
+        "task": "transfer",
+        "command": ["transfer", *argv],
+        "model": flags.source,
+        "model_sha256": fingerprint(source),
+        "inputs": [{"path": str(path), "sha256": file_sha256(path)} for path in named],
+        "source": flags.source,
+    }
+
+
+def save(result: TransferResult, flags: TransferFlags, argv: Sequence[str]) -> Path:
+    """Write what the first seed trained as a bundle."""
+    trained, attack = result.trials[0].classifier, flags.recipe.train.attack
+    assert trained is not None
+    assert flags.save is not None
+    trained.card |= {
+        "data": result.facts["data"],
+        "threat": f"{attack.norm} eps {attack.eps:g}" if attack.eps else "none (standard training)",
+        "start": flags.source,
+        "start_sha256": result.facts["source_sha256"],
+        "recipe": result.facts["recipe"],
+        "command": shlex.join(["pellucid", "transfer", *(word for word in argv if word != "--overwrite")]),
+    }
+    return save_bundle(trained, flags.save)
+
+
+def check_save(bundle: Path, recipe: TransferRecipe, overwrite: bool) -> None:
+    """Raise `InputError` unless there will be a network to save, and it can be written there."""
+    if not recipe.trains:
+        raise InputError("only what is trained can be saved: --mode full, or --paper-compat")
+    path = bundle if bundle.suffix == ".safetensors" else bundle.with_name(bundle.name + ".safetensors")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists; choose another name or say --overwrite")
+    check_writable(path)
 
 
 def check_result(out: Path, overwrite: bool) -> None:

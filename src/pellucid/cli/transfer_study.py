@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from ..checks import positive_int
-from ..devices import PRECISIONS, pick_device
-from ..errors import InputError, unknown
+from ..devices import pick_device, pick_precision
+from ..errors import InputError
 from ..files import write_text
 from ..gallery.save import check_writable
 from ..processes import processes
@@ -19,14 +19,20 @@ from ..transfer.advise import advise
 from ..transfer.analysis import Table, Textures, analyses
 from ..transfer.cluster import LOCAL, on_cluster
 from ..transfer.figures import save_tables
-from ..transfer.jobs import Place, Runner, one_by_one, open_target, run_points, side_by_side
+from ..transfer.jobs import Place, Runner, one_by_one, run_points, side_by_side
 from ..transfer.recipe import TransferRecipe
-from ..transfer.source import known_sources
-from ..transfer.study import Study, read_study
+from ..transfer.source import SourceFacts, known_sources
+from ..transfer.study import Study
+from ..transfer.study_file import read_study
+from ..transfer.targets import open_target
 from ..zoo.checksum import cache_folder
 from ..zoo.models import load
 from .common import INLINE, parse, progress_bar
 from .table import print_table
+
+ADVICE = ("--study", "--sources", "--targets", "--advise", "--probe", "--root", "--size", "--cache", "--device",
+          "--precision", "--quiet", "--layer", "--metric")  # fmt: skip
+"""The flags that mean something to `--advise`."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class StudyFlags:
     one on this host with --jobs workers. On a cluster, --device cuda takes a GPU for each transfer."""
     root: Path = Path("data")
     """Where the data sets of the paper lie, as torchvision expects them."""
+    size: int | None = None
+    """Side of the images, for sources that do not say which they take."""
     cache: Path | None = None
     """A folder for features; pellucid's own if not given."""
     device: str = "auto"
@@ -79,6 +87,7 @@ class StudyFlags:
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(StudyFlags, argv, "transfer-study")
+    check_flags(flags, argv)
     study = study_of(flags)
     if processes().count > 1:
         raise InputError("a study's transfers run side by side with --jobs or --cluster; start it without accelerate")
@@ -88,24 +97,34 @@ def main(argv: Sequence[str]) -> int:
     if flags.out.is_file():
         raise InputError(f"{flags.out} is a file; name a folder for the study")
     check_writable(flags.out / "study.json")
-    pick_device(flags.device)
-    if flags.precision not in PRECISIONS:
-        raise unknown("precision", flags.precision, PRECISIONS)
-    sources, points = known_sources(list(study.sources)), study.points()
+    precision = pick_precision(flags.precision, pick_device(flags.device))
+    sources = sources_of(study, flags)
+    points = study.points(flags.root, flags.size, precision)
     cache = flags.cache or cache_folder() / "features"
-    place = Place(flags.out, cache, flags.root, flags.device, flags.precision)
+    place = Place(flags.out, cache, flags.root, flags.size, flags.device, precision)
     with progress_bar("transfer-study", flags.quiet) as advance:
-        results = run_points(points, place, run, advance)
+        results, failed = run_points(points, place, run, advance)
+    if results:
+        write(flags, study, sources, results)
+    if failed:
+        raise InputError(f"{len(failed)} of {len(points)} transfers failed: {'; '.join(failed)}")
+    return 0
+
+
+def write(flags: StudyFlags, study: Study, sources: dict[str, SourceFacts], results: dict[str, dict[str, Any]]) -> None:
+    """Tables and figures of these results, and which they are."""
     textures = Textures(dict(zip(study.targets, study.stylized, strict=False)), study.texture_augmented)
-    tables = analyses(results, sources, textures)
+    tables = analyses(list(results.values()), sources, textures)
     figures = save_tables(tables, sources, flags.out)
-    facts = {"sources": {name: asdict(facts) for name, facts in sources.items()}, "points": [p.file for p in points]}
+    facts = {
+        "sources": {name: asdict(facts) for name, facts in sources.items()},
+        "points": list(results),
+    }
     write_text(flags.out / "study.json", json.dumps(facts, indent=2) + "\n")
     if not flags.quiet:
         for table in tables:
             show(table)
-        print(f"{flags.out}  ({len(points)} transfers; {', '.join(path.name for path in figures) or 'no figure'})")
-    return 0
+        print(f"{flags.out}  ({len(results)} transfers; {', '.join(path.name for path in figures) or 'no figure'})")
 
 
 def study_of(flags: StudyFlags) -> Study:
@@ -115,9 +134,28 @@ def study_of(flags: StudyFlags) -> Study:
             flags.sources, flags.targets, flags.modes, flags.granularities, flags.stylized, flags.texture_augmented,
             flags.recipe,
         )  # fmt: skip
-    if flags.sources or flags.targets:
-        raise InputError(f"{flags.study} names sources and targets; leave out --sources and --targets")
     return read_study(flags.study)
+
+
+def check_flags(flags: StudyFlags, argv: Sequence[str]) -> None:
+    """Raise `InputError` for flags that mean nothing beside `--study` or `--advise`, or without `--advise`."""
+    given = [word.partition("=")[0].replace("_", "-") for word in argv if word.startswith("--")]
+    ours = {f"--{field.name.replace('_', '-')}" for field in fields(StudyFlags)}
+    described = {f"--{field.name.replace('_', '-')}" for field in fields(Study)}
+    if flags.study is not None and (twice := [flag for flag in given if flag in described or flag not in ours]):
+        raise InputError(f"{flags.study} is the whole study; leave out {' '.join(twice)}, or write it there")
+    if flags.advise and (idle := [flag for flag in given if flag not in ADVICE]):
+        raise InputError(f"advice is from fixed features at full resolution, and only told; leave out {' '.join(idle)}")
+    if not flags.advise and "--probe" in given:
+        raise InputError("--probe is for --advise")
+
+
+def sources_of(study: Study, flags: StudyFlags) -> dict[str, SourceFacts]:
+    """What is known of the sources; raises `InputError` for a size that none of them needs."""
+    known = known_sources(list(study.sources))
+    if flags.size is not None and all(facts.size for facts in known.values()):
+        raise InputError("every source says which images it takes; leave out --size")
+    return known
 
 
 def runner_of(flags: StudyFlags) -> Runner:
@@ -132,13 +170,15 @@ def runner_of(flags: StudyFlags) -> Runner:
 
 def tell(flags: StudyFlags, study: Study) -> int:
     """Print which source to use for each target."""
-    known = known_sources(list(study.sources))
+    known = sources_of(study, flags)
     sources = {name: load(name, flags.device) for name in study.sources}
+    precision = pick_precision(flags.precision, pick_device(flags.device))
     for target in study.targets:
         with progress_bar(f"advise {target}", flags.quiet) as advance:
             advice = advise(
-                sources, lambda size, target=target: open_target(target, flags.root, size), images=flags.probe,
-                cache=flags.cache or cache_folder() / "features", callback=advance,
+                sources, lambda size, target=target: open_target(target, flags.root, size or flags.size),
+                images=flags.probe, layer=study.recipe.layer, metric=study.recipe.metric,
+                cache=flags.cache or cache_folder() / "features", precision=precision, callback=advance,
             )  # fmt: skip
         rows = [
             (name, _cell(known[name].eps, False), f"{100 * accuracy:.2f}", f"[{100 * low:.2f}, {100 * high:.2f}]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -63,6 +64,8 @@ def advise(
     images: int = 1000,
     parts: int = 5,
     seed: int = 0,
+    layer: str = "representation",
+    metric: Metric | Literal["auto"] = "auto",
     cache: str | Path | None = None,
     precision: Precision = "float32",
     callback: Callable[[float], None] | None = None,
@@ -78,6 +81,8 @@ def advise(
         images: how many of the training images to look at, as evenly over the classes as they allow.
         parts: of the cross-validation.
         seed: of the choice of images and of the parts.
+        layer: whose activations the features are.
+        metric: `top-1` or `per-class`; auto takes the paper's choice for its data sets, else top-1.
         cache: a folder for features.
         precision: of the networks' passes.
         callback: called with the share of the work that is done.
@@ -97,18 +102,18 @@ def advise(
     if len(sources) < 2:
         raise InputError("advice is a choice between sources; name two or more, such as of two radii")
     right: dict[str, Tensor] = {}
-    metric: Metric = "top-1"
+    measured: Metric = "top-1"
     labels = torch.empty(0)
     for number, (name, source) in enumerate(sources.items()):
         data = target(source.size)
-        metric = metric_of(data.name)
+        measured = metric_of(data.name) if metric == "auto" else metric
         some = subset(data.train, images, seed)
-        found = features(source, some, cache=cache, precision=precision)
+        found = features(source, some, layer=layer, cache=cache, precision=precision)
         labels = some.labels[found.index]
-        right[name] = cross_validated(found.values, labels, data.class_names, parts, seed, metric)
+        right[name] = cross_validated(found.values, labels, data.class_names, parts, seed, measured)
         if callback is not None:
             callback((number + 1) / len(sources))
-    return _compare(right, labels, metric, seed)
+    return _compare(right, labels, measured, seed)
 
 
 def subset(split: LabeledImages, count: int, seed: int) -> LabeledImages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import torch
 
@@ -30,6 +31,20 @@ def image_digests(split: LabeledImages) -> list[bytes]:
 def split_digest(split: LabeledImages) -> str:
     """What tells the images of one split from another's: the digest of all of them, their order and their size."""
     return _digest(repr(split.size).encode() + b"".join(image_digests(split))).hex()
+
+
+def data_digest(data: Dataset) -> str:
+    """The sha256 of everything about a data set that a transfer depends on: images, labels and classes, not its name.
+
+    >>> from pellucid import Split
+    >>> black, white = (Split(torch.full((1, 1, 2, 2), value).byte(), torch.tensor([0])) for value in (0, 255))
+    >>> data_digest(Dataset("a", black, white, ["x"])) == data_digest(Dataset("b", black, white, ["x"]))
+    True
+    """
+    digest = hashlib.sha256(json.dumps(data.class_names).encode())
+    for split in (data.train, data.test):
+        digest.update(split_digest(split).encode() + split.labels.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def shared(data: Dataset) -> torch.Tensor:

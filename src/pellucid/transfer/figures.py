@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,13 +99,13 @@ def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool, ylabe
     columns = min(4, max(1, len(panels)))
     rows = max(1, math.ceil(len(panels) / columns))
     figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
-    for number, (target, panel) in enumerate(panels.items()):
+    for number, (title, panel) in enumerate(zip(_titles(panels), panels.values(), strict=True)):
         axes = figure.add_subplot(rows, columns, number + 1)
         for label, points in panel.series.items():
             _curve(axes, label, sorted(points), joined)
         for label, known in panel.published.items():
             axes.plot(list(known), list(known.values()), "--x", label=label, alpha=0.7)
-        axes.set_title(Path(target).name)
+        axes.set_title(title)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.legend(fontsize="x-small")
@@ -135,5 +135,16 @@ def _label(mode: str, side: int | None, norm: str) -> str:
 
 
 def _published_name(target: str) -> str:
-    """What the paper would call a target: paper:pets, torchvision:CIFAR10, data/aircraft."""
-    return Path(target.partition(":")[2] or target).stem.lower()
+    """What the paper calls a target that is surely one of its data sets: paper:pets, torchvision:CIFAR10. The name of a
+    file proves nothing."""
+    return target.partition(":")[2].lower()
+
+
+def _titles(targets: Collection[str]) -> list[str]:
+    """Targets' names without their folders, unless that makes two alike.
+
+    >>> _titles(["a/signs.npz", "photos"]), _titles(["a/signs.npz", "b/signs.npz"])
+    (['signs.npz', 'photos'], ['a/signs.npz', 'b/signs.npz'])
+    """
+    last = [Path(target).name for target in targets]
+    return last if len(set(last)) == len(last) else list(targets)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..data.dataset import Dataset
+from ..errors import InputError
 from ..evaluation.threat import predict
 from ..training.batchnorm import join_batch_norms
 from ..training.finetune import with_new_head
@@ -55,7 +56,7 @@ def frozen_modules(classifier: Classifier, upto: str) -> list[str]:
     transformer.
 
     Raises:
-        InputError: no such layer.
+        InputError: no such layer, or none behind it.
 
     >>> from torch import nn
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
@@ -68,9 +69,12 @@ def frozen_modules(classifier: Classifier, upto: str) -> list[str]:
     if upto == "representation":
         head = classifier.head
         return [path for path in paths if path != head and not path.startswith(f"{head}.")]
-    classifier._module(upto)
-    last = classifier.layers.get(upto, upto)
+    if upto != "logits":
+        classifier._module(upto)
+    last = classifier.head if upto == "logits" else classifier.layers.get(upto, upto)
     end = max(number for number, path in enumerate(paths) if path == last or path.startswith(f"{last}."))
+    if classifier.head in paths[: end + 1]:
+        raise InputError(f"freezing up to {upto} leaves nothing to train; freeze representation trains the head alone")
     return paths[: end + 1]
 
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
 
-from ..data.dataset import Dataset, load_data
-from ..devices import pick_precision
+from ..devices import Precision
 from ..errors import InputError
 from ..files import write_text
 from ..zoo.models import load
 from .study import Point, done
-from .targets import load_target
+from .targets import open_target
 from .transfer import transfer
 
 CONTEXT = "spawn"  # processes begin anew rather than as copies: a copy of torch's threads would wait forever
@@ -37,6 +37,7 @@ class Place:
         folder: gets a file for each point.
         cache: for features.
         root: of the paper's data sets.
+        size: side of the images, for sources that do not say which they take.
         device, precision: as everywhere.
         threads: of each job; torch's own number if None.
     """
@@ -44,8 +45,9 @@ class Place:
     folder: Path
     cache: Path
     root: Path = Path("data")
+    size: int | None = None
     device: str = "auto"
-    precision: str = "float32"
+    precision: Precision = "float32"
     threads: int | None = None
 
 
@@ -58,21 +60,11 @@ def run_point(point: Point, place: Place) -> dict[str, Any]:
     if place.threads is not None:
         torch.set_num_threads(place.threads)
     source = load(point.source, place.device)
-    data = open_target(point.target, place.root, source.size)
-    precision = pick_precision(place.precision, source.device)
-    result = transfer(source, data, point.recipe, cache=place.cache, precision=precision)
+    data = open_target(point.target, place.root, source.size or place.size)
+    result = transfer(source, data, point.recipe, cache=place.cache, precision=place.precision)
     facts = {"point": point.digest, "source": point.source, "target": point.target, **result.to_json()}
     write_text(place.folder / point.file, json.dumps(facts, indent=2) + "\n")
     return facts
-
-
-def open_target(name: str, root: Path, size: int | None, **options: Any) -> Dataset:
-    """A target by what the command line calls it: paper:NAME, or what `pellucid.load_data` takes."""
-    if name.startswith("paper:"):
-        if given := [option for option, value in options.items() if value]:
-            raise InputError(f"{name} is read as the paper has it, without {' and '.join(given)}")
-        return load_target(name.removeprefix("paper:"), root, size)
-    return load_data(name, size, **options)
 
 
 Runner = Callable[[Sequence[Point], Place], Iterator[tuple[Point, Outcome]]]
@@ -88,7 +80,7 @@ def one_by_one(points: Sequence[Point], place: Place) -> Iterator[tuple[Point, O
 def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[tuple[Point, Outcome]]:
     """So many at once, in processes of their own, each with its share of the processors."""
     place = replace(place, threads=place.threads or max(1, (os.cpu_count() or 1) // jobs))
-    with ProcessPoolExecutor(jobs, mp_context=get_context(CONTEXT)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context(CONTEXT), initializer=end_with_parent) as pool:
         futures: dict[Future, Point] = {pool.submit(attempt, point, place): point for point in points}
         try:
             for future in as_completed(futures):
@@ -99,6 +91,18 @@ def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[t
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does, even if that was killed and told nobody."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)  # whatever the other threads are at
+
+    Thread(target=wait, daemon=True).start()
 
 
 def attempt(point: Point, place: Place) -> Outcome:
@@ -125,17 +129,16 @@ def run_points(
     place: Place,
     run: Runner = one_by_one,
     callback: Callable[[float], None] | None = None,
-) -> list[dict[str, Any]]:
-    """The results of all points; those that are in the folder already are not computed again.
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The results by their files, in the order of the points, and what failed and why.
+
+    Those that are in the folder already are not computed again.
 
     Args:
         points: of `Study.points`.
         place: where.
         run: how: `one_by_one`, or `side_by_side` or `cluster.on_cluster` with their further arguments bound.
         callback: called with the share of the points that is done.
-
-    Raises:
-        InputError: some points failed, which and why; the others are done and need not be repeated.
     """
     known = done(points, place.folder)
     failed: list[str] = []
@@ -147,7 +150,4 @@ def run_points(
             known[point.file] = outcome
         if callback is not None:
             callback((len(known) + len(failed)) / len(points))
-    if failed:
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise InputError(f"{len(failed)} of {len(points)} transfers failed: {failed[0]}{more}")
-    return [known[point.file] for point in points]
+    return {point.file: known[point.file] for point in points if point.file in known}, failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -11,8 +12,12 @@ from torch import Tensor
 
 Metric = Literal["top-1", "per-class"]
 
-PER_CLASS = ("aircraft", "caltech101", "caltech256", "flowers", "pets")
-"""The data sets that Salman et al. 2020 (appendix A.1) and others before them measure by mean per-class accuracy."""
+PER_CLASS = {
+    "aircraft", "fgvcaircraft", "caltech101", "caltech256", "flowers", "flowers102", "oxfordflowers",
+    "oxfordflowers102", "pets", "oxfordpets", "oxfordiiitpet", "oxfordiiitpets",
+}  # fmt: skip
+"""The data sets that Salman et al. 2020 (appendix A.1) and others before them measure by mean per-class accuracy, by
+what they are called, in small letters and digits."""
 
 
 def top1(predicted: Tensor, labels: Tensor) -> float:
@@ -38,12 +43,13 @@ METRICS: dict[Metric, Callable[[Tensor, Tensor], float]] = {"top-1": top1, "per-
 def metric_of(data: str) -> Metric:
     """The metric in which the paper reports this data set; top-1 for those that it does not have.
 
-    The beginning of the name decides, so that `caltech101_64` is measured as Caltech-101 is.
+    A side in pixels may stand behind the name, so that `caltech101_64` is measured as Caltech-101 is.
 
-    >>> metric_of("caltech101_64"), metric_of("gtsrb_32")
-    ('per-class', 'top-1')
+    >>> metric_of("caltech101_64"), metric_of("oxford-pets"), metric_of("petshop")
+    ('per-class', 'per-class', 'top-1')
     """
-    return "per-class" if data.lower().replace("-", "").startswith(PER_CLASS) else "top-1"
+    spellings = (re.sub(r"[\W_]", "", name) for name in (data.lower(), re.sub(r"[\W_]\d+(px)?$", "", data.lower())))
+    return "top-1" if PER_CLASS.isdisjoint(spellings) else "per-class"
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:

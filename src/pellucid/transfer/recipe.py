@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..checks import positive_int
+from ..checks import literals, positive_int
 from ..errors import InputError
 from ..training.recipe import TrainRecipe
 from .head import PENALTIES
@@ -15,6 +15,11 @@ PAPER_TRAINING = TrainRecipe(
     schedule="step", step_epochs=50, lr=0.01, augment="resized-crop",
 )  # fmt: skip
 """Salman et al. 2020, appendix A."""
+
+Mode = Literal["fixed", "full"]
+FITTED = ("layer", "augment", "penalties")  # settings of a head that is fitted to features
+TRAINED = ("lrs", "train")  # settings of training on images
+FOLLOWS = {"lr": "lrs", "seed": "seeds", "arch": "the source", "start": "the source"}  # of `train`, and from what
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Slips:
 class TransferRecipe:
     """Settings of `transfer`."""
 
-    mode: Literal["fixed", "full"] = "fixed"
+    mode: Mode = "fixed"
     """fixed: a linear head on the features of the source as it is. full: the source is fine-tuned."""
     seeds: int = 3
     """How often everything that is random is repeated: the validation images, new heads, the order of training."""
@@ -50,7 +55,8 @@ class TransferRecipe:
     augment: int = 0
     """fixed: so many views of each training image besides itself, random parts, mirrored or not."""
     penalties: tuple[float, ...] = PENALTIES
-    """fixed: weights λ of ‖W‖² / 2 beside the mean cross-entropy, to choose from."""
+    """fixed: weights λ of ‖W‖² / 2 beside the mean cross-entropy, to choose from. They are tried from the strongest
+    down, until two in a row are worse than the best so far."""
     paper_compat: bool = False
     """fixed: the head is trained by SGD on the images, as in the paper, and not by L-BFGS on their features."""
     freeze: str = ""
@@ -63,23 +69,45 @@ class TransferRecipe:
     """Mistakes of the published code, to measure them."""
 
     def __post_init__(self) -> None:
+        literals(self)
         positive_int("seeds", self.seeds)
-        if self.folds < 2:
+        if not isinstance(self.folds, int) or self.folds < 2:
             raise InputError(f"folds must be at least 2, not {self.folds}: one validates and the others train")
         if self.granularity is not None:
             positive_int("granularity", self.granularity)
-        if self.augment < 0:
-            raise InputError(f"augment must not be negative, not {self.augment}")
+        if not isinstance(self.augment, int) or self.augment < 0:
+            raise InputError(f"augment must be a whole number of views, not {self.augment}")
         for name in ("penalties", "lrs"):
             values = getattr(self, name)
-            if not values or not all(0 < value < float("inf") for value in values):
-                raise InputError(f"{name} must be positive, not {', '.join(map(str, values)) or 'nothing'}")
-        if self.freeze and self.mode == "fixed":
-            raise InputError("freeze is for the full mode; in the fixed one everything but the head is frozen")
+            wrong = [value for value in values if not isinstance(value, (int, float)) or not 0 < value < float("inf")]
+            if wrong or not values:
+                raise InputError(f"{name} must be positive numbers, not {', '.join(map(str, wrong)) or 'nothing'}")
+
+    def check_mode(self) -> None:
+        """Raise `InputError` for a setting that would be ignored: of the other mode, or following from others.
+
+        A recipe does not check this itself, because that of a study may serve both modes.
+        """
+        if idle := self.idle():
+            way = f"mode {self.mode}" + (" with paper_compat" if self.paper_compat and self.mode == "fixed" else "")
+            raise InputError(f"{', '.join(idle)} would be ignored in {way}; leave {'them' if idle[1:] else 'it'} out")
+        for name, instead in FOLLOWS.items():
+            if getattr(self.train, name) not in (getattr(PAPER_TRAINING, name), getattr(TrainRecipe, name)):
+                raise InputError(f"train.{name} of a transfer follows from {instead}; leave it out")
         if self.slips.adapting_norms and not (self.paper_compat or self.freeze):
             raise InputError("adapting norms needs frozen layers in training: paper-compat, or mode full with freeze")
         if self.slips.best_epoch and not self.trains:
             raise InputError("best epoch needs epochs: paper-compat, or mode full")
+
+    def idle(self) -> list[str]:
+        """The settings that are not as usual, and mean nothing in this mode."""
+        unused = [*(FITTED if self.trains else TRAINED), "freeze" if self.mode == "fixed" else "paper_compat"]
+        return [name for name in unused if getattr(self, name) != getattr(TransferRecipe, name)]
+
+    def of_mode(self, mode: str) -> TransferRecipe:
+        """The same in this mode, without what means nothing in it."""
+        recipe = replace(self, mode=mode)
+        return replace(recipe, **{name: getattr(TransferRecipe, name) for name in recipe.idle()})
 
     @property
     def trains(self) -> bool:

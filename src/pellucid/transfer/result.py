@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..classifier import Classifier
 from .metrics import METRICS, Metric, interval, sampling_interval
 
 
@@ -19,12 +20,14 @@ class Trial:
         predicted, labels: `(n,)`, the test images' classes.
         chosen: the penalty or learning rate that was chosen, by name.
         tried: for each that was tried, its accuracy on the images that choose.
+        classifier: what was trained, on the CPU; None where a head was fitted to features.
     """
 
     predicted: Tensor
     labels: Tensor
     chosen: dict[str, float]
     tried: dict[float, float]
+    classifier: Classifier | None = None
 
 
 @dataclass(frozen=True)

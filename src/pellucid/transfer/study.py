@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
-from ..data.jsonfile import MAX_BYTES, read_json
+from ..data.jsonfile import read_json
+from ..devices import Precision
 from ..errors import InputError, unknown
-from ..files import plain
+from .inputs import source_digest, target_digest
 from .recipe import TransferRecipe
 from .source import known_sources
 from .targets import TARGETS
 
 MODES = ("fixed", "full")
-KINDS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Point:
     """A folder, an .npz, torchvision:NAME or paper:NAME."""
     recipe: TransferRecipe
     """Mode, granularity and everything else."""
+    inputs: str = ""
+    """Tells the source's weights, the target's images and the precision from others under the same names."""
 
     @property
     def file(self) -> str:
@@ -43,11 +46,7 @@ class Point:
     @property
     def digest(self) -> str:
         """The sha256 of everything that the point is."""
-        return hashlib.sha256(json.dumps([self.source, self.target, asdict(self.recipe)]).encode()).hexdigest()
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return {"source": self.source, "target": self.target, "recipe": plain(self.recipe)}
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -86,88 +85,57 @@ class Study:
             if name not in self.sources:
                 raise unknown("source of the study", name, self.sources)
         both = (*self.targets, *self.stylized)
-        for target in both:
+        places = [_place(target) for target in both]
+        for number, target in enumerate(both):
             _check_target(target)
-            if both.count(target) > 1:
+            first = places.index(places[number])
+            if first < number < len(self.targets):
+                raise InputError(f"{target} is twice among the targets, first as {both[first]}; name each once")
+            if first < number:
                 raise InputError(f"{target} is its own stylized copy; name what pellucid stylize-data made of it")
+        _check_recipe(self.recipe, self.modes)
 
-    def points(self) -> list[Point]:
+    def points(
+        self, root: Path = Path("data"), size: int | None = None, precision: Precision = "float32"
+    ) -> list[Point]:
         """Every combination; a granularity at or above a source's own side is none.
+
+        Args:
+            root: of the paper's data sets.
+            size: side of the images, for sources that do not say which they take.
+            precision: of the networks' passes.
 
         Raises:
             InputError: a source that does not exist.
         """
-        sides = {name: facts.size for name, facts in known_sources(list(self.sources)).items()}
+        sides = {name: facts.size or size for name, facts in known_sources(list(self.sources)).items()}
+        targets = (*self.targets, *self.stylized)
+        weights = {name: source_digest(name) for name in self.sources}
+        images = {target: target_digest(target, root) for target in targets}
         found = []
-        for source, target, mode in product(self.sources, (*self.targets, *self.stylized), self.modes):
+        for source, target, mode in product(self.sources, targets, self.modes):
+            inputs = f"{weights[source]} {images[target]} at {sides[source]} px in {precision}"
             coarser = [side for side in self.granularities if side < (sides[source] or side + 1)]
             for side in (None, *coarser):
-                found.append(Point(source, target, replace(self.recipe, mode=mode, granularity=side)))
+                recipe = replace(self.recipe.of_mode(mode), granularity=side)
+                found.append(Point(source, target, recipe, inputs))
         return found
 
 
-def read_study(path: Path) -> Study:
-    """The study that a JSON or TOML file describes.
-
-    Its keys are the fields of `Study`; those of `TransferRecipe` stand in a table `recipe`.
-
-    Raises:
-        InputError: a file that cannot be read, a key that does not exist, with the nearest, a value of another kind.
-    """
-    return build(Study, _toml(path) if path.suffix == ".toml" else read_json(path), str(path))
+def _place(target: str) -> str:
+    """A target's name, or where it lies: signs.npz is ./signs.npz."""
+    return os.path.realpath(target) if Path(target).exists() else target
 
 
-def build(kind: Any, given: Any, where: str, base: Any = None) -> Any:
-    """A recipe of this class from plain values; what is not given is as in `base`, or has its default.
-
-    >>> build(TransferRecipe, {"seeds": 1, "train": {"epochs": 3}}, "a file").train.epochs
-    3
-    """
-    if not isinstance(given, dict):
-        raise InputError(f"{where} must hold keys and values, not {given!r}")
-    hints, values = get_type_hints(kind), {}
-    usual = {field.name: field.default if base is None else getattr(base, field.name) for field in fields(kind)}
-    for key, value in given.items():
-        if key not in usual:
-            raise unknown(f"key in {where}:", key, usual)
-        values[key] = _value(usual[key], hints[key], value, f"{where}: {key}")
-    return kind(**values) if base is None else replace(base, **values)
-
-
-def _value(usual: Any, hint: Any, value: Any, where: str) -> Any:
-    """A value of the kind of the usual one."""
-    if is_dataclass(usual):
-        return build(type(usual), value, where, usual)
-    if isinstance(usual, tuple):
-        kind = get_args(hint)[0]
-        if not isinstance(value, list) or not all(_alike(kind(), item) for item in value):
-            raise InputError(f"{where} must be a list of {KINDS[kind]}, not {value!r}")
-        return tuple(value)
-    if usual is not None and not _alike(usual, value):
-        raise InputError(f"{where} must be like {usual!r}, not {value!r}")
-    return value
-
-
-def _alike(usual: Any, value: Any) -> bool:
-    """Whether both are of one type; a whole number will do for a float."""
-    return type(value) is type(usual) or (type(usual), type(value)) == (float, int)
-
-
-def _toml(path: Path) -> Any:
-    try:
-        import tomllib  # pyright: ignore[reportMissingImports]
-    except ImportError:  # Python 3.10
-        raise InputError(f"{path}: this Python reads studies as .json only") from None
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-        if len(text) > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
-        return tomllib.loads(text.decode())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not usable TOML: {error}") from None
+def _check_recipe(recipe: TransferRecipe, modes: Sequence[str]) -> None:
+    """Raise `InputError` for settings that no transfer of the study would heed."""
+    if (recipe.mode, recipe.granularity) != (TransferRecipe.mode, TransferRecipe.granularity):
+        raise InputError("a study has lists of them: give modes and granularities, not mode and granularity")
+    idle = [replace(recipe, mode=mode).idle() for mode in modes]
+    if nowhere := [name for name in idle[0] if all(name in others for others in idle)]:
+        raise InputError(f"{', '.join(nowhere)} would be ignored, as modes is {' '.join(modes)}; leave that out")
+    for mode in modes:
+        recipe.of_mode(mode).check_mode()
 
 
 def _check_target(target: str) -> None:
@@ -188,6 +156,19 @@ def done(points: Iterable[Point], folder: Path) -> dict[str, dict[str, Any]]:
                 result = read_json(path)
             except InputError:
                 continue
-            if isinstance(result, dict) and result.get("point") == point.digest and "accuracy" in result:
+            if _is_result(result, point):
                 found[point.file] = result
     return found
+
+
+def _is_result(given: Any, point: Point) -> bool:
+    """Whether plain values are the result of a point, with all that the analyses read."""
+    try:
+        numbers = [given["accuracy"], *given["sampling_interval"], *given[given["metric"]]]
+        whole = len(given["sampling_interval"]) == 2 and len(given[given["metric"]]) > 0
+        recipe, names = given["recipe"], (given["point"], given["source"], given["target"])
+        same = (recipe["mode"], recipe["granularity"]) == (point.recipe.mode, point.recipe.granularity)
+    except (KeyError, TypeError):
+        return False
+    numeric = all(isinstance(number, (int, float)) for number in numbers)
+    return whole and same and numeric and names == (point.digest, point.source, point.target)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import literals
 from ..classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, Split
 from ..devices import Precision
@@ -43,6 +44,7 @@ class StylizeDataRecipe:
     """How an image is stylized. Twenty evaluations are enough for images of 32 or 64 px."""
 
     def __post_init__(self) -> None:
+        literals(self)
         if self.style.size is not None:
             raise InputError("a stylized copy has images of the data's size; leave out --style.size")
 

@@ -14,16 +14,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.dataset import Dataset, LabeledImages, Split, resized
+from ..data.dataset import GIB, Dataset, LabeledImages, Split, load_data, resized
 from ..data.encoded import file_split, in_memory
 from ..data.folder import FolderFiles, load_folder
 from ..errors import InputError, unknown
 
-MEMORY = 4 * 2**30
 Read = Callable[[Path, "int | None"], Dataset]
 
 
-def load_target(name: str, root: str | Path, size: int | None = None) -> Dataset:
+def open_target(name: str, root: Path, size: int | None, *, memory: int = 4 * GIB, **options: Any) -> Dataset:
+    """A target by what the command line calls it: paper:NAME, or what `pellucid.load_data` takes."""
+    if not name.startswith("paper:"):
+        return load_data(name, size, memory=memory, **options)
+    if given := [option for option, value in options.items() if value]:
+        raise InputError(f"{name} is read as the paper has it, without {' and '.join(given)}")
+    return load_target(name.removeprefix("paper:"), root, size, memory)
+
+
+def load_target(name: str, root: str | Path, size: int | None = None, memory: int = 4 * GIB) -> Dataset:
     """One of `TARGETS`.
 
     Args:
@@ -31,6 +39,7 @@ def load_target(name: str, root: str | Path, size: int | None = None) -> Dataset
         root: the folder that torchvision would be given; `birdsnap` and `stylized-imagenet` are folders in it, with
             `train` and `test` (or `val`) of class folders.
         size: the side in pixels to which images are brought; only CIFAR's need none.
+        memory: the most bytes of pixels that image files are decoded into at once; what would take more stays files.
 
     Raises:
         InputError: an unknown name, a data set that is not there or is damaged.
@@ -50,7 +59,7 @@ def load_target(name: str, root: str | Path, size: int | None = None) -> Dataset
     except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].partition(". You can")[0]
         raise InputError(f"{name} is not in {root} as torchvision lays it out: {reason}") from None
-    return in_memory(Dataset(name, data.train, data.test, data.class_names), MEMORY)
+    return in_memory(Dataset(name, data.train, data.test, data.class_names), memory)
 
 
 def _torchvision(kind: str, train: Sequence[str], files: str, labels: str, root: Path, size: int | None) -> Dataset:

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from torch import Tensor
 
 from ..classifier import Classifier
-from ..data.dataset import Dataset, LabeledImages, Split
-from ..data.image import cover, enlarge
+from ..data.dataset import Dataset, LabeledImages
 from ..devices import Precision
 from ..errors import InputError
 from ..files import plain
 from ..processes import processes
 from ..zoo.models import fingerprint
-from .content import READ, shared
+from .altered import coarse, unnormalized
+from .content import data_digest, shared
 from .features import Features, View, features
 from .finetune import BestEpoch, Freezing, fine_tune, predictions
-from .head import check_classes, choose, fits, folds
+from .head import Head, best_on, check_classes, choose, fits, folds
 from .metrics import METRICS, Metric, metric_of
 from .recipe import TransferRecipe
 from .result import TransferResult, Trial
@@ -60,7 +61,7 @@ def transfer(
 
     Raises:
         InputError: images of another size, one class, a class with fewer training images than folds, no test images,
-            several processes for a fixed transfer.
+            several processes for a fixed transfer, settings that the mode would ignore.
 
     >>> import pellucid as pl
     >>> pixels = torch.randint(0, 256, (20, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
@@ -71,9 +72,11 @@ def transfer(
     (2, True)
     """
     recipe, began = recipe or TransferRecipe(), time.monotonic()
+    recipe.check_mode()
     if processes().count > 1 and not recipe.trains:
         raise InputError("a fixed transfer is one process's work; start it without accelerate, or take --mode full")
     _check(source, data, recipe)
+    content = data_digest(data)
     if recipe.granularity:
         data = coarse(data, recipe.granularity)
     if recipe.slips.unnormalized:
@@ -84,6 +87,7 @@ def transfer(
     facts = {
         "source_sha256": fingerprint(source),
         "data": data.name,
+        "data_sha256": content,
         "classes": len(data.class_names),
         "train_images": len(data.train),
         "test_images": len(data.test),
@@ -116,15 +120,23 @@ class Job:
         stack = torch.stack([view.values for view in views])
         trials = []
         for seed in range(recipe.seeds):
-            train, held = folds(labels, self.data.class_names, recipe.folds, seed)[0]
-            judged = (test.values, truth) if recipe.slips.test_selection else (stack[0, held], labels[held])
-            some = stack[:, train].flatten(0, 1), labels[train].repeat(len(stack))
-            tried = choose(some, judged, self.metric, recipe.penalties)
-            best = max(tried, key=lambda penalty: tried[penalty])
-            [head] = fits(stack.flatten(0, 1), labels.repeat(len(stack)), [best])
-            trials.append(Trial(head.predict(test.values), truth, {"penalty": best}, tried))
+            if recipe.slips.test_selection:
+                everything = stack.flatten(0, 1), labels.repeat(len(stack))
+                head, tried = best_on(everything, (test.values, truth), self.metric, recipe.penalties)
+            else:
+                head, tried = self._validated(stack, labels, seed)
+            trials.append(Trial(head.predict(test.values), truth, {"penalty": head.penalty}, tried))
             self.callback((len(views) + 2 + seed) / parts)
         return trials
+
+    def _validated(self, stack: Tensor, labels: Tensor, seed: int) -> tuple[Head, dict[float, float]]:
+        """The head on views `(V, N, U)` of the training images, its penalty chosen on a part of them as they are."""
+        train, held = folds(labels, self.data.class_names, self.recipe.folds, seed)[0]
+        some = stack[:, train].flatten(0, 1), labels[train].repeat(len(stack))
+        tried = choose(some, (stack[0, held], labels[held]), self.metric, self.recipe.penalties)
+        best = max(tried, key=lambda penalty: tried[penalty])
+        [head] = fits(stack.flatten(0, 1), labels.repeat(len(stack)), [best])
+        return head, tried
 
     def _features(self, split: LabeledImages, view: View, cache, begin: float, span: float) -> Features:
         return features(
@@ -140,7 +152,7 @@ class Job:
             best = max(tried, key=lambda rate: tried[rate]) if tried else min(self.recipe.lrs)
             tuned, chosen = self._tune(self.data, best, seed, len(self.recipe.lrs))
             predicted, truth = predictions(tuned, self.data.test)
-            trials.append(Trial(predicted, truth, {"lr": best, **chosen}, tried))
+            trials.append(Trial(predicted, truth, {"lr": best, **chosen}, tried, cast(Classifier, tuned.to("cpu"))))
         return trials
 
     def _rates(self, seed: int) -> dict[float, float]:
@@ -171,31 +183,6 @@ class Job:
             on_epoch=best if self.recipe.slips.best_epoch else None,
         )  # fmt: skip
         return (tuned, {}) if best.classifier is None else (best.classifier, {"epoch": best.epoch})
-
-
-def coarse(data: Dataset, side: int) -> Dataset:
-    """The images brought to `side` pixels and back (section 4.3 of the paper), so that finer detail is gone.
-
-    Raises:
-        InputError: a side above the images' own, images that are not in memory.
-    """
-    if side > min(data.size):
-        raise InputError(f"granularity {side} is above the images' own side, {min(data.size)}")
-
-    def rough(split: LabeledImages) -> Split:
-        if not isinstance(split, Split):
-            raise InputError("granularity needs the images in memory: take fewer or smaller ones")
-        chunks = [split.batch(slice(n, n + READ))[0] for n in range(0, max(len(split), 1), READ)]
-        images = [(enlarge(cover(chunk, side), split.size) * 255).round().byte() for chunk in chunks]
-        return Split(torch.cat(images), split.labels)
-
-    return replace(data, train=rough(data.train), test=rough(data.test))
-
-
-def unnormalized(source: Classifier) -> Classifier:
-    """The same network without its normalization."""
-    bare = Classifier(source.network, class_names=source.class_names, head=source.head, card=source.card)
-    return bare.to(source.device).train(source.training)
 
 
 def _none_of(split: LabeledImages) -> LabeledImages:

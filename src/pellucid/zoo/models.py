@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from ..classifier import Classifier
 from ..devices import pick_device
 from ..errors import InputError, unknown
-from ..frozen import find_foldable
 from .bundle import load_bundle, read_card
 from .convert import IMAGENET_MEAN, IMAGENET_STD
 from .hub import load_from_hub, load_published
@@ -18,7 +18,6 @@ from .networks import build, input_size
 from .published import published
 
 BUNDLES = Path(__file__).parent / "bundles"
-LOOK = 512  # pixels: a network for larger images is not looked at before its first descent
 KINDS = ("hub:OWNER/REPO/FILE", "timm:NAME", "torchvision:NAME", "a bundle's path")
 
 
@@ -61,10 +60,7 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     else:
         raise _unknown(name)
-    classifier = classifier.to(place).eval()
-    if classifier.size and classifier.size <= LOOK:
-        find_foldable(classifier, classifier.size)
-    return classifier
+    return classifier.to(place).eval()
 
 
 def card(name: str) -> dict[str, Any]:
@@ -93,14 +89,15 @@ def _unknown(name: str) -> InputError:
 
 
 def fingerprint(classifier: Classifier) -> str:
-    """What tells this classifier from another: the sha256 on its card, or that of its weights."""
-    if "sha256" in classifier.card:
-        return classifier.card["sha256"]
-    import hashlib
+    """What tells this classifier from another: the sha256 of its weights as they are now.
 
+    The sha256 on a card is that of a file, and says nothing of weights that have changed since they were read.
+    """
     digest = hashlib.sha256()
-    for key, tensor in sorted(classifier.network.state_dict().items()):
-        digest.update(key.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    for name, tensor in sorted(classifier.network.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        digest.update(values.flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
