@@ -192,12 +192,52 @@ def test_no_hook_is_left_behind():
 
 def test_no_hook_is_left_behind_by_a_failing_pass():
     classifier = conv_classifier()
-    with pytest.raises(RuntimeError):
-        classifier(torch.zeros(1, 5, 8, 8), layers=["0"], straight_through=True)
+    broken = conv_classifier()
+    broken.network[3] = nn.Identity()  # the linear layer takes fewer values
+    for layers in ([], ["0"]):
+        with pytest.raises(RuntimeError):
+            broken(images(1), layers=layers, straight_through=True)
+    assert hooks_on(broken) == 0
+    assert "forward" not in broken.network[2].__dict__
     with pytest.raises(InputError):
         classifier(images(1), layers=["0", "nonsense"], straight_through=True)
     assert hooks_on(classifier) == 0
     assert "forward" not in classifier.network[2].__dict__
+
+
+class Gate(nn.Module):
+    """A linear layer that is registered behind the head, and does not make the logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.conv, self.gate = nn.Linear(6, 4), nn.Conv2d(3, 6, 3), nn.Linear(6, 6)
+
+    def forward(self, values):
+        values = self.conv(values).mean((2, 3))
+        return self.fc(values * self.gate(values).sigmoid())
+
+
+@pytest.mark.parametrize("names", [None, list("abcdef")])
+def test_a_head_that_does_not_make_the_logits_is_refused(names):
+    with pytest.raises(InputError, match=r"'gate', taken for the head, has 6 outputs, and the network makes 4 logits"):
+        Classifier(Gate(), class_names=names)(images(1))
+    assert Classifier(Gate(), class_names=list("abcd"), head="fc")(images(1)).representation.shape == (1, 6)
+
+
+def test_class_names_are_as_many_as_logits():
+    with pytest.raises(InputError, match="6 class names for a network with 4 logits"):
+        Classifier(Gate(), class_names=list("abcdef"), head="fc")(images(1))
+
+
+def test_images_of_other_channels_are_refused():
+    with pytest.raises(InputError, match=r"takes images of 3 channels, \(N, 3, H, W\), not \(2, 1, 8, 8\)"):
+        conv_classifier()(torch.rand(2, 1, 8, 8))
+
+
+def test_of_a_module_that_runs_twice_the_last_output_is_read():
+    network = SharedRelu().eval()
+    values = Classifier(network)(images(1), ["block.relu", "block"])
+    assert torch.equal(values["block.relu"], values["block"])
 
 
 # The straight-through last ReLU
@@ -258,6 +298,59 @@ def test_straight_through_is_the_identity_backwards_at_the_last_relu_only(kind):
     expected = gradient(network.representation_by_hand(x, identity_backwards))
     assert torch.allclose(gradient(through.representation), expected, atol=1e-6)
     assert not torch.allclose(expected, gradient(classifier(x).representation), atol=1e-4)
+
+
+class Gated(nn.Module):
+    """ReLU modules inside, and before the head what is given: another activation, or none."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.conv, self.relu, self.more, self.fc = nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 6, 1), nn.Linear(6, 3)
+        self.last = last
+
+    def forward(self, values):
+        return self.fc(self.last(self.more(self.relu(self.conv(values)))).mean((2, 3)))
+
+
+@pytest.mark.parametrize("last", [F.hardswish, F.relu, lambda values: values], ids=["hardswish", "functional", "none"])
+def test_where_no_relu_module_feeds_the_head_the_gradient_is_true_and_a_warning_tells(last):
+    torch.manual_seed(0)
+    classifier, x = Classifier(Gated(last)), images(2).requires_grad_()
+    (true,) = torch.autograd.grad(classifier(x).representation.sum(), x)
+    with pytest.warns(UserWarning, match="straight_through does not hold for all"):
+        through = classifier(x, straight_through=True)
+    assert torch.equal(torch.autograd.grad(through.representation.sum(), x)[0], true)
+
+
+def test_straight_through_reaches_every_unit_that_relus_make_together():
+    """SqueezeNet's representation is what two ReLUs side by side make."""
+    torch.manual_seed(0)
+    classifier, x = Classifier(models.squeezenet1_0(num_classes=3)).eval(), torch.rand(1, 3, 64, 64, requires_grad=True)
+    through = classifier(x, straight_through=True).representation
+    for unit in (0, 300):
+        assert torch.autograd.grad(through[0, unit], x, retain_graph=True)[0].abs().sum() > 0
+
+
+class SideEffect(nn.Module):
+    """Relies on a ReLU that works in place, and names its argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu, self.fc = nn.Conv2d(3, 6, 3), nn.ReLU(inplace=True), nn.Linear(6, 3)
+
+    def forward(self, values):
+        values = self.conv(values)
+        self.relu(input=values)
+        return self.fc(values.mean((2, 3)))
+
+
+def test_straight_through_changes_no_values_where_a_relu_works_in_place():
+    classifier, x = Classifier(SideEffect()), images(2).requires_grad_()
+    through = classifier(x, straight_through=True)
+    assert torch.equal(classifier(x).logits, through.logits)
+    (gradient,) = torch.autograd.grad(through.representation.sum(), x)
+    linear = classifier.network.conv((x - classifier.mean) / classifier.std).mean((2, 3)).sum()
+    assert torch.allclose(gradient, torch.autograd.grad(linear, x)[0], atol=1e-6)
 
 
 def test_straight_through_needs_relu_modules():

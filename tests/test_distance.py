@@ -8,6 +8,7 @@ from torch import nn
 
 from pellucid import Classifier, DistanceCurve, DistanceRecipe, InputError, distance
 from pellucid.ball import norms
+from pellucid.cli.distance import table
 from pellucid.cli.main import main
 from pellucid.data.image import read_image, write_image
 from pellucid.representation.match import represent
@@ -59,10 +60,19 @@ def test_the_band_is_the_95_percent_interval_of_the_mean():
     assert curve.margin.tolist() == pytest.approx([1.96 * np.std([1, 2, 3, 4], ddof=1) / 2])
 
 
-@pytest.mark.parametrize("radii", [(), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0), (-1.0,), (float("nan"),)])
-def test_radii_that_do_not_increase_are_refused(classifier, radii):
-    with pytest.raises(InputError, match="radii must be positive and increasing"):
-        distance(classifier, images(1), images(1), DistanceRecipe(radii=radii))
+@pytest.mark.parametrize(
+    "radii", [(), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0), (-1.0,), (float("nan"),), (1.0, float("inf"))]
+)
+def test_radii_that_do_not_increase_are_refused(radii):
+    with pytest.raises(InputError, match="radii must be finite, positive and increasing"):
+        DistanceRecipe(radii=radii)
+
+
+def test_a_single_pair_has_no_band(recwarn):
+    curve = DistanceCurve(torch.tensor([1.0, 2.0]), torch.tensor([[0.5], [0.25]]), *[torch.zeros(0)] * 3, 1, 1)
+    assert curve.margin.isnan().all()
+    assert table({"it": curve}).splitlines()[1].split() == ["1", "0.500"]
+    assert not recwarn.list
 
 
 @pytest.fixture
@@ -106,8 +116,8 @@ def test_sources_and_targets_may_be_files(tiny_bundle, tmp_path):
     [
         ([], "name the images"),
         (["--images", "a.png"], "pairs need --images and --targets, or --data"),
-        (["--radii", "2", "1"], "radii must be positive and increasing, not 2, 1"),
-        (["--count", "5"], "has 9 images, not 10"),
+        (["--radii", "2", "1"], "radii must be finite, positive and increasing, not 2, 1"),
+        (["--count", "5"], "10 images are asked for and "),
         (["--out", "x.jpg"], "the curves are a .png"),
         (["--save-frames", "x.gif"], "distance has no frames"),
     ],

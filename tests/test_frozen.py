@@ -1,31 +1,12 @@
+import threading
+
 import pytest
 import torch
-from helpers import conv_classifier, conv_network, forward_batches, images, shake_norms
+from helpers import conv_classifier, conv_network, images
 from torch import nn
-from torch.nn.utils.parametrizations import weight_norm
 
-from pellucid import L2, Activation, Classifier, CrossEntropy, descend
-from pellucid.frozen import fast, find_foldable, frozen
-from pellucid.zoo.networks import build
-
-
-def logits_of(classifier, x, passes=2, layers=frozenset()):
-    """The activations of the last of several passes."""
-    with frozen(classifier), classifier.reading(layers) as read, fast(classifier, read, layers) as run:
-        for _ in range(passes):
-            activations = run(x.clone().requires_grad_())
-    return activations
-
-
-def folded_norms(classifier, layers=frozenset()):
-    """The names of the batch norms that do nothing during the second pass."""
-    with frozen(classifier), classifier.reading(layers) as read, fast(classifier, read, layers) as run:
-        for _ in range(2):
-            run(images(1).requires_grad_())
-        return [name for name, module in classifier.network.named_modules() if "forward" in module.__dict__]
-
-
-# Modes and flags
+from pellucid import L2, Classifier, CrossEntropy, descend
+from pellucid.frozen import alone, frozen
 
 
 def mixed_network():
@@ -64,243 +45,126 @@ def test_each_mode_and_each_flag_comes_back_after_an_exception():
     assert state(network) == before
 
 
-# Folding
+def test_one_within_another_restores_nothing_too_early():
+    network = mixed_network()
+    before = state(network)
+    with frozen(network):
+        with frozen(network[0]):
+            pass
+        modes, flags = state(network)
+        assert not any([*modes.values(), *flags.values()])
+    assert state(network) == before
 
 
-TIMM = (
-    "timm:test_resnet",
-    "timm:test_efficientnet",
-    "timm:test_byobnet",
-)  # the last two: norms with activations
+def test_two_that_overlap_restore_when_the_last_ends():
+    """As in two threads: the second begins before, and ends after, the first one ends."""
+    network = mixed_network()
+    before = state(network)
+    first, second = frozen(network), frozen(network)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    modes, flags = state(network)
+    assert not any([*modes.values(), *flags.values()])
+    second.__exit__(None, None, None)
+    assert state(network) == before
 
 
-@pytest.mark.parametrize("arch", ["preact-8-16", "cifar-resnet18", *TIMM])
-def test_folding_does_not_change_the_logits(arch):
-    torch.manual_seed(0)
-    classifier = Classifier(shake_norms(build(arch, 5)).eval(), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
-    x = images(2, size=32)
-    expected = classifier(x).logits.detach()
-    assert torch.allclose(logits_of(classifier, x).logits, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+# Several at once
 
 
-def test_norms_after_a_convolution_are_folded_and_others_are_not():
-    classifier = Classifier(shake_norms(build("preact-4-8", 3)))
-    assert folded_norms(classifier) == [
-        "stage1.0.norm2",
-        "stage2.0.norm2",
-    ]  # norm1 and norm read a stem or a sum
+def attack(classifier, x, **more):
+    return descend(classifier, CrossEntropy(0), x, ball=L2(1.0), steps=6, **more).images
 
 
-def test_a_convolution_without_bias_gets_one_only_within():
-    network = shake_norms(build("preact-4-8", 3))
-    logits_of(Classifier(network), images(1))
-    assert network.stage1[0].conv1.bias is None
+def test_threads_that_share_a_classifier_get_what_each_would_alone():
+    classifier = conv_classifier().eval()
+    pictures = [images(2, seed=seed) for seed in range(4)]
+    expected = [attack(classifier, x) for x in pictures]
+    before = state(classifier.network)
+    weights = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
+    found = {}
+
+    def work(number):
+        for _ in range(5):
+            found[number] = attack(classifier, pictures[number])
+            classifier(pictures[number], ["0"])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(4):
+        assert torch.allclose(found[number], expected[number], atol=1e-5)
+    assert state(classifier.network) == before
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in classifier.state_dict().items())
 
 
-class TwoReaders(nn.Module):
-    """A convolution whose output goes through a batch norm and around it."""
+def test_threads_that_read_a_classifier_read_their_own_images():
+    classifier = conv_classifier().eval()
+    pictures = [images(1, seed=seed) for seed in range(3)]
+    expected = [classifier(x, ["0"])["0"].detach() for x in pictures]
+    wrong = []
+
+    def work(number):
+        for _ in range(100):
+            values = classifier(pictures[number], ["0"])["0"]
+            wrong.extend([number] * (not torch.allclose(values, expected[number], atol=1e-5)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_reading_waits_while_another_thread_changes_the_network():
+    classifier, read = conv_classifier().eval(), []
+    thread = threading.Thread(target=lambda: read.append(classifier.logits(images(1))))
+    with alone(classifier.network):
+        thread.start()
+        thread.join(0.2)
+        assert not read
+    thread.join(10)
+    assert read
+
+
+class Beside(nn.Module):
+    """Another thread runs the head at the end of a pass."""
 
     def __init__(self):
         super().__init__()
-        self.conv, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 3)
+        self.head = nn.Linear(3, 4)
 
     def forward(self, values):
-        values = self.conv(values)
-        return self.head((self.norm(values) + values).mean((2, 3)))
+        logits = self.head(values.mean((2, 3)))
+        thread = threading.Thread(target=self.head, args=(torch.zeros(1, 3),))
+        thread.start()
+        thread.join()
+        return logits
 
 
-class Twice(TwoReaders):
-    """A batch norm that is used for two convolutions."""
-
-    def __init__(self):
-        super().__init__()
-        self.other = nn.Conv2d(4, 4, 3)
-
-    def forward(self, values):
-        return self.head(self.norm(self.other(self.norm(self.conv(values)))).mean((2, 3)))
+def test_a_representation_is_that_of_the_own_pass():
+    x = images(2)
+    assert torch.allclose(Classifier(Beside().eval())(x).representation, x.mean((2, 3)))
 
 
-class Standardized(nn.Conv2d):
-    """A convolution that computes its weight anew each time, as timm has them."""
-
-    def forward(self, values):
-        return self._conv_forward(values, self.weight / self.weight.norm() + 0.1, self.bias)
-
-
-def sequential(convolution):
-    return nn.Sequential(convolution, nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
-
-
-@pytest.mark.parametrize(
-    "build",
-    [
-        TwoReaders,
-        Twice,
-        lambda: sequential(Standardized(3, 4, 3)),
-        lambda: sequential(weight_norm(nn.Conv2d(3, 4, 3))),
-    ],
-    ids=["two readers", "norm used twice", "own forward", "weight norm"],
-)
-def test_what_cannot_be_folded_is_left_alone(build):
-    torch.manual_seed(0)
-    classifier = Classifier(shake_norms(build()).eval())
-    assert folded_norms(classifier) == []
-    assert torch.allclose(logits_of(classifier, images(2)).logits, classifier(images(2)).logits, atol=1e-5)
-
-
-@pytest.mark.parametrize("first_pass_asks", [True, False])
-def test_a_layer_asked_for_keeps_its_own_values(first_pass_asks):
+def test_a_callback_may_descend_read_and_copy():
     classifier, x = conv_classifier().eval(), images(2)
-    if not first_pass_asks:
-        logits_of(classifier, x)
-    expected = classifier(x, layers=["0", "1"])
-    activations = logits_of(classifier, x, layers=frozenset({"0", "1"}))
-    for layer in ("0", "1", "logits"):
-        assert torch.allclose(activations[layer], expected[layer], atol=1e-4), layer
+    expected, outer = attack(classifier, images(2, seed=1)), attack(classifier, x)
+    inner, copies = [], []
 
+    def callback(progress):
+        inner.append(attack(classifier, images(2, seed=1)))
+        inner.append(classifier.logits(x).detach())
+        copies.append({name: tensor.clone() for name, tensor in classifier.state_dict().items()})
 
-def test_a_block_asked_for_that_ends_in_a_convolution_keeps_its_own_values():
-    network = conv_network()
-    network[0] = nn.Sequential(network[0])
-    classifier, x = Classifier(network.eval()), images(2)
-    logits_of(classifier, x)
-    expected = classifier(x, layers=["0"])["0"]
-    assert torch.allclose(logits_of(classifier, x, layers=frozenset({"0"}))["0"], expected, atol=1e-5)
-
-
-def test_the_weights_are_the_same_objects_with_the_same_values_afterwards():
-    classifier = conv_classifier()
-    before = dict(classifier.network.named_parameters())
-    values = {name: tensor.clone() for name, tensor in classifier.network.state_dict().items()}
-    logits_of(classifier, images(2))
-    after = dict(classifier.network.named_parameters())
-    assert list(after) == list(before)
-    assert all(after[name] is before[name] for name in before)
-    assert all(torch.equal(tensor, values[name]) for name, tensor in classifier.network.state_dict().items())
-    assert not any("forward" in module.__dict__ for module in classifier.modules())
-
-
-def test_the_weights_come_back_after_an_exception():
-    classifier = conv_classifier()
-    before = dict(classifier.network.named_parameters())
-
-    def interrupt(progress):
-        if progress.step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        descend(classifier, CrossEntropy(0), images(2), ball=L2(1.0), steps=5, callback=interrupt)
-    assert all(parameter is before[name] for name, parameter in classifier.network.named_parameters())
-    assert not any("forward" in module.__dict__ for module in classifier.modules())
-    assert all(module.training for module in classifier.network.modules())
-
-
-def change_weight(network):
-    with torch.no_grad():
-        network[0].weight.mul_(2)
-
-
-def change_data(network):
-    network[0].weight.data.mul_(2)  # which raises no version
-
-
-def change_norm(network):
-    with torch.no_grad():
-        network[1].weight.mul_(2)
-
-
-def change_statistics(network):
-    network[1].train()(torch.randn(8, 6, 4, 4) * 5)
-    network.eval()
-
-
-def take_a_step(network):
-    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-    network(images(2)).square().sum().backward()
-    optimizer.step()
-
-
-def load_other_weights(network):
-    network.load_state_dict(conv_network(seed=5).state_dict())
-
-
-def replace_the_norm(network):
-    network[1] = shake_norms(nn.Sequential(nn.BatchNorm2d(6)), seed=3)[0].eval()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [change_weight, change_data, change_norm, change_statistics, take_a_step, load_other_weights, replace_the_norm],
-    ids=lambda change: change.__name__,
-)
-def test_a_changed_network_is_folded_anew(change):
-    classifier, x = conv_classifier().eval(), images(2)
-    before = logits_of(classifier, x).logits
-    change(classifier.network)
-    expected = classifier(x).logits
-    assert not torch.allclose(before, expected, atol=1e-2)
-    assert torch.allclose(logits_of(classifier, x).logits, expected, atol=1e-3)
-
-
-def test_finding_what_to_fold_takes_no_extra_pass():
-    classifier = conv_classifier()
-    with forward_batches(classifier.network) as sizes:
-        descend(classifier, -Activation(unit=0), images(2), ball=L2(1.0), steps=3)
-    assert sizes == [2, 2, 2]
-
-
-def test_a_pass_without_gradients_hides_nothing_that_could_be_folded():
-    classifier = conv_classifier()
-    with torch.no_grad(), frozen(classifier), classifier.reading() as read, fast(classifier, read, frozenset()) as run:
-        run(images(2))
-    assert folded_norms(classifier) == ["1"]
-
-
-def test_what_can_be_folded_may_be_looked_for_beforehand():
-    """Then the first descent equals the second bit for bit, and a classifier that was loaded has been looked at."""
-    classifier, x = conv_classifier(), images(64)
-    find_foldable(classifier, 8)
-    first, second = (descend(classifier, CrossEntropy(0), x, ball=L2(1.0), steps=9) for _ in range(2))
-    assert torch.equal(first.images, second.images)
-    assert torch.equal(first.history, second.history)
-
-
-def add_half(module, args, output):
-    return output + 0.5
-
-
-def read_only(module, args, output):
-    module.seen = output.detach().clone()
-
-
-@pytest.mark.parametrize("early", [True, False], ids=["before the first descent", "after it"])
-@pytest.mark.parametrize("place", ["convolution", "norm", "norm's input"])
-def test_a_users_hook_changes_what_it_would_change_anyway(place, early):
-    classifier, x = conv_classifier().eval(), images(2)
-    convolution, norm = classifier.network[:2]
-
-    def hook():
-        if place == "norm's input":
-            norm.register_forward_pre_hook(lambda module, args: (args[0] + 0.5,))
-        else:
-            (norm if place == "norm" else convolution).register_forward_hook(add_half)
-
-    if early:
-        hook()
-    before = logits_of(classifier, x).logits
-    if not early:
-        hook()
-    expected = classifier(x).logits
-    assert torch.allclose(logits_of(classifier, x).logits, expected, atol=1e-4)
-    assert early or not torch.allclose(before, expected, atol=1e-2)
-
-
-def test_a_users_hook_sees_the_convolutions_own_output():
-    classifier, x = conv_classifier().eval(), images(2)
-    logits_of(classifier, x)
-    convolution = classifier.network[0]
-    convolution.register_forward_hook(read_only)
-    logits_of(classifier, x)
-    folded = convolution.seen
-    classifier(x)
-    assert torch.allclose(folded, convolution.seen, atol=1e-5)
+    assert torch.allclose(attack(classifier, x, callback=callback), outer, atol=1e-6)
+    logits = classifier.logits(x).detach()
+    for images_, read in zip(inner[::2], inner[1::2], strict=True):
+        assert torch.allclose(images_, expected, atol=1e-6)
+        assert torch.allclose(read, logits, atol=1e-6)
+    for copied in copies:
+        assert all(torch.equal(tensor, copied[name]) for name, tensor in classifier.state_dict().items())

@@ -62,6 +62,14 @@ def test_ghosting_is_1_for_an_average_and_0_for_either_image_and_blind_to_noise(
     assert ghosting(0.9 * first + 0.1 * last, first, last).tolist() == pytest.approx([0.2] * 4, abs=1e-4)
 
 
+def test_of_an_image_and_itself_ghosting_is_not_told(classifier):
+    first, other = images(2), images(1, seed=1)
+    made = interpolate(classifier, first, torch.cat([first[:1], other]), RECIPE)
+    same, other = made.info["ghosting"]
+    assert same is None
+    assert 0 <= other <= 1
+
+
 @pytest.mark.parametrize("intervals", [0, -1])
 def test_no_interval_is_refused(classifier, intervals):
     with pytest.raises(InputError, match=f"intervals must be a whole number of at least 1, not {intervals}"):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import conv_classifier, images, pictures
 from torch import nn
+from torchvision import models
 
 from pellucid import L2, Classifier, InputError, load
 from pellucid.ball import norms
@@ -135,6 +136,26 @@ def test_all_layers_are_measured_unless_some_are_named():
     classifier = conv_classifier()
     found = layer_robustness(classifier, images(3), LayersRecipe(steps=2, restarts=1, bootstrap=100))
     assert [result.layer for result in found] == ["0", "1", "representation", "5"]  # the last makes the logits
+
+
+def test_the_batch_size_changes_nothing():
+    recipe = LayersRecipe(steps=2, restarts=2, layers=("0",), bootstrap=100)
+    whole, *parts = (layer_robustness(conv_classifier(), images(5), recipe, batch_size=size)[0] for size in (5, 1, 3))
+    for part in parts:
+        assert torch.allclose(part.change, whole.change, rtol=1e-4)
+        assert part.value == pytest.approx(whole.value, rel=1e-4)
+
+
+def test_heads_of_training_alone_are_not_among_the_layers():
+    network = models.googlenet(num_classes=4, aux_logits=True, init_weights=False)
+    assert not [name for name in Classifier(network).layers if name.startswith("aux")]
+
+
+def test_a_list_of_blocks_is_named_block_by_block():
+    network = nn.Module()
+    network.stem, network.fc = nn.Conv2d(3, 2, 1), nn.Linear(2, 2)
+    network.blocks = nn.ModuleList([nn.ReLU(), nn.Linear(2, 2)])
+    assert list(Classifier(network).layers) == ["stem", "fc", "blocks.1"]
 
 
 def test_layers_go_from_input_to_output():

@@ -3,6 +3,7 @@ import torch
 from helpers import images
 
 from pellucid import Activation, Activations, CrossEntropy, Distance, InputError, Outside
+from pellucid.objective import Diversity
 
 
 @pytest.fixture
@@ -150,6 +151,25 @@ def test_what_does_not_fit_the_activations_or_the_images_is_refused(objective, m
 def test_a_target_has_an_axis_of_images():
     with pytest.raises(InputError, match=r"a target is \(N, ...\), or \(1, ...\) for all images, not \(7,\)"):
         Distance(torch.ones(7))
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (Activation(direction=torch.full((7,), torch.nan)), "a direction must hold finite numbers alone"),
+        (2 * Distance(torch.full((1, 7), torch.inf)), "a target must hold finite numbers alone"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_refused_before_the_first_loss(objective, message, activations):
+    with pytest.raises(InputError, match=message):
+        objective.check(activations)
+
+
+@pytest.mark.parametrize("objective", [Activation(unit=0, layer="deep"), Diversity(2, "deep")])
+def test_a_layer_of_five_axes_has_no_units(objective):
+    activations = Activations(torch.zeros(2, 3), torch.zeros(2, 3), {"deep": torch.zeros(2, 3, 4, 4, 4)})
+    with pytest.raises(InputError, match="2 to 4 axes"):
+        objective(images(2), activations)
 
 
 def test_a_sum_asks_for_the_layers_of_all_its_terms():

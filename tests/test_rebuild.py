@@ -33,7 +33,7 @@ def test_a_folder_becomes_one_of_the_same_structure(classifier, folder, tmp_path
     assert all(read_image(out / place).shape == (3, 8, 8) for place in PLACES)
     told = [json.loads(line) for line in (out / LEDGER).read_text().splitlines() if line]
     assert sorted(line["image"] for line in told) == sorted(PLACES)
-    assert all(set(line) == {"image", "distance", "psnr", "ssim", "steps"} for line in told)
+    assert all(set(line) == {"image", "sha256", "distance", "psnr", "ssim", "steps"} for line in told)
     assert json.loads((out / SETTINGS).read_text())["recipe"]["eps"] == "inf"
 
 
@@ -66,6 +66,17 @@ def test_an_image_that_was_lost_is_made_again_and_new_ones_change_no_other(class
     after = content(out)
     assert set(after) == {*before, "0.png"}
     assert {place: after[place] for place in before} == before
+
+
+def test_a_picture_that_is_another_now_is_inverted_again(classifier, folder, tmp_path):
+    out = tmp_path / "to"
+    rebuild(classifier, folder, out, RECIPE, facts={})
+    before = content(out)
+    write_image(folder / "dog/3.png", images(1, seed=7)[0])
+    assert rebuild(classifier, folder, out, RECIPE, facts={}) == 1
+    after = content(out)
+    assert [place for place in PLACES if after[place] != before[place]] == ["dog/3.png"]
+    assert rebuild(classifier, folder, out, RECIPE, facts={}) == 0
 
 
 def test_other_settings_are_refused(classifier, folder, tmp_path):

@@ -23,6 +23,9 @@ from pellucid.training.recipe import Attack, TrainRecipe
         {"drops": (3, -1)},
         {"seed": 10**20},
         {"seed": -1},
+        {"schedule": "bar"},
+        {"augment": "foo"},
+        {"method": "pdg"},
     ],
     ids=str,
 )
@@ -33,7 +36,15 @@ def test_a_recipe_that_cannot_be_is_refused(options):
 
 @pytest.mark.parametrize(
     "options",
-    [{"eps": -1.0}, {"eps": math.nan}, {"eps": math.inf}, {"steps": 0}, {"step_size": 0.0}, {"warmup": 1.5}],
+    [
+        {"eps": -1.0},
+        {"eps": math.nan},
+        {"eps": math.inf},
+        {"steps": 0},
+        {"step_size": 0.0},
+        {"warmup": 1.5},
+        {"norm": "l3"},
+    ],
     ids=str,
 )
 def test_an_attack_that_cannot_be_is_refused(options):

@@ -16,7 +16,7 @@ from pellucid.style.compare import CompareRecipe, chosen, compare_style, single_
 from pellucid.style.judge import Judge, Verdict
 from pellucid.style.pyramid import resized
 from pellucid.zoo.bundle import save_bundle
-from pellucid.zoo.models import load
+from pellucid.zoo.models import fingerprint, load
 from pellucid.zoo.networks import build
 
 FAST = StylizeRecipe(evaluations=3, smallest=32)
@@ -147,7 +147,7 @@ def test_the_command_writes_a_page_with_sliders(files, capsys):
     facts = json.loads((out / "comparison.json").read_text())
     assert facts["rule"] in text
     assert facts["rule"] in capsys.readouterr().out
-    assert facts["judge_sha256"] == load(str(files / "judge"), "cpu").card["sha256"]
+    assert facts["judge_sha256"] == fingerprint(load(str(files / "judge"), "cpu"))
     assert [c["chosen"] for c in facts["candidates"]].count(True) == 2
     assert text.count('type="range"') == 2 + 4 + 2 * 4  # chosen, swapped, single layers
     for name in {part.split('"')[0] for part in text.split('src="')[1:]}:

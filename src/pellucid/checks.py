@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal, get_args, get_origin, get_type_hints
+
 import torch
 from torch import Tensor
 
-from .errors import InputError
+from .errors import InputError, unknown
 
 
 def check_images(images: Tensor, name: str = "images") -> Tensor:
@@ -42,6 +45,34 @@ def check_index(there_are: str, index: Tensor | int, size: int) -> None:
     wrong = values[(values < 0) | (values >= size)]
     if wrong.numel():
         raise InputError(f"{there_are} 0 to {size - 1}, not {int(wrong[0])}")
+
+
+def literals(recipe: object) -> None:
+    """Raise `InputError` unless every field of a recipe that is one of several words holds such a word."""
+    for name, kind in get_type_hints(type(recipe)).items():
+        if get_origin(kind) is Literal and getattr(recipe, name) not in get_args(kind):
+            raise unknown(name, getattr(recipe, name), get_args(kind))
+
+
+def number(name: str, value: float, least: float = -math.inf, below: float = math.inf) -> float:
+    """`value`, or `InputError` unless it is a finite number, at least `least` and less than `below`.
+
+    >>> number("momentum", 1.5, 0, 1)
+    Traceback (most recent call last):
+    pellucid.errors.InputError: momentum must be a finite number, at least 0 and less than 1, not 1.5
+    """
+    if not (math.isfinite(value) and least <= value < below):
+        limits = [f"at least {least:g}"] * (least > -math.inf) + [f"less than {below:g}"] * (below < math.inf)
+        said = f", {' and '.join(limits)}" if limits else ""
+        raise InputError(f"{name} must be a finite number{said}, not {value}")
+    return value
+
+
+def positive(name: str, value: float) -> float:
+    """`value`, or `InputError` unless it is above 0; infinity is."""
+    if not value > 0:  # also refuses NaN
+        raise InputError(f"{name} must be positive, not {value}")
+    return value
 
 
 def positive_int(name: str, value: int) -> int:

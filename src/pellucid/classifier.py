@@ -8,16 +8,20 @@ are gone when the pass ends, also when it fails.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .errors import InputError, unknown
+from .frozen import alone
 from .layers import find_head, named_layers, straight_through_last_relu
+from .layout import Layout, find_layouts, looking, pooled_input
 
 
 @dataclass
@@ -27,7 +31,9 @@ class Activations:
     Attributes:
         logits: `(N, K)`, float32.
         representation: `(N, U)`, float32; the input of the last linear layer (averaged over positions if it has any).
-        layers: the further layers that were asked for, each `(N, U)` or `(N, C, H, W)`, float32.
+        layers: the further layers that were asked for, float32: units `(N, U)`, tokens `(N, T, U)` or channels
+            `(N, C, H, W)`, however the network has them (`pellucid.layout`). Of a module that runs several times it is
+            the last output.
     """
 
     logits: Tensor
@@ -53,6 +59,7 @@ class Classifier(nn.Module):
     Attributes:
         gaussians: the class Gaussians that came with the bundle (`pellucid.data.gaussians`), or None.
         layers: the named layers of this network from input to output, name to module path; any path may be used too.
+        unit_axes: along which axis a layer has its units, where the network does not tell: `{"blocks.2": 3}`.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
     >>> activations = Classifier(network, class_names=["cat", "dog", "ship"])(torch.rand(2, 3, 2, 2))
@@ -75,8 +82,9 @@ class Classifier(nn.Module):
         super().__init__()
         # Channels last is the faster layout for convolutions on CPUs and GPUs alike; values do not change.
         self.network = network.to(memory_format=torch.channels_last)
-        self.register_buffer("mean", _channels("mean", mean), persistent=False)
-        self.register_buffer("std", _channels("std", std), persistent=False)
+        place = next((parameter.device for parameter in network.parameters()), None)
+        self.register_buffer("mean", _channels("mean", mean).to(place), persistent=False)
+        self.register_buffer("std", _channels("std", std).to(place), persistent=False)
         if not all(float(value) > 0 for value in std):
             raise InputError(f"std must be positive, not {std}")
         self.layers = named_layers(network)
@@ -84,10 +92,14 @@ class Classifier(nn.Module):
         width = _width(self._module(self.head))
         # A head that was named may be a layer before the logits: then its width says nothing of them.
         if class_names is not None and head is None and width and len(class_names) != width:
-            raise InputError(f"{len(class_names)} class names for a network with {width} classes; give one for each")
+            raise InputError(f"{len(class_names)} class names for a network with {width} classes; give one for each, "
+                             f"or name the head if it is not {self.head!r}")  # fmt: skip
         self.class_names = list(class_names) if class_names is not None else None
         self.card = dict(card or {})
         self.gaussians: Any = None
+        self.unit_axes: dict[str, int] = {}
+        self._layouts: dict[str, Layout] = {}
+        self._head_was_named = head is not None
 
     @property
     def device(self) -> torch.device:
@@ -102,40 +114,80 @@ class Classifier(nn.Module):
             layers: names of further layers to keep: those of `self.layers`, or any module's path.
             straight_through: the gradient passes the last ReLU before the representation as if it were the identity,
                 so that units which are off can be switched on (`fake_relu` of the reference code). Values do not
-                change. It holds for this pass only.
+                change. It holds for this pass only. A warning tells where no `nn.ReLU` feeds the representation.
 
         Raises:
-            InputError: a layer does not exist or was not reached.
+            InputError: a layer does not exist, was not reached, or has no row for each image; images of other
+                channels; a head that does not make the logits.
         """
-        with self.reading(layers, straight_through) as read:
+        with alone(self.network), self.reading(layers, straight_through) as read:
             return read(images)
 
     @contextmanager
     def reading(
         self, layers: Iterable[str] = (), straight_through: bool = False
     ) -> Iterator[Callable[[Tensor], Activations]]:
-        """Within, a function from images to activations: the hooks are set once for many passes, then removed."""
-        kept: dict[str, Tensor] = {}
+        """Within, a function from images to activations: the hooks are set once for many passes, then removed.
+
+        A pass that may run beside those of other threads is one of `pellucid.folding.Folding`.
+        """
+        kept = _Kept()
         wanted = {"representation", *layers} - {"logits"}
+        head = self._module(self.head)
+        passing = partial(straight_through_last_relu, self.network, head) if straight_through else nullcontext
+        # The weights', which may have been halved or doubled.
+        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
 
         def read(images: Tensor) -> Activations:
-            logits = self.network((images - self.mean) / self.std)
-            if missing := wanted - kept.keys():
+            self._check_channels(images)
+            new = {name: self._module(name) for name in wanted - self._layouts.keys() - {"representation"}}
+            inputs = ((images - self.mean) / self.std).to(dtype)
+            keeping = nullcontext() if torch.compiler.is_compiling() else kept.open()
+            with keeping, passing(), looking(self.network, new, inputs) as look:
+                logits = self.network(inputs)
+            if not isinstance(logits, Tensor) or logits.ndim != 2:
+                raise InputError(f"a network yields logits (N, classes), not {_form(logits)}; wrap it so that it does")
+            if missing := wanted - kept.tensors.keys():
                 raise InputError(f"layer {', '.join(sorted(missing))} was not reached in the forward pass")
-            found = {name: kept.pop(name).float() for name in wanted}
-            representation = found.pop("representation")
-            if representation.ndim == 4:
-                representation = representation.mean((2, 3))
-            return Activations(logits.float(), representation.flatten(1), found)
+            if new:
+                self._layouts |= look.plain(len(images))
+                unclear = {name: new[name] for name in new.keys() - self._layouts.keys()}
+                self._layouts |= find_layouts(self.network, inputs, unclear) if unclear else {}
+            representation = pooled_input(head, kept.tensors.pop("representation"))
+            self._check_logits(logits, representation, len(images))
+            found = {
+                name: self._layouts[name].arranged(name, kept.tensors.pop(name), len(images), self.unit_axes.get(name))
+                for name in wanted - {"representation"}
+            }
+            return Activations(logits.float(), representation.float(), {n: v.float() for n, v in found.items()})
 
         with ExitStack() as hooks:
-            hooks.callback(kept.clear)
-            self._keep_input(self._module(self.head), "representation", kept, hooks)
+            hooks.callback(kept.tensors.clear)
+            reads = kept.input_as("representation")
+            hooks.callback(head.register_forward_pre_hook(reads, with_kwargs=True).remove)
             for name in wanted - {"representation"}:
-                self._keep_output(self._module(name), name, kept, hooks)
-            if straight_through:
-                hooks.enter_context(straight_through_last_relu(self.network, self._module(self.head)))
+                hooks.callback(self._module(name).register_forward_hook(kept.output_as(name)).remove)
             yield read
+
+    def _check_channels(self, images: Tensor) -> None:
+        channels = self.mean.shape[1]
+        if images.ndim != 4 or channels not in (1, images.shape[1]):
+            wanted = f"(N, {channels}, H, W)"
+            raise InputError(
+                f"this classifier takes images of {channels} channels, {wanted}, not {tuple(images.shape)}"
+            )
+
+    def _check_logits(self, logits: Tensor, representation: Tensor, count: int) -> None:
+        """Raise `InputError` unless the logits are those of the head and of the classes, with a row for each image."""
+        made, width = logits.shape[1], _width(self._module(self.head))
+        if not self._head_was_named and width not in (0, made):
+            raise InputError(f"{self.head!r}, taken for the head, has {width} outputs, and the network makes {made} "
+                             'logits; name the layer that makes them: Classifier(network, head="...")')  # fmt: skip
+        if self.class_names is not None and len(self.class_names) != made:
+            raise InputError(f"{len(self.class_names)} class names for a network with {made} logits; give one for each")
+        if not len(logits) == len(representation) == count:
+            shapes = f"logits {tuple(logits.shape)} and a representation {tuple(representation.shape)}"
+            raise InputError(f"the network has {shapes} for {count} images; images must be its first axis")
 
     def logits(self, images: Tensor) -> Tensor:
         """Only the logits, `(N, K)`: the classifier as a plain function of images."""
@@ -175,20 +227,57 @@ class Classifier(nn.Module):
             known = dict.fromkeys(["logits", "representation", *self.layers, *paths])  # most names are paths too
             raise unknown("layer", name, known) from None
 
-    @staticmethod
-    def _keep_output(module: nn.Module, name: str, kept: dict[str, Tensor], hooks: ExitStack) -> None:
-        def hook(module: nn.Module, args: tuple, output) -> None:
-            # A copy: the next module is often a ReLU that works in place on this very tensor.
-            kept[name] = (output[0] if isinstance(output, tuple) else output).clone()
 
-        hooks.callback(module.register_forward_hook(hook).remove)
+class _Kept:
+    """What hooks keep of one pass. They also run in passes that others make meanwhile, and keep nothing of those."""
 
-    @staticmethod
-    def _keep_input(module: nn.Module, name: str, kept: dict[str, Tensor], hooks: ExitStack) -> None:
-        def hook(module: nn.Module, args: tuple) -> None:
-            kept[name] = args[0]
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.reader: int | None = None
 
-        hooks.callback(module.register_forward_pre_hook(hook).remove)
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Within, what this thread runs is kept."""
+        self.tensors.clear()
+        self.reader = threading.get_ident()
+        try:
+            yield
+        finally:
+            self.reader = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this is the pass that is kept; the compiler compiles no other."""
+        return torch.compiler.is_compiling() or self.reader == threading.get_ident()
+
+    def output_as(self, name: str) -> Callable[[nn.Module, tuple, Any], None]:
+        """A forward hook."""
+
+        def hook(module: nn.Module, args: tuple, output: Any) -> None:
+            if self.is_open:
+                output = output[0] if isinstance(output, tuple) else output
+                if not isinstance(output, Tensor):
+                    raise InputError(f"layer {name} yields {_form(output)}; name one that yields a tensor")
+                # A copy: the next module is often a ReLU that works in place on this very tensor.
+                self.tensors[name] = output.clone()
+
+        hook.counted = True  # type: ignore[attr-defined] - see `pellucid.folding`
+        return hook
+
+    def input_as(self, name: str) -> Callable[[nn.Module, tuple, dict], None]:
+        """A forward pre-hook with keyword arguments."""
+
+        def hook(module: nn.Module, args: tuple, named: dict) -> None:
+            if self.is_open:
+                self.tensors[name] = (*args, *named.values())[0]
+
+        hook.counted = True  # type: ignore[attr-defined]
+        return hook
+
+
+def _form(output: Any) -> str:
+    """What something is that is not the tensor that was wanted."""
+    return f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
 
 
 def _channels(name: str, values: Sequence[float]) -> Tensor:

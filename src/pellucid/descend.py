@@ -20,6 +20,7 @@ from .frozen import frozen
 from .loop import Loop, Stop, Transform
 from .objective import Objective
 from .optimizer import Adam, Optimizer, Steepest
+from .ordinary import ordinary
 from .parametrize import Parametrization, Pixels
 from .processes import team
 from .rows import PerImage
@@ -32,6 +33,7 @@ from .stop import StopRule
 SPLIT_VALUES, SPLIT_VALUES_CPU = 2**22, 2**18
 
 
+@ordinary()
 def descend(
     classifier: Classifier,
     objective: Objective,
@@ -136,7 +138,7 @@ def descend(
     results: list[Descent] = []
     own = team().share(len(start), objective.together)
     first = own.start
-    with torch.inference_mode(False), torch.enable_grad(), frozen(classifier):
+    with frozen(classifier):
         while first < own.stop:
             index = torch.arange(first, min(first + size, own.stop), device=start.device)
             loop.total = loop.done + steps * restarts * math.ceil((own.stop - first) / size)
@@ -150,7 +152,7 @@ def descend(
             first += len(index)
     found = _joined(_of_everybody(results, start.device))
     if lost := int((~found.loss.isfinite()).sum()):
-        warnings.warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number", stacklevel=2)
+        warnings.warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number", stacklevel=3)
     return found
 
 
@@ -167,7 +169,7 @@ def _check_parts(objective: Objective, ball: Ball, stop: Stop | None, count: int
 
 def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule) -> float | Tensor:
     if isinstance(ball, Linf) and bool((torch.as_tensor(ball.eps) > 1).any()):
-        warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=3)
+        warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=4)
     if given is not None and not (0 < given < math.inf):
         raise InputError(f"step_size must be positive, not {given}")
     if isinstance(optimizer, Adam):
@@ -179,7 +181,7 @@ def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer
     eps = torch.as_tensor(ball.eps)
     way = given * sum(schedule(number / steps) for number in range(steps))
     if bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
-        warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=3)
+        warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=4)
     return given
 
 

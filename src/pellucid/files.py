@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tempfile
@@ -45,6 +46,20 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in one piece."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, facts: Any) -> None:
+    """Write facts as JSON, which knows neither NaN nor infinity: such numbers become null."""
+    write_text(path, json.dumps(finite(facts), indent=2, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """Facts as JSON can hold them, with None for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +41,8 @@ def named_layers(network: nn.Module) -> dict[str, str]:
 
     VGG: `conv1_1`, `relu1_1`, `pool1`, ...; AlexNet: `conv1`, `relu1`, ...; SqueezeNet: `relu1`, `fire2` to `fire9`;
     timm models: what their `feature_info` lists; ResNets and everything else: the top-level children that have
-    parameters (`conv1`, `layer1` to `layer4`).
+    parameters (`conv1`, `layer1` to `layer4`), a list's one by one, but for auxiliary heads (`aux1`, `AuxLogits`),
+    which run in training alone.
     """
     kind = type(network).__name__
     features = getattr(network, "features", None)
@@ -47,7 +52,15 @@ def named_layers(network: nn.Module) -> dict[str, str]:
     if info:
         modules = [entry["module"] for entry in (info.info if hasattr(info, "info") else info)]
         return {path: path for path in modules if path}
-    return {path: path for path, child in network.named_children() if next(child.parameters(), None) is not None}
+    return {path: path for path, child in _children(network) if next(child.parameters(), None) is not None}
+
+
+def _children(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for path, child in network.named_children():
+        if isinstance(child, nn.ModuleList):  # never called itself
+            yield from ((f"{path}.{number}", item) for number, item in child.named_children())
+        elif not path.lower().startswith("aux"):
+            yield path, child
 
 
 def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
@@ -71,47 +84,77 @@ def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
     return names
 
 
-class _ReluKnowingIfLast(torch.autograd.Function):
-    """ReLU whose backward is the identity if it was the last to run before the head in the same forward pass.
+class _Relu(torch.autograd.Function):
+    """ReLU whose backward is the identity once it is said to be `last`.
 
-    Which call that is is known once the forward pass has ended, which is before any backward begins: no counting
-    pass is needed, and a module that is called several times (torchvision's blocks) is treated rightly. `calls` holds
-    how many ReLUs ran so far, and how many had run when the head was reached; only their order matters.
+    Which calls are the last is known once the forward pass has ended, which is before any backward begins: no counting
+    pass is needed, and a module that is called several times (torchvision's blocks) is treated rightly.
     """
 
     @staticmethod
-    def forward(ctx, values: Tensor, calls: list[int]) -> Tensor:
-        calls[0] += 1
-        ctx.calls, ctx.number = calls, calls[0]
-        output = values.clamp_min(0)
+    def forward(ctx, values: Tensor, inplace: bool) -> Tensor:
+        output = values.clamp_min_(0) if inplace else values.clamp_min(0)
+        if inplace:
+            ctx.mark_dirty(output)
+        ctx.last = False
         ctx.save_for_backward(output)
         return output
 
     @staticmethod
     def backward(ctx, *gradients: Tensor):
         (gradient,) = gradients
-        if ctx.number == ctx.calls[1]:
-            return gradient, None
-        return gradient * (ctx.saved_tensors[0] > 0), None
+        return gradient if ctx.last else gradient * (ctx.saved_tensors[0] > 0), None
 
 
 @contextmanager
 def straight_through_last_relu(network: nn.Module, head: nn.Module) -> Iterator[None]:
-    """Within this context the last `nn.ReLU` that runs before `head` lets the whole gradient through.
+    """Within this context each `nn.ReLU` whose output comes to `head` lets the whole gradient through.
+
+    Its output may come there pooled, reshaped or joined with others. Values do not change. A warning tells where what
+    comes to the head is not, or not all of it, the output of such a module; the gradient of the rest is its own.
 
     Raises `InputError` for a network without `nn.ReLU` modules (functional ReLUs cannot be reached).
     """
     relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
     if not relus:
         raise InputError(f"straight_through needs nn.ReLU modules, and {type(network).__name__} has none")
-    calls = [0, 0]
 
-    def reached(module: nn.Module, args: tuple) -> None:
-        calls[1] = calls[0]
+    def reached(module: nn.Module, args: tuple, named: dict) -> None:
+        (values, *_) = (*args, *named.values())
+        if isinstance(values, Tensor) and values.grad_fn is not None and not _open(values.grad_fn):
+            warnings.warn(
+                f"straight_through does not hold for all that is read of {type(network).__name__}: not all of it is "
+                "the output of nn.ReLU modules, and units of the rest that are off stay off",
+                stacklevel=2,
+            )
 
+    reached.counted = True  # type: ignore[attr-defined] - see `pellucid.folding`
     with ExitStack() as restore:
-        restore.callback(head.register_forward_pre_hook(reached).remove)
+        restore.callback(head.register_forward_pre_hook(reached, with_kwargs=True).remove)
         for relu in relus:
-            relu.forward = lambda values: _ReluKnowingIfLast.apply(values, calls)  # type: ignore[method-assign]
+            relu.forward = partial(_forward, inplace=relu.inplace)  # type: ignore[method-assign]
             restore.callback(relu.__dict__.pop, "forward", None)
         yield
+
+
+def _forward(input: Tensor, inplace: bool) -> Tensor:
+    return _Relu.apply(input, inplace)  # type: ignore[return-value]
+
+
+# Nodes of the autograd graph that pass values on, moved, averaged or selected, as their names begin.
+PASSIVE = re.compile(
+    "(AsStrided|Alias|AdaptiveAvgPool|AdaptiveMaxPool|Amax|AvgPool|Cat|Clone|Contiguous|Expand|Flatten|Max|Mean|"
+    "NativeDropout|Permute|Pow|Reshape|Select|Slice|Split|Squeeze|Stack|Sum|T|ToCopy|Transpose|Unsafe|Unsqueeze|View)"
+    "[A-Z0-9]"
+)
+
+
+def _open(node: Any) -> bool:
+    """Say to each ReLU that a node of the graph comes from that it is the last; whether it comes from nothing else."""
+    if node.name() == "_ReluBackward":
+        node.last = True
+        return True
+    if not PASSIVE.match(node.name()):
+        return False
+    opened = [_open(before) for before, _ in node.next_functions if before is not None]  # all of them
+    return bool(opened) and all(opened)

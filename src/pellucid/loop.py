@@ -14,7 +14,7 @@ from .ball import Ball, Unbounded, generators, per_image
 from .classifier import Activations, Classifier
 from .descent import Descent, Progress
 from .devices import Precision
-from .frozen import fast
+from .folding import Folding
 from .objective import Objective
 from .optimizer import Optimizer, State
 from .parametrize import Parametrization, Pixels
@@ -122,13 +122,13 @@ class Loop:
             final = self.ball.select(index).project(final, center)
         return Descent(final, loss, history, start, forwards, forwards, stopped_at)
 
-    def _read(self, context: ExitStack) -> Callable[[Tensor], Activations]:
+    def _read(self, context: ExitStack) -> Folding[Activations]:
         """The classifier as a function, with the hooks set and, once it is known where, batch norms folded."""
         layers, straight_through = self.objective.layers, self.objective.uses_straight_through
         read = context.enter_context(self.classifier.reading(layers, straight_through))
-        return context.enter_context(fast(self.classifier, read, layers, compiled=self.compiled))
+        return Folding(self.classifier.network, read, self.compiled)
 
-    def _evaluate(self, read, moving: Moving, shape: torch.Size):
+    def _evaluate(self, read: Folding[Activations], moving: Moving, shape: torch.Size):
         """The one forward and the one backward of a step."""
         parameter = moving.parameter.detach().requires_grad_()
         images = self.parametrization.decode(parameter, _sized(shape, moving.alive))
@@ -140,7 +140,8 @@ class Loop:
         if not self.done:
             self._check(activations)
         losses = moving.objective(images, activations)
-        (gradient,) = torch.autograd.grad(losses.sum(), parameter)
+        with read.as_it_was():
+            (gradient,) = torch.autograd.grad(losses.sum(), parameter)
         sound = gradient.flatten(1).isfinite().all(1)
         gradient = torch.where(per_image(sound, gradient), gradient, 0)  # such an image stays where it is
         stopping = None if moving.stop is None else moving.stop(images.detach(), _detached(activations))

@@ -54,8 +54,8 @@ class Objective(PerImage):
         return 1
 
     def check(self, activations: Activations) -> None:
-        """Raise `InputError` for a class or a unit that does not exist. Reading a tensor waits for its device, so this
-        is done once a descent, before the first loss."""
+        """Raise `InputError` for a class or a unit that does not exist, or for numbers that are not finite. Reading a
+        tensor waits for its device, so this is done once a descent, before the first loss."""
 
     def __add__(self, other: Objective) -> Objective:
         return Sum((self, _objective(other)), (1.0, 1.0))
@@ -156,16 +156,30 @@ class CrossEntropy(Objective):
 def pooled(values: Tensor) -> Tensor:
     """A layer's activations as `(N, U)`: channels `(N, C, H, W)` and tokens `(N, T, U)` averaged over their positions.
 
+    A classifier's activations are of these forms, wherever its network has images and units (see `pellucid.layout`).
+
     >>> pooled(torch.ones(2, 5, 4, 4)).shape, pooled(torch.ones(2, 9, 5)).shape, pooled(torch.ones(2, 5)).shape
     (torch.Size([2, 5]), torch.Size([2, 5]), torch.Size([2, 5]))
     """
+    _check_axes(values)
     if values.ndim == 4:
         return values.mean((2, 3))
     return values.mean(1) if values.ndim == 3 else values
 
 
+def _check_axes(values: Tensor) -> None:
+    if not 2 <= values.ndim <= 4:
+        raise InputError(f"a layer of units, tokens or channels has 2 to 4 axes, not {tuple(values.shape)}")
+
+
+def _check_finite(what: str, values: Tensor) -> None:
+    if not bool(values.isfinite().all()):
+        raise InputError(f"{what} must hold finite numbers alone")
+
+
 def _positions_last(values: Tensor) -> Tensor:
     """A layer's activations as `(N, C, positions)`."""
+    _check_axes(values)
     if values.ndim == 4:
         return values.flatten(2)
     return values.transpose(1, 2) if values.ndim == 3 else values[..., None]
@@ -199,6 +213,8 @@ class Activation(Objective):
     def check(self, activations: Activations) -> None:
         if self.unit is not None:
             check_index(f"layer {self.layer!r} has units", self.unit, pooled(activations[self.layer]).shape[1])
+        if self.direction is not None:
+            _check_finite("a direction", self.direction)
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         values = pooled(activations[self.layer])
@@ -232,6 +248,9 @@ class Distance(Objective):
     @property
     def layers(self) -> frozenset[str]:
         return frozenset({self.layer})
+
+    def check(self, activations: Activations) -> None:
+        _check_finite("a target", self.target)
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         values, target = activations[self.layer], self.target.flatten(1)

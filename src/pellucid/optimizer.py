@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .ball import Ball, per_image
+from .checks import number
 
 State = tuple[Tensor, ...]
 
@@ -48,6 +49,9 @@ class Momentum:
     """
 
     decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        number("momentum", self.decay, 0, 1)
 
     def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
         """The steepest step against the sum of directions."""

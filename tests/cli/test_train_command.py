@@ -11,6 +11,7 @@ from words import QUICK, TRAIN, files, sidecar, stops_after
 
 from pellucid import load_bundle, read_image
 from pellucid.training.checkpoint import CHECKPOINT, PREVIOUS, read_checkpoint
+from pellucid.zoo.models import fingerprint
 from pellucid.zoo.networks import build
 
 
@@ -44,7 +45,7 @@ def test_a_classifier_is_trained_evaluated_and_used(run, here, data):
     assert facts["images"] == 12
     assert set(facts["robust"]) == {"0.1", "0.5"}
     assert set(facts["robust"]["0.5"]) == {"pgd-1", "pgd-5"}
-    assert facts["model_sha256"] == classifier.card["sha256"]
+    assert facts["model_sha256"] == fingerprint(classifier)
     assert out.splitlines()[0].startswith("12 images ")
     assert f"{100 * facts['clean']:.2f}" in out
     generating = ("generate", "--model", "runs/net/net", *QUICK, "--eps", "1", "--out", "made.png")

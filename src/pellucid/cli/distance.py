@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from ..data.image import write_image
 from ..devices import pick_precision
 from ..errors import InputError
-from ..files import plain, write_text
+from ..files import plain, write_json
 from ..gallery.save import check_free, sidecar_path
 from ..gallery.sheet import Row, sheet
 from ..processes import processes, sharing
@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
         "inputs": [{"path": str(p), "sha256": file_sha256(p)} for p in (*sources.files, *targets.files)],
         "curves": {name: curve.to_json() for name, curve in curves.items()},
     }
-    write_text(sidecar_path(flags.out), json.dumps(facts, indent=2) + "\n")
+    write_json(sidecar_path(flags.out), facts)
     if flags.sheet is not None:
         write_image(flags.sheet, sheet(rows(curves)))
     print(table(curves))
@@ -108,12 +108,16 @@ def rows(curves: dict[str, DistanceCurve], pairs: int = 4) -> list[Row]:
     return found
 
 
+def _cell(mean: float, margin: float) -> str:
+    return f"{mean:.3f}" if math.isnan(margin) else f"{mean:.3f} ± {margin:.3f}"
+
+
 def table(curves: dict[str, DistanceCurve]) -> str:
-    """The means with half their 95% confidence intervals, a line for each radius."""
+    """The means, of several pairs with half their 95% confidence intervals, a line for each radius."""
     width = max(16, *map(len, curves))
     lines = ["  ".join([f"{'radius':>8}", *(f"{name:>{width}}" for name in curves)])]
     radii = next(iter(curves.values())).radii.tolist()
     for row, radius in enumerate(radii):
-        cells = [f"{curve.mean[row]:.3f} ± {curve.margin[row]:.3f}" for curve in curves.values()]
+        cells = [_cell(float(curve.mean[row]), float(curve.margin[row])) for curve in curves.values()]
         lines.append("  ".join([f"{radius:>8g}", *(f"{cell:>{width}}" for cell in cells)]))
     return "\n".join(lines)

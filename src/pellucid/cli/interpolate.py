@@ -9,7 +9,6 @@ from typing import Annotated
 
 from torch import Tensor
 
-from ..checks import positive_int
 from ..descent import Descent
 from ..errors import InputError
 from ..gallery.grid import grid, magnified, write_gif
@@ -42,7 +41,6 @@ class Interpolate(BesideFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Interpolate, argv, "interpolate", PRESETS)
-    positive_int("intervals", flags.recipe.intervals)
     source = pictures(flags.images, flags.data, flags.count, flags.seed)
     if (len(source.files) or source.count) % 2:
         raise InputError(f"a walk needs two images, and {len(source.files) or source.count} make no pairs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..errors import InputError
 from ..evaluation.jacobian import largest_singular_value
 from ..evaluation.layers import LayerRobustness, LayersRecipe, check_runs, converged, layer_robustness
 from ..evaluation.partial import split_sha256
-from ..files import plain, replacing, write_text
+from ..files import plain, replacing, write_json
 from ..gallery.save import check_free, sidecar_path
 from ..style.surgery import randomize
 from ..zoo.models import fingerprint, load
@@ -109,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
         "layers": {name: [_plain(result) for result in results] for name, results in found.items()},
         "checks": checks,
     }
-    write_text(sidecar_path(flags.out), json.dumps(facts, indent=2) + "\n")
+    write_json(sidecar_path(flags.out), facts)
     print(table(found, checks))
     if not flags.quiet:
         print(f"{flags.out}  (numbers: {sidecar_path(flags.out)})")

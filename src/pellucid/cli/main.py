@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -70,6 +71,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a name that is too long
         print(f"pellucid {name}: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if (asked := memory_asked_for(str(error))) is None:
+            raise
+        print(f"pellucid {name}: there is no memory for the {asked} that this takes at once; "
+              "give smaller images, or fewer", file=sys.stderr)  # fmt: skip
+        return 2
+
+
+def memory_asked_for(text: str) -> str | None:
+    """How much memory PyTorch says that it did not get; None if it says nothing of the kind.
+
+    >>> memory_asked_for("DefaultCPUAllocator: can't allocate memory: you tried to allocate 120000000000 bytes.")
+    '111.8 GiB'
+    """
+    match = re.search(r"[Tt]ried to allocate ([\d.]+) (bytes|[KMG]iB)", text)
+    if match is None:
+        return None
+    return f"{int(match[1]) / 2**30:.1f} GiB" if match[2] == "bytes" else f"{match[1]} {match[2]}"
 
 
 def overview() -> str:

@@ -42,7 +42,7 @@ class Pictures:
         name, split = data.measured
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self.seed))
         if self.count > len(split):
-            raise InputError(f"{self.data} has {len(split)} images, not {self.count}")
+            raise InputError(f"{self.count} images are asked for and {self.data} has {len(split)}")
         chosen = order[: self.count]
         return name, split.subset(chosen, split.labels[chosen])
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..checks import positive_int
 from ..errors import InputError
+from ..ordinary import ordinary
 from .dataset import LabeledImages
 from .image import Enlargement, cover, enlarge
 
@@ -76,6 +77,7 @@ class ClassGaussians:
         return factors.T @ factors + self.noise[label] * torch.eye(factors.shape[1])
 
 
+@ordinary()
 def fit_gaussians(
     split: LabeledImages, classes: int, grain: int = 1, rank: int = 48, size: int | None = None
 ) -> ClassGaussians:

@@ -32,6 +32,8 @@ def jitter(pixels: int) -> Transform:
 
     def apply(images: Tensor, generators: list[torch.Generator]) -> Tensor:
         height, width = images.shape[2:]
+        if pixels >= min(height, width):
+            raise InputError(f"a jitter of {pixels} pixels needs images larger than that, not {width} x {height}")
         padded = F.pad(images, [pixels] * 4, mode="reflect")
         shifts = torch.stack([torch.randint(2 * pixels + 1, (2,), generator=g) for g in generators]).tolist()
         return torch.stack(

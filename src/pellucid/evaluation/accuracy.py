@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..ball import Norm, threat_ball
-from ..checks import positive_int
+from ..checks import literals, positive_int
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..devices import Precision
 from ..errors import InputError
+from ..ordinary import ordinary
 from ..processes import Processes, sharing, team
 from ..zoo.models import fingerprint
 from .autoattack import AutoAttack, chosen
@@ -47,6 +48,7 @@ class EvaluateRecipe:
     """Images at once."""
 
     def __post_init__(self) -> None:
+        literals(self)
         check_radii(self.norm, self.eps)
         check_step_size(self.step_size)
         for steps in self.steps:
@@ -135,6 +137,7 @@ class Evaluation:
         return Partial(path, {**facts, **self.settings()})
 
 
+@ordinary()
 def evaluate(
     classifier: Classifier,
     split: LabeledImages,

@@ -15,7 +15,8 @@ from ..ball import Ball, Linf
 from ..classifier import Classifier
 from ..descend import at_once
 from ..errors import InputError, unknown
-from ..frozen import fast, frozen
+from ..folding import Folding
+from ..frozen import frozen
 from .threat import fooled
 
 STANDARD = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -119,7 +120,8 @@ class AutoAttack:
 @contextmanager
 def _network(classifier: Classifier) -> Iterator[Callable[[Tensor], Tensor]]:
     """Within, the logits of the frozen network: some of the attacks call `backward`, which would fill its gradients."""
-    with frozen(classifier), classifier.reading() as read, fast(classifier, read, frozenset()) as quick:
+    with frozen(classifier), classifier.reading() as read:
+        quick = Folding(classifier.network, read)
         yield lambda images: quick(images).logits
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..ball import Norm, norms, threat_ball
-from ..checks import check_images, positive_int
+from ..ball import Norm, generators, norms, threat_ball
+from ..checks import check_images, literals, positive_int
 from ..classifier import Activations, Classifier
 from ..descend import descend
 from ..devices import Precision
 from ..errors import InputError
 from ..frozen import frozen
 from ..objective import Objective
+from ..ordinary import ordinary
 from .threat import check_radii, check_step_size
 
 FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin
@@ -41,6 +42,7 @@ class LayersRecipe:
     """Resamplings of the images for the 95% confidence interval."""
 
     def __post_init__(self) -> None:
+        literals(self)
         check_radii(self.norm, [self.eps])
         check_step_size(self.step_size)
         positive_int("steps", self.steps)
@@ -84,6 +86,7 @@ class Shift(Objective):
         return norms(activations[self.layer].flatten(1) - self.clean.flatten(1))
 
 
+@ordinary()
 def layer_robustness(
     classifier: Classifier,
     images: Tensor,
@@ -104,7 +107,8 @@ def layer_robustness(
         recipe: ball, steps, restarts, layers.
         seed: of random starts and of the bootstrap.
         precision: of the search; what it found is measured in float32.
-        batch_size: how many images at once. Memory holds the layer's activations of two such batches.
+        batch_size: how many images at once; the result does not depend on it. Memory holds the layer's activations of
+            two such batches.
         callback: called with the share of the work that is done.
 
     Returns:
@@ -134,7 +138,7 @@ def layer_robustness(
         changes = []
         for first in range(0, len(images), batch_size):
             part = images[first : first + batch_size]
-            changes.append(largest_change(classifier, part, layer, recipe, seed + first, precision))
+            changes.append(largest_change(classifier, part, layer, recipe, seed, precision, first))
             if callback is not None:
                 callback((number + (first + len(part)) / len(images)) / len(names))
         apart = distances(classifier, images, layer, batch_size)
@@ -185,24 +189,30 @@ def largest_change(
     recipe: LayersRecipe,
     seed: int = 0,
     precision: Precision = "float32",
+    first: int = 0,
 ) -> Tensor:
-    """max over x' in B(x) of ‖f(x') - f(x)‖₂ for each image, `(N,)`, as far as the search finds it."""
-    clean = read(classifier, images, layer)
-    descent = descend(
-        classifier,
-        -Shift(clean, layer),
-        images,
-        ball=threat_ball(recipe.norm, recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size or 10 * recipe.eps,
-        schedule=shrinking,
-        random_start=True,
-        restarts=recipe.restarts,
-        keep_best=True,
-        seed=seed,
-        precision=precision,
-    )
-    return norms((read(classifier, descent.images, layer) - clean).flatten(1)).cpu()
+    """max over x' in B(x) of ‖f(x') - f(x)‖₂ for each image, `(N,)`, as far as the search finds it.
+
+    The first of the images is number `first` of all: its random starts are its own, in whatever batch it comes.
+    """
+    clean, ball = read(classifier, images, layer), threat_ball(recipe.norm, recipe.eps)
+    changes = []
+    for restart in range(recipe.restarts):
+        rng = generators(seed * 7919 + restart + 1, len(images), first)
+        descent = descend(
+            classifier,
+            -Shift(clean, layer),
+            ball.random(images, rng),
+            center=images,
+            ball=ball,
+            steps=recipe.steps,
+            step_size=recipe.step_size or 10 * recipe.eps,
+            schedule=shrinking,
+            keep_best=True,
+            precision=precision,
+        )
+        changes.append(norms((read(classifier, descent.images, layer) - clean).flatten(1)).cpu())
+    return torch.stack(changes).amax(0)
 
 
 def read(classifier: Classifier, images: Tensor, layer: str) -> Tensor:

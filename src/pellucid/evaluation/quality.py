@@ -36,12 +36,13 @@ def ghosting(images: Tensor, first: Tensor, last: Tensor) -> Tensor:
     The third image's detail is written as a · first's + b · last's, by least squares over all pixels and channels,
     and ghosting is 2 min(a, b), within [0, 1]: 1 for the average of the two, 0 if either has left no trace. Noise
     does not change it, because noise is correlated with neither. Detail is what a blur of 5 x 5 pixels takes away.
+    NaN where the two have the same detail: nothing then tells whose it is.
     """
     a, b, c = (_detail(pixels).flatten(1) for pixels in (first.double(), last.double(), images.double()))
     aa, bb, ab, ac, bc = ((p * q).sum(1) for p, q in ((a, a), (b, b), (a, b), (a, c), (b, c)))
-    determinant = (aa * bb - ab * ab).clamp_min(1e-12)
+    determinant = aa * bb - ab * ab
     weights = torch.stack([bb * ac - ab * bc, aa * bc - ab * ac]) / determinant
-    return (2 * weights.amin(0)).clamp(0, 1).float()
+    return torch.where(determinant > 1e-6 * aa * bb, (2 * weights.amin(0)).clamp(0, 1), torch.nan).float()
 
 
 def _detail(images: Tensor) -> Tensor:

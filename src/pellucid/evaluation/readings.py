@@ -13,6 +13,7 @@ from ..data.dataset import LabeledImages
 from ..descend import at_once
 from ..devices import Precision
 from ..errors import InputError
+from ..folding import Folding
 from ..frozen import frozen
 from ..objective import pooled
 
@@ -44,7 +45,8 @@ def readings(
         InputError: activations that are not finite.
     """
     device = classifier.device
-    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as read:
+    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as plainly:
+        read = Folding(classifier.network, plainly)
         for first in range(numbers.start, numbers.stop, READ):
             index, images = readable(split, range(first, min(first + READ, numbers.stop)))
             if not len(index):
@@ -52,7 +54,7 @@ def readings(
             images = images if view is None else view(images, first)
             parts = math.ceil(len(index) / at_once(images))
             for some, batch in zip(index.chunk(parts), images.chunk(parts), strict=True):
-                batch = batch.to(device).contiguous(memory_format=torch.channels_last)
+                batch = batch.to(device)
                 with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
                     values = pooled(read(batch)[layer]).cpu()
                 if not bool(values.isfinite().all()):

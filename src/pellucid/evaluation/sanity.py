@@ -23,6 +23,7 @@ from ..data.dataset import LabeledImages
 from ..descend import descend
 from ..frozen import frozen
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points
@@ -183,6 +184,7 @@ CHECKS: tuple[Callable[[Sample], str | None], ...] = (
 )
 
 
+@ordinary()
 def sanity(classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe | None = None) -> list[str]:
     """Run all checks of a sample on the first 50 images, at the middle one of the recipe's radii.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..ball import Ball, Norm, threat_ball
-from ..checks import positive_int
+from ..checks import literals, positive_int
 from ..classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..descend import descend
@@ -19,6 +19,7 @@ from ..devices import Precision
 from ..errors import InputError
 from ..files import replacing
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .threat import check_radii, check_split, check_step_size, fooled, predict
 
 
@@ -40,6 +41,7 @@ class TransferabilityRecipe:
     """Images at once."""
 
     def __post_init__(self) -> None:
+        literals(self)
         check_radii(self.norm, [self.eps])
         check_step_size(self.step_size)
         positive_int("steps", self.steps)
@@ -90,6 +92,7 @@ class Transferability:
             figure.savefig(temporary, dpi=150)
 
 
+@ordinary()
 def transferability(
     classifiers: Mapping[str, Classifier],
     split: LabeledImages,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from ..data.image import SUFFIXES, write_image
 from ..errors import InputError
-from ..files import write_text
+from ..files import write_json
 from .grid import grid, magnified
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, ove
             if old.stem.isdigit() and len(old.stem) >= 4 and not (int(old.stem) < len(descent.images)):
                 old.unlink()
     target = sidecar_path(path)
-    write_text(target, json.dumps(sidecar(descent), indent=2) + "\n")
+    write_json(target, sidecar(descent))
     return target
 
 

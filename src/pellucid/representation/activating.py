@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..evaluation.partial import split_sha256
 from ..evaluation.readings import readings
 from ..files import replacing, write_tensors
+from ..ordinary import ordinary
 from ..processes import team
 from ..zoo.models import fingerprint
 
@@ -133,6 +134,7 @@ class Activating:
         return Activating(**tensors, facts=facts)
 
 
+@ordinary()
 def activating(
     classifier: Classifier,
     split: LabeledImages,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ import torch
 from torch import Tensor
 
 from ..ball import L2
-from ..checks import check_images
+from ..checks import check_images, number, positive_int
 from ..classifier import Classifier
 from ..descend import descend
 from ..errors import InputError
 from ..files import replacing
 from ..objective import Distance
 from ..optimizer import Momentum
+from ..ordinary import ordinary
 from ..schedule import cosine
 from ..synthesis.start import fit, proportionate
 from .invert import alike
@@ -36,6 +39,14 @@ class DistanceRecipe:
     """How much of its direction a step keeps from the ones before."""
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity."""
+
+    def __post_init__(self) -> None:
+        rising = all(small < large for small, large in pairwise((0.0, *self.radii, math.inf)))
+        if not self.radii or not rising:
+            given = ", ".join(f"{radius:g}" for radius in self.radii)
+            raise InputError(f"radii must be finite, positive and increasing, not {given or 'nothing'}")
+        positive_int("steps", self.steps)
+        number("momentum", self.momentum, 0, 1)
 
 
 PRESETS = {
@@ -72,7 +83,10 @@ class DistanceCurve:
     @property
     def margin(self) -> Tensor:
         """`(R,)`, half the width of the mean's 95% confidence interval: 1.96 standard errors; NaN for a single pair."""
-        return 1.96 * self.distances.std(1) / self.distances.shape[1] ** 0.5
+        pairs = self.distances.shape[1]
+        if pairs == 1:
+            return torch.full_like(self.distances[:, 0], math.nan)
+        return 1.96 * self.distances.std(1) / pairs**0.5
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 5 places."""
@@ -80,6 +94,7 @@ class DistanceCurve:
         return {"radii": self.radii.tolist(), "mean": [round(v, 5) for v in self.mean.tolist()], "distances": rounded}
 
 
+@ordinary()
 def distance(
     classifier: Classifier,
     sources: Tensor,
@@ -102,7 +117,7 @@ def distance(
         **options: of `descend`.
 
     Raises:
-        InputError: radii that are not positive and increasing, sources that are neither one nor as many as targets, a
+        InputError: sources that are neither one nor as many as targets, a
             target whose representation is zero.
 
     >>> import pellucid as pl
@@ -113,8 +128,6 @@ def distance(
     """
     recipe = recipe or proportionate(DistanceRecipe(), classifier.size)
     radii = torch.tensor(recipe.radii)
-    if not len(radii) or not bool((radii > 0).all()) or not bool((radii.diff() > 0).all()):
-        raise InputError(f"radii must be positive and increasing, not {', '.join(f'{r:g}' for r in recipe.radii)}")
     targets = fit(classifier, check_images(targets, "targets"))
     sources = alike(fit(classifier, check_images(sources, "sources")), targets)
     wanted = represent(classifier, targets)

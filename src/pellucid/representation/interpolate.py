@@ -12,6 +12,7 @@ from ..classifier import Classifier
 from ..descent import Descent
 from ..errors import InputError
 from ..evaluation.quality import ghosting
+from ..ordinary import ordinary
 from ..synthesis.start import fit, proportionate
 from .match import MatchRecipe, match, represent
 
@@ -22,6 +23,10 @@ class InterpolateRecipe(MatchRecipe):
 
     intervals: int = 8
     """T of eq. 6: an interpolation has T + 1 images, the two given ones among them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int("intervals", self.intervals)
 
 
 PAPER = InterpolateRecipe(
@@ -41,6 +46,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def interpolate(
     classifier: Classifier,
     first: Tensor,
@@ -61,7 +67,8 @@ def interpolate(
 
     Returns:
         N (T + 1) images, pair by pair; `start` holds the interpolation of pixels. `info["ghosting"]` says, for the
-        middle of each pair, how much of both images shines through (see `ghosting`); 1 for an average of pixels.
+        middle of each pair, how much of both images shines through (see `ghosting`); 1 for an average of pixels, None
+        for two images that are the same.
 
     Raises:
         InputError: fewer than one interval, different numbers of first and last images.
@@ -73,7 +80,7 @@ def interpolate(
     torch.Size([3, 3, 32, 32])
     """
     recipe = recipe or proportionate(InterpolateRecipe(), classifier.size)
-    intervals = positive_int("intervals", recipe.intervals)
+    intervals = recipe.intervals
     first, last = (fit(classifier, check_images(images)) for images in (first, last))
     if first.shape != last.shape:
         raise InputError(f"images of {tuple(first.shape)} and {tuple(last.shape)} make no pairs; give two of one shape")
@@ -83,7 +90,7 @@ def interpolate(
     descent = match(classifier, wanted, start, recipe, **options)
     middle = descent.images.unflatten(0, (len(first), intervals + 1))[:, (intervals + 1) // 2]
     shine = ghosting(middle, first.to(middle), last.to(middle)) if intervals > 1 else torch.zeros(0)
-    return descent.about(shares=shares.tolist(), ghosting=[round(v, 3) for v in shine.tolist()])
+    return descent.about(shares=shares.tolist(), ghosting=[round(v, 3) if v == v else None for v in shine.tolist()])
 
 
 def between(first: Tensor, last: Tensor, shares: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from ..classifier import Classifier
 from ..descent import Descent
 from ..errors import InputError
 from ..evaluation.quality import psnr, ssim
+from ..ordinary import ordinary
 from ..synthesis.start import fit, proportionate
 from .match import MatchRecipe, match, represent
 
@@ -33,6 +34,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def invert(
     classifier: Classifier,
     targets: Tensor,

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from ..ball import L2, Unbounded
-from ..checks import check_images
+from ..checks import check_images, literals, number, positive, positive_int
 from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..errors import InputError
 from ..objective import Activation
+from ..ordinary import ordinary
 from ..stop import Exceeds, Reaches
 from ..synthesis.paint import representation_units
 from ..synthesis.start import fit, proportionate
@@ -38,6 +39,13 @@ class ManipulateRecipe:
     straight_through: bool = True
     """The gradient passes the last ReLU as if it were the identity, so that a unit that is off can be switched on."""
 
+    def __post_init__(self) -> None:
+        literals(self)
+        positive("eps", self.eps)
+        positive_int("steps", self.steps)
+        positive("step_size", number("step_size", self.step_size))
+        number("value", self.value)
+
 
 PRESETS = {
     # feature_addition.ipynb, for 224 px; the paper gives the rule and no numbers.
@@ -46,6 +54,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def manipulate(
     classifier: Classifier,
     images: Tensor,

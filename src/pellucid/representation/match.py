@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..ball import L2, Ball, Unbounded
-from ..checks import check_images
+from ..checks import check_images, literals, number, positive, positive_int
 from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
@@ -44,6 +44,14 @@ class MatchRecipe:
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebooks' fake_relu). It is another gradient
     than that of the distance, and the descent stalls two to three times as far from the target."""
+
+    def __post_init__(self) -> None:
+        literals(self)
+        positive("eps", self.eps)
+        positive_int("steps", self.steps)
+        positive("step_size", number("step_size", self.step_size))
+        number("momentum", self.momentum, 0, 1)
+        number("tolerance", self.tolerance, 0)
 
 
 def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe: MatchRecipe, **options) -> Descent:

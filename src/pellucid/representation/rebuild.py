@@ -18,7 +18,7 @@ from ..classifier import Classifier
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.jsonfile import read_json
 from ..errors import InputError
-from ..files import plain, write_text
+from ..files import finite, plain, write_json
 from ..processes import Processes
 from .invert import InvertRecipe, begin, invert
 
@@ -40,9 +40,10 @@ def rebuild(
 ) -> int:
     """Invert every image below a folder into a folder of the same structure.
 
-    An image counts as done when its PNG and its line in `inverted.jsonl` are written; a second call goes on with
-    those that are not. Its start follows from the seed and its path, so that the result does not depend on where a
-    run was interrupted, or on which other images there are.
+    An image counts as done when its PNG and its line in `inverted.jsonl`, with the sha256 of what was inverted, are
+    written; a second call goes on with those that are not, and replaces those whose picture is another now. An image's
+    start follows from the seed and its path, so that the result does not depend on where a run was interrupted, or on
+    which other images there are.
 
     Args:
         classifier: whose representation is inverted.
@@ -74,10 +75,11 @@ def rebuild(
         if read_json(out / SETTINGS) != settings:
             raise InputError(f"{out} holds inversions with other settings (see {SETTINGS}); choose another --out")
     elif team.main:
-        write_text(out / SETTINGS, json.dumps(settings, indent=2) + "\n")
+        write_json(out / SETTINGS, settings)
     team.wait()
     done = _done(out)
-    todo = [path for path in files if str(path.relative_to(folder)) not in done]
+    prints = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    todo = [path for path in files if done.get(str(path.relative_to(folder))) != prints[path]]
     team.wait()  # nobody writes before everybody has read
     for first in range(0, len(todo), chunk):
         part = todo[first : first + chunk]
@@ -94,7 +96,9 @@ def rebuild(
                     told = {key: values[number] for key, values in descent.info["result"].items()}
                     if number == 0:
                         ledger.write("\n")  # ends a line that a crash may have cut off
-                    ledger.write(json.dumps({"image": name, **told, "steps": int(descent.stopped_at[number])}) + "\n")
+                    known = {"image": name, "sha256": prints[part[number]]}
+                    line = finite({**known, **told, "steps": int(descent.stopped_at[number])})
+                    ledger.write(json.dumps(line, allow_nan=False) + "\n")
         if callback is not None:
             callback((len(files) - len(todo) + first + len(part)) / len(files))
     return len(todo)
@@ -113,18 +117,19 @@ def _number(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big")
 
 
-def _done(out: Path) -> set[str]:
-    """The images that are finished; a line cut off by a crash does not count."""
-    return {name for name in _listed(out / LEDGER) if _target(out, name).is_file()}
+def _done(out: Path) -> dict[str, str]:
+    """The images that are finished, each with the sha256 of its picture; a line cut off by a crash does not count."""
+    return {name: sha256 for name, sha256 in _listed(out / LEDGER) if _target(out, name).is_file()}
 
 
-def _listed(ledger: Path) -> Iterator[str]:
+def _listed(ledger: Path) -> Iterator[tuple[str, str]]:
     if not ledger.is_file():
         return
     for line in ledger.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            name = json.loads(line)["image"]
-        except (ValueError, TypeError, KeyError):
+            told = json.loads(line)
+            name, sha256 = told["image"], told["sha256"]
+        except (ValueError, TypeError, KeyError, RecursionError):
             continue
-        if isinstance(name, str):
-            yield name
+        if isinstance(name, str) and isinstance(sha256, str):
+            yield name, sha256

@@ -6,22 +6,23 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..ball import L2, Ball, Unbounded, draw, generators
-from ..checks import check_images, positive_int
+from ..checks import check_images, literals, positive_int
 from ..classifier import Classifier
 from ..data.image import cover
 from ..data.transforms import Transform, crops, standard
 from ..descend import at_once, descend
 from ..descent import Descent
-from ..errors import InputError, unknown
+from ..errors import InputError
 from ..frozen import frozen
 from ..objective import Diversity, Objective
 from ..optimizer import Adam, Steepest
+from ..ordinary import ordinary
 from ..parametrize import Fourier, Maco, Parametrization, Pixels, magnitude_spectrum
 from ..synthesis.start import proportionate, side
 from .feature import Feature, find_features, maximize
@@ -63,9 +64,7 @@ class VisualizeRecipe:
     """Side of the images in pixels; the classifier's if not given."""
 
     def __post_init__(self) -> None:
-        for name, names in (("start", Start), ("parametrization", Kind), ("transforms", Seen)):
-            if getattr(self, name) not in get_args(names):
-                raise unknown(name, getattr(self, name), get_args(names))
+        literals(self)
         if not (0 <= self.noise < math.inf and math.isfinite(self.diversity)):
             raise InputError(f"noise must be at least 0 and diversity a number, not {self.noise} and {self.diversity}")
         if self.size is not None:
@@ -84,6 +83,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def visualize(
     classifier: Classifier,
     features: Sequence[str | int] | str | int,

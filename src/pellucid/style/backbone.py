@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from ..classifier import Classifier
 from ..devices import Precision
 from ..errors import InputError, unknown
-from ..frozen import folded, watch_pairs
+from ..folding import Folding
 from ..layers import straight_through_last_relu
+from ..layout import Layout, looking
 from .surgery import Padding, Pooling, randomize, replicate_padding, swap_pooling
 
 # What the experiments on each kind of network take: style layers, and the content layer.
@@ -109,25 +110,33 @@ class Backbone:
         for name, module in self._modules.items():
             module.register_forward_hook(self._keep(name))
         self._calls = Counter(dict.fromkeys(self.layers, 10**9))  # the first pass runs to the end, and counts
+        self._read = Folding(self.network, self._pass)
+        self._layouts: dict[str, Layout] = {}
         self._known = classifier.size or 96  # a side that the network takes
         self._prepare(self._known)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Layers of `(N, 3, H, W)` images in [0, 1], each `(N, C, h, w)`, float32."""
-        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        try:
+            found = self._read((images - self.mean) / self.std)
+        except RuntimeError as error:
+            self._explain_small(images, error)
+            raise
+        if missing := [name for name in self.layers if name not in found]:
+            raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
+        for name, layout in self._layouts.items():
+            found[name] = layout.arranged(name, found[name], len(images), None)
+        return {name: _smoothed(values) for name, values in found.items()} if self.smooth else found
+
+    def _pass(self, images: Tensor) -> dict[str, Tensor]:
+        """What the hooks kept of one pass of normalized images."""
         self._left = self._calls.copy()
         try:
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 self.network(images)
         except _Reached:
             pass
-        except RuntimeError as error:
-            self._explain_small(images, error)
-            raise
-        found = {name: self._kept.pop(name).float() for name in self.layers if name in self._kept}
-        if missing := [name for name in self.layers if name not in found]:
-            raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
-        return {name: _smoothed(values) for name, values in found.items()} if self.smooth else found
+        return {name: self._kept.pop(name).float() for name in self.layers if name in self._kept}
 
     def _explain_small(self, images: Tensor, error: RuntimeError) -> None:
         """Raise an `InputError` if images are smaller than what the network takes."""
@@ -154,21 +163,15 @@ class Backbone:
         return True
 
     def _prepare(self, size: int) -> None:
-        """One whole pass: how often each layer runs in it, and which batch norms may be folded."""
+        """One whole pass: how often each layer runs in it, and where it has its channels."""
         image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
-        with watch_pairs(self.network) as watch:
-            found = self(image.requires_grad_())
+        with looking(self.network, self._modules, image) as look:
+            found = self(image)
+        self._layouts = look.plain(1)
         for name, values in found.items():
             if values.ndim != 4:
                 raise InputError(f"layer {name} has no positions, its shape is {tuple(values.shape)}; choose another")
         self._calls = self._calls - self._left
-        inside = [set(module.modules()) for module in self._modules.values()]
-        pairs = [
-            (convolution, norm)
-            for convolution, norm in watch.pairs(list(found.values()))
-            if not any(convolution in modules and norm not in modules for modules in inside)
-        ]
-        self._changes.enter_context(folded(pairs))
 
     def _keep(self, name: str):
         def hook(module: nn.Module, args: tuple, output) -> None:
@@ -179,6 +182,7 @@ class Backbone:
                 self._end(output)
                 raise _Reached
 
+        hook.counted = True  # type: ignore[attr-defined] - see `pellucid.folding`
         return hook
 
 

@@ -15,6 +15,7 @@ from ..classifier import Classifier
 from ..data.transforms import Transform, jitter, moves
 from ..devices import Precision
 from ..errors import InputError
+from ..ordinary import ordinary
 from ..parametrize import Fourier, Pixels
 from .artifacts import checkerboard
 from .backbone import Backbone, default_layers
@@ -82,6 +83,7 @@ class Stylized:
         return sum(map(len, self.history))
 
 
+@ordinary()
 def stylize(
     classifier: Classifier,
     content: Tensor,

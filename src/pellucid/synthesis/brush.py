@@ -13,6 +13,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .inpaint import check_mask
 from .start import fit, label_each, proportionate
 
@@ -29,6 +30,7 @@ class BrushRecipe:
     """Length of a step."""
 
 
+@ordinary()
 def brush(
     classifier: Classifier,
     images: Tensor,

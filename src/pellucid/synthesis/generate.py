@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..ball import L2
+from ..checks import literals
 from ..classifier import Classifier
 from ..data.image import Enlargement
 from ..descend import descend
 from ..descent import Descent
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .start import Start, fit, label_each, proportionate, seeds
 
 
@@ -31,6 +33,9 @@ class GenerateRecipe:
     enlargement: Enlargement = "bicubic"
     """Of draws at a lower resolution. The paper's nearest neighbors leave squares in the result."""
 
+    def __post_init__(self) -> None:
+        literals(self)
+
 
 PRESETS = {
     # Appendix A.7 and generation.ipynb agree; CIFAR-10 seeds are not downsampled (the notebook's GRAIN is 1).
@@ -43,6 +48,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def generate(
     classifier: Classifier,
     labels: Sequence[str | int] | Tensor,

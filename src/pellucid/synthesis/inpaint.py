@@ -16,6 +16,7 @@ from ..descent import Descent
 from ..errors import InputError
 from ..evaluation.threat import predict
 from ..objective import CrossEntropy, Outside
+from ..ordinary import ordinary
 from .start import label_each, proportionate
 
 
@@ -45,6 +46,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def inpaint(
     classifier: Classifier,
     images: Tensor,

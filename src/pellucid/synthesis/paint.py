@@ -16,6 +16,7 @@ from ..descent import Descent, Progress
 from ..errors import InputError
 from ..frozen import frozen
 from ..objective import Activation, Outside
+from ..ordinary import ordinary
 from .inpaint import check_mask
 from .start import fit, proportionate
 
@@ -59,6 +60,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def paint(
     classifier: Classifier,
     images: Tensor,

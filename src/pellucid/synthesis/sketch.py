@@ -12,6 +12,7 @@ from ..classifier import Classifier
 from ..descend import descend
 from ..descent import Descent
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .start import fit, label_each, proportionate
 
 
@@ -33,6 +34,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def sketch(
     classifier: Classifier,
     images: Tensor,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..ball import L2
-from ..checks import check_images
+from ..checks import check_images, literals
 from ..classifier import Classifier
 from ..data.image import Enlargement, enlarge
 from ..descend import descend
@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..evaluation.quality import psnr, ssim
 from ..evaluation.threat import predict
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .start import label_each, proportionate, side
 
 
@@ -35,6 +36,9 @@ class SuperresRecipe:
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
 
+    def __post_init__(self) -> None:
+        literals(self)
+
 
 PRESETS = {
     # Appendix A.9; its columns "# steps" and "step size" are swapped. CIFAR-10 images go to a Restricted ImageNet
@@ -46,6 +50,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def superres(
     classifier: Classifier,
     images: Tensor,

@@ -14,6 +14,7 @@ from ..descent import Descent
 from ..errors import InputError
 from ..evaluation.threat import predict
 from ..objective import CrossEntropy
+from ..ordinary import ordinary
 from .start import fit, label_each, proportionate
 
 
@@ -39,6 +40,7 @@ PRESETS = {
 }
 
 
+@ordinary()
 def translate(
     classifier: Classifier,
     images: Tensor,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..ball import Ball, Norm, check_radius, threat_ball
-from ..checks import check_seed
+from ..checks import check_seed, literals
 from ..errors import InputError
 
 
@@ -29,6 +29,7 @@ class Attack:
     """Share of the training in which eps (and the step) grow linearly from 0."""
 
     def __post_init__(self) -> None:
+        literals(self)
         if not 0 <= self.eps < float("inf"):
             raise InputError(f"eps must be 0 (standard training) or positive, not {self.eps}")
         if self.eps:
@@ -112,6 +113,7 @@ class TrainRecipe:
     """Of the weights, the order of the images, the augmentation and random starts."""
 
     def __post_init__(self) -> None:
+        literals(self)
         for name in ("epochs", "batch_size", "replays", "step_epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

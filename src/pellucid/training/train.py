@@ -22,7 +22,7 @@ from ..data.statistics import channel_statistics
 from ..devices import Precision, pick_precision
 from ..errors import InputError
 from ..files import write_text
-from ..frozen import find_foldable
+from ..ordinary import ordinary
 from ..processes import processes
 from ..zoo.networks import build
 from .batchnorm import join_batch_norms
@@ -61,6 +61,7 @@ class EpochReport:
     """Makes eight training images and the worst images in the balls around them, each `(8, 3, H, W)`."""
 
 
+@ordinary()
 def train(
     data: Dataset,
     recipe: TrainRecipe,
@@ -137,7 +138,6 @@ class Run:
         check_trainable(classifier.card["arch"], classifier.classes, self.size)
         self.state = TrainingState(classifier, recipe)
         self.learner = Learner(self.state.classifier, self._forward(self.state.classifier), recipe, self.precision)
-        find_foldable(self.state.classifier, self.size[0])  # or the first step would differ from a resumed run's
         self.probe = Probe.of(data.test, self.size, device)
 
     def _first_classifier(self) -> Classifier:
