@@ -162,6 +162,8 @@ class Look:
                     self.exact.setdefault(name, set()).add(axis)
                 self.last = (values, axis)
 
+    saw.counted = True  # type: ignore[attr-defined] - it looks at shapes alone; see `pellucid.folding`
+
     def keep(self, name: str):
         """A forward hook of a layer."""
 
@@ -171,6 +173,7 @@ class Look:
                 self.made[name] = values
                 self.exact[name] = {self.last[1]} if self.last[0] is values else set()
 
+        hook.counted = True  # type: ignore[attr-defined]
         return hook
 
 
