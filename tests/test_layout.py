@@ -8,7 +8,7 @@ from torch import nn
 from torchvision import models
 
 from pellucid import Activation, Classifier, InputError, Split, VisualizeRecipe, activating, visualize
-from pellucid.objective import Diversity
+from pellucid.diversity import Diversity
 
 
 def swin():

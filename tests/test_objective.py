@@ -3,7 +3,7 @@ import torch
 from helpers import images
 
 from pellucid import Activation, Activations, CrossEntropy, Distance, InputError, Outside
-from pellucid.objective import Diversity
+from pellucid.diversity import Diversity
 
 
 @pytest.fixture

@@ -24,13 +24,14 @@ _HOMES = {
     "data.image": ["read_image", "write_image"],
     "descend": ["descend"],
     "descent": ["Descent", "Progress"],
+    "diversity": ["Diversity"],
     "errors": ["InputError"],
     "evaluation.accuracy": ["EvaluateRecipe", "evaluate"],
     "evaluation.layers": ["LayerRobustness", "LayersRecipe", "layer_robustness"],
     "evaluation.outcomes": ["Accuracies", "Outcomes"],
     "evaluation.sanity": ["sanity"],
     "evaluation.transferability": ["Transferability", "TransferabilityRecipe", "transferability"],
-    "objective": ["Activation", "CrossEntropy", "Distance", "Diversity", "Objective", "Outside"],
+    "objective": ["Activation", "CrossEntropy", "Distance", "Objective", "Outside"],
     "optimizer": ["Adam", "Momentum", "Steepest"],
     "parametrize": ["Fourier", "Maco", "Pixels", "magnitude_spectrum"],
     "representation.activating": ["Activating", "activating"],
@@ -98,13 +99,14 @@ if TYPE_CHECKING:
     from .data.image import read_image, write_image
     from .descend import descend
     from .descent import Descent, Progress
+    from .diversity import Diversity
     from .errors import InputError
     from .evaluation.accuracy import EvaluateRecipe, evaluate
     from .evaluation.layers import LayerRobustness, LayersRecipe, layer_robustness
     from .evaluation.outcomes import Accuracies, Outcomes
     from .evaluation.sanity import sanity
     from .evaluation.transferability import Transferability, TransferabilityRecipe, transferability
-    from .objective import Activation, CrossEntropy, Distance, Diversity, Objective, Outside
+    from .objective import Activation, CrossEntropy, Distance, Objective, Outside
     from .optimizer import Adam, Momentum, Steepest
     from .parametrize import Fourier, Maco, Pixels, magnitude_spectrum
     from .representation.activating import Activating, activating

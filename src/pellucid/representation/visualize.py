@@ -18,9 +18,10 @@ from ..data.image import cover
 from ..data.transforms import Transform, crops, standard
 from ..descend import at_once, descend
 from ..descent import Descent
+from ..diversity import Diversity
 from ..errors import InputError
 from ..frozen import frozen
-from ..objective import Diversity, Objective
+from ..objective import Objective
 from ..optimizer import Adam, Steepest
 from ..ordinary import ordinary
 from ..parametrize import Fourier, Maco, Parametrization, Pixels, magnitude_spectrum
