@@ -353,6 +353,28 @@ def test_straight_through_changes_no_values_where_a_relu_works_in_place():
     assert torch.allclose(gradient, torch.autograd.grad(linear, x)[0], atol=1e-6)
 
 
+class Between(SideEffect):
+    """The ReLU that works in place is not the last."""
+
+    def __init__(self):
+        super().__init__()
+        self.second, self.last = nn.Conv2d(6, 6, 3), nn.ReLU()
+
+    def forward(self, values):
+        values = self.conv(values)
+        self.relu(values)
+        return self.fc(self.last(self.second(values)).mean((2, 3)))
+
+
+def test_straight_through_leaves_the_gradient_of_a_relu_in_between_that_works_in_place():
+    torch.manual_seed(0)
+    classifier, x = Classifier(Between()), images(2).requires_grad_()
+    (gradient,) = torch.autograd.grad(classifier(x, straight_through=True).representation.sum(), x)
+    network = classifier.network
+    open_ = network.second(network.conv((x - classifier.mean) / classifier.std).relu()).mean((2, 3)).sum()
+    assert torch.allclose(gradient, torch.autograd.grad(open_, x)[0], atol=1e-6)
+
+
 def test_straight_through_needs_relu_modules():
     with pytest.raises(InputError, match=r"straight_through needs nn\.ReLU"):
         Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))(images(1), straight_through=True)

@@ -125,6 +125,53 @@ def test_the_search_finds_what_a_plain_one_of_more_than_twice_the_passes_finds(l
     assert found >= plain_search(classifier, batch, layer, 60, 3)
 
 
+PIXELS = torch.tensor([[0.5, 0.5, 0.5], [0.4, 0.6, 0.5], [0.45, 0.35, 0.5]])
+
+
+class Hills(nn.Module):
+    """A layer of one pixel that goes up and down: sin(15 r) + r + sin(10 g) + b."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(1, 2)
+
+    def forward(self, values):
+        r, g, b = values.flatten(1).T
+        return self.last(((15 * r).sin() + r + (10 * g).sin() + b)[:, None])
+
+
+def highest(classifier, image, eps):
+    """The largest change on a fine grid over the ball."""
+    line = torch.linspace(-eps, eps, 61)
+    grid = torch.cartesian_prod(line, line, line)
+    grid = grid[grid.norm(dim=1) <= eps][:, :, None, None]
+    return norms(read(classifier, image + grid, "representation") - read(classifier, image, "representation")).max()
+
+
+def test_among_hills_it_finds_the_highest():
+    """Its steps shrink, the best of them counts, and every restart is another try."""
+    classifier = Classifier(Hills().eval())
+    batch = PIXELS[..., None, None]
+    expected = torch.stack([highest(classifier, image[None], 0.3) for image in batch])
+    recipe = LayersRecipe(eps=0.3, steps=30, restarts=8)
+    found = largest_change(classifier, batch, "representation", recipe)
+    assert torch.allclose(found, expected, rtol=0.03)
+    alone = largest_change(classifier, batch, "representation", replace(recipe, restarts=1))
+    assert (alone < found - 0.05).any()
+
+
+def test_the_best_step_counts_and_not_the_last(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "pellucid.evaluation.layers.descend", lambda *args, **more: seen.append(descend(*args, **more)) or seen[-1]
+    )
+    recipe = LayersRecipe(eps=0.3, restarts=1, steps=3)
+    found = largest_change(Classifier(Hills().eval()), PIXELS[..., None, None], "representation", recipe)
+    best = -seen[0].history.amin(0)
+    assert torch.allclose(found, best, atol=1e-4)
+    assert (best > -seen[0].history[-1] + 1e-3).any()
+
+
 def test_a_search_that_has_not_converged_is_seen_to_grow():
     """With five times the steps at a fifth of their length, a short search gets no farther and seems to be done."""
     classifier, batch = load("cifar10-standard", "cpu"), images(2, 32)

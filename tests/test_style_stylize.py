@@ -6,10 +6,12 @@ import torch
 from style_helpers import CONTENT, FAST, STYLE, judged, preact
 
 from pellucid import InputError, stylize
-from pellucid.data.transforms import moves
+from pellucid.data.transforms import jitter, moves
 from pellucid.style.backbone import Backbone
+from pellucid.style.optimize import minimize
+from pellucid.style.prepare import prepare
 from pellucid.style.pyramid import resized
-from pellucid.style.stylize import make_reader
+from pellucid.style.stylize import _evaluation, make_reader
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,44 @@ def test_the_same_seed_gives_the_same_picture(network):
 def test_every_start_goes_down(network, start):
     history = stylize(network, CONTENT, [STYLE], replace(FAST, start=start)).history[0]
     assert min(losses.total for losses in history) < 0.5 * history[0].total
+
+
+def test_from_scale_to_scale_the_contents_detail_is_kept(network):
+    recipe = replace(FAST, smallest=16, style_weight=0.0, content_weight=1.0, evaluations=1)
+    detailed = (CONTENT + 0.1 * torch.randn(CONTENT.shape, generator=torch.Generator().manual_seed(0))).clamp(0.1, 0.9)
+    assert torch.allclose(stylize(network, detailed, [STYLE], recipe).images, detailed, atol=1e-3)
+
+
+def test_moments_go_on_from_scale_to_scale(network, monkeypatch):
+    taken = []
+
+    def spy(evaluate, start, optimizer, *rest):
+        taken.append(optimizer.moments)
+        return minimize(evaluate, start, optimizer, *rest)
+
+    monkeypatch.setattr("pellucid.style.stylize.minimize", spy)
+    result = stylize(network, CONTENT, [STYLE], replace(FAST, smallest=16, optimizer="adam", evaluations=3))
+    assert taken[0] is None
+    for number, (moments, size) in enumerate(zip(taken[1:], result.sizes[1:], strict=True)):
+        assert tuple(moments.mean.shape[2:]) == size
+        assert moments.steps == 3 * (number + 1)
+        assert moments.mean.abs().max() > 0
+
+
+def test_under_jitter_a_mask_moves_along(network):
+    recipe = replace(FAST, optimizer="adam", jitter=3)
+    mask = torch.zeros(1, 1, *CONTENT.shape[2:])
+    mask[..., :15] = 1
+    objective = prepare(make_reader(network, network, recipe), CONTENT, [STYLE], recipe, [1.0], [mask])
+    losses, _ = _evaluation(objective, CONTENT, recipe, seed=5)(STYLE)
+    draw = int(torch.randint(2**62, (), generator=torch.Generator().manual_seed(5)))
+    content, moved, region = (
+        jitter(3)(picture, [torch.Generator().manual_seed(draw)]) for picture in (CONTENT, STYLE, mask)
+    )
+    assert not torch.equal(region, mask)
+    expected, _ = replace(objective, content=[objective.reader(content)[1]], regions=[region])(moved)
+    assert losses.style == pytest.approx(expected.style, rel=1e-4)
+    assert losses.content == pytest.approx(expected.content, rel=1e-4)
 
 
 def test_a_start_of_ones_own(network):

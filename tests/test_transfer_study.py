@@ -97,11 +97,12 @@ def test_a_study_is_read_from_json_and_toml(here, tmp_path):
         assert read_study(tmp_path / "study.toml") == found
 
 
-def rewritten(path, seed):
+def rewritten(path, seed, split="train"):
     """An .npz of 8 px images again, with others."""
-    with np.load("data0.npz") as arrays:
-        images = pictures(8, 24, seed).images.permute(0, 2, 3, 1).numpy()
-        np.savez(path, **{**arrays, "train_images": images})
+    with np.load(path if Path(path).exists() else "data0.npz") as file:
+        arrays = dict(file)
+    images = pictures(8, len(arrays[f"{split}_images"]), seed).images.permute(0, 2, 3, 1).numpy()
+    np.savez(path, **{**arrays, f"{split}_images": images})
 
 
 def test_other_images_weights_or_precision_under_the_same_names_are_other_points(here, tmp_path):
@@ -118,6 +119,8 @@ def test_other_images_weights_or_precision_under_the_same_names_are_other_points
     known = json.loads(source.with_suffix(".json").read_text())
     source.with_suffix(".json").write_text(json.dumps({**known, "accuracy": {"clean": 0.1}}))
     assert study.points() == [found[2]]  # its accuracy says nothing of its weights
+    rewritten(data, 7, "test")
+    assert study.points() != [found[2]]
 
 
 def test_what_a_mode_does_not_heed_makes_no_other_point(here):
