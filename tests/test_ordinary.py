@@ -31,6 +31,7 @@ TASKS = {
     "layers": lambda c, x: pl.layer_robustness(c, x, pl.LayersRecipe(steps=2, restarts=2))[0].change,
     "distance": lambda c, x: pl.distance(c, x[:1], x[1:], pl.DistanceRecipe(steps=2, radii=(0.5,))).images,
     "activating": lambda c, x: pl.activating(c, SPLIT, k=2).most,
+    "features": lambda c, x: pl.features(c, SPLIT).values,
     "evaluate": lambda c, x: pl.evaluate(c, SPLIT, pl.EvaluateRecipe(steps=(2,), eps=(0.5,))).clean,
     "stylize": lambda c, x: pl.stylize(c, x[:1], [x[1:]], STYLIZE).images,
 }

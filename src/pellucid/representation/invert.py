@@ -97,7 +97,7 @@ def alike(start: Tensor, targets: Tensor) -> Tensor:
         from ..data.image import cover
 
         (height, width), (rows, columns) = start.shape[2:], targets.shape[2:]
-        warnings.warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}", stacklevel=3)
+        warnings.warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}", stacklevel=4)
         start = cover(start, (rows, columns))
     return start.expand(len(targets), -1, -1, -1)
 

@@ -230,7 +230,7 @@ def _check_alive(features: Sequence[Feature], alive: Tensor, straight_through: b
     said = f"{names} {verb} dead: nothing from this start activates {pronoun}; {remedy}"
     if len(dead) == len(features):
         raise InputError(said)
-    warnings.warn(said, stacklevel=3)
+    warnings.warn(said, stacklevel=4)
 
 
 def _facts(classifier: Classifier, each: list[Feature], starts: int, seen: dict[str, Tensor]) -> list[dict[str, Any]]:

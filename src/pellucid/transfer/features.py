@@ -21,6 +21,7 @@ from ..devices import Precision
 from ..errors import InputError
 from ..evaluation.readings import readings
 from ..files import replacing, write_tensors
+from ..ordinary import ordinary
 from ..zoo.models import fingerprint
 from .content import split_digest
 
@@ -57,6 +58,7 @@ class View:
         return random_part(images, draws, (images.shape[2], images.shape[3]))
 
 
+@ordinary()
 def features(
     classifier: Classifier,
     split: LabeledImages,

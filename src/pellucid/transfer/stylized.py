@@ -23,6 +23,7 @@ from ..data.dataset import Dataset, LabeledImages, Split
 from ..devices import Precision
 from ..errors import InputError
 from ..files import replacing
+from ..ordinary import ordinary
 from ..style.recipe import StylizeRecipe
 from ..style.stylize import stylize
 from ..zoo.models import fingerprint
@@ -49,6 +50,7 @@ class StylizeDataRecipe:
             raise InputError("a stylized copy has images of the data's size; leave out --style.size")
 
 
+@ordinary()
 def stylize_data(
     classifier: Classifier,
     data: Dataset,

@@ -17,6 +17,7 @@ from ..data.dataset import Dataset, LabeledImages
 from ..devices import Precision
 from ..errors import InputError
 from ..files import plain
+from ..ordinary import ordinary
 from ..processes import processes
 from ..zoo.models import fingerprint
 from .altered import coarse, unnormalized
@@ -31,6 +32,7 @@ from .result import TransferResult, Trial
 Callback = Callable[[float], None]
 
 
+@ordinary()
 def transfer(
     source: Classifier,
     data: Dataset,
@@ -203,5 +205,5 @@ def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:
         warnings.warn(
             f"{len(both)} of {len(data.test)} test images of {data.name} are also training images "
             f"(the first: number {int(both[0])}); the accuracy will be too high",
-            stacklevel=3,
+            stacklevel=4,
         )

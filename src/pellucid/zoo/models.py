@@ -11,6 +11,7 @@ import torch
 from ..classifier import Classifier
 from ..devices import pick_device
 from ..errors import InputError, unknown
+from ..ordinary import ordinary
 from .bundle import load_bundle, read_card
 from .convert import IMAGENET_MEAN, IMAGENET_STD
 from .hub import load_from_hub, load_published
@@ -26,6 +27,7 @@ def bundled() -> list[str]:
     return sorted(path.stem for path in BUNDLES.glob("*.safetensors"))
 
 
+@ordinary()
 def load(name: str, device: str | torch.device = "auto") -> Classifier:
     """A classifier in eval mode on a device.
 
