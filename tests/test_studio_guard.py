@@ -230,7 +230,7 @@ def test_headers_are_on_every_answer(studio):
         _, headers, _ = studio.request("GET", path)
         assert "default-src 'self'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
-        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
         assert (headers["cache-control"] == "no-store") == path.startswith(("/api", "/login"))
 
 
@@ -253,6 +253,7 @@ def test_nothing_is_to_be_had_without_the_password(closed):
     status, headers, _ = closed.request("GET", "/", headers={})
     assert (status, headers["location"]) == (303, "/login")
     assert b'type="password"' in closed.request("GET", "/login", headers={})[2]
+    assert closed.request("HEAD", "/login", headers={})[0] == 200
 
 
 def test_wrong_guesses_take_longer_and_longer(closed):
@@ -295,7 +296,7 @@ def test_nobody_waits_for_the_guesses_of_another_address():
         door = Door("correct horse", delay=60)
         guesses = [asyncio.ensure_future(door.enter("wrong", address)) for address in ("10.0.0.1", "2001:db8::1")]
         await asyncio.sleep(0)
-        for same in ("10.0.0.1", "2001:db8::2"):
+        for same in ("10.0.0.1", "::ffff:10.0.0.1", "2001:db8::2"):
             with pytest.raises(Busy):
                 await door.enter("correct horse", same)
         assert await door.enter("correct horse", "10.0.0.2")

@@ -77,14 +77,16 @@ def _network(address: str) -> str:
         number = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    return address if number.version == 4 else str(ipaddress.ip_network((number, 64), strict=False))
+    if isinstance(number, ipaddress.IPv6Address) and number.ipv4_mapped is not None:
+        number = number.ipv4_mapped  # what a server for both kinds calls a visitor of the older one
+    return str(number) if number.version == 4 else str(ipaddress.ip_network((number, 64), strict=False))
 
 
 def login(door: Door | None) -> APIRouter:
     """The page that asks for the password; not found where none is asked for."""
     router = APIRouter()
 
-    @router.get("/login")
+    @router.api_route("/login", methods=["GET", "HEAD"])
     def ask() -> Response:
         return HTMLResponse(PAGE.format(said="")) if door else _nothing()
 
