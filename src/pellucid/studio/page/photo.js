@@ -78,7 +78,7 @@ export class Photo {
     const { untouched } = this;
     if (takesWhole ? !untouched : !size || (picture.width === size && picture.height === size)) return;
     const { version } = picture;
-    const file = untouched ? this.#opened.file : await pngBlob(picture.image);
+    const file = untouched ? this.#opened.file : pngBlob(picture.image);
     const image = await decodePng((await this.#upload(file, takesWhole ? "keep" : "fit")).picture);
     // What was painted in the meantime belongs to the picture.
     if (picture.version !== version) return this.fit();

@@ -52,7 +52,7 @@ function onward(state) {
  * @param {import("./picture.js").Picture} picture whose mask it is
  * @param {{tab: string, model: string, start: ImageData, continued: boolean}} run
  */
-export async function requestBody(state, picture, { tab, model, start, continued }) {
+export function requestBody(state, picture, { tab, model, start, continued }) {
   const { action, settings } = continued ? onward(state) : asChosen(state);
   const { needs } = action;
   const body = { tab, action: action.name, model, settings, seed: state.seed };
@@ -63,6 +63,6 @@ export async function requestBody(state, picture, { tab, model, start, continued
   if (needs.second) body.second = state.second;
   if (needs.factor) body.factor = state.factor;
   // Last, as it takes a moment in which the person may paint on.
-  if (needs.picture) body.picture = await encodePng(start);
+  if (needs.picture) body.picture = encodePng(start);
   return body;
 }

@@ -32,6 +32,8 @@ export class Run extends EventTarget {
   #waiting = null;
   #ticket = 0;
   #starting = false;
+  /** It is over, and its result is about to be shown. */
+  #ending = false;
   /** It was stopped before the server had it. */
   #unwanted = false;
 
@@ -48,7 +50,7 @@ export class Run extends EventTarget {
   }
 
   get live() {
-    return this.#starting || Boolean(this.job?.live);
+    return this.#starting || this.#ending || Boolean(this.job?.live);
   }
 
   /** Whether Run would repeat the last one from where that began: same action, and its result was not drawn upon. */
@@ -86,7 +88,7 @@ export class Run extends EventTarget {
     if (!again) await photo.fit();
     const start = again ? this.#last.start : copyImage(picture.image);
     const { version } = picture;
-    const body = await requestBody(state, picture, { tab: TAB, model: state.classifier.name, start, continued });
+    const body = requestBody(state, picture, { tab: TAB, model: state.classifier.name, start, continued });
     const job = await Job.begin(body);
     session.save();
     const { action, model, seed, label = null } = body;
@@ -204,11 +206,13 @@ export class Run extends EventTarget {
     const failed = message.type === "failed";
     sessionStorage.removeItem("run");
     this.#waiting = null;
+    this.#ending = true;
+    if (failed) this.#fail(message.error ?? "The run failed.");
+    else if (frame && this.following) await this.take(at, "run");
+    this.#ending = false;
     $("status").textContent = ended(message, frame);
     // The status says it already.
     if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";
-    if (failed) this.#fail(message.error ?? "The run failed.");
-    else if (frame && this.following) await this.take(at, "run");
     this.dispatchEvent(new Event("turn"));
     this.dispatchEvent(new CustomEvent("ended", { detail: failed ? null : frame }));
   }
