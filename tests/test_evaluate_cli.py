@@ -117,12 +117,14 @@ def test_classes_in_another_order_are_told_apart_by_name(here, capsys):
 def test_classes_of_other_names_are_warned_of(here, capsys):
     with np.load("data.npz") as arrays:
         np.savez("wild.npz", **{**arrays, "class_names": np.array(["cat", "wolf", "boat"])})
-    code, _, err = run(capsys, "--data", "wild.npz", "--eps", "0.1", "--steps", "1")
+    code, _, err = run(capsys, "--data", "wild.npz", "--eps", "0.1", "--steps", "1", "--out", "wild.json")
     assert code == 0
-    assert err == (
-        "warning: 2 of 3 classes of wild have other names than the model's "
-        "('wolf' where the model has 'dog'); classes are taken in their order\n"
+    said = (
+        "2 of 3 classes of wild have other names than the model's "
+        "('wolf' where the model has 'dog'); classes are taken in their order"
     )
+    assert err == f"warning: {said}\n"
+    assert json.loads((here / "wild.json").read_text())["warnings"] == [said]
 
 
 # Image files

@@ -96,7 +96,8 @@ def main(argv: Sequence[str]) -> int:
     print(table(result, source["split"]))
     if flags.out is not None:
         facts = {"model": flags.model, "model_sha256": fingerprint(classifier), **source}
-        text = json.dumps({**facts, **result.to_json(), "warnings": signs, "versions": versions()}, indent=2)
+        facts |= {**result.to_json(), "warnings": [*source["warnings"], *signs], "versions": versions()}
+        text = json.dumps(facts, indent=2)
         write_text(flags.out, text + "\n")
     if partial is not None:
         partial.unlink(missing_ok=True)  # only now: until the result is written, it is all there is
