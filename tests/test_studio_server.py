@@ -54,6 +54,7 @@ def session(**changes):
         "strokes": [{"mask": box(SIDE, 1, 1, 4, 4), "unit": 3, "strength": 1.5, "on": False}],
         "settings": {"sketch": {"steps": 5, "eps": None}},
         "label": "dog",
+        "optional": "ship",
         "unit": None,
         "seed": 7,
         "factor": 8,

@@ -24,6 +24,7 @@ if "cifar10-l2-0.5" not in pellucid.bundled():
     pytest.skip("needs the bundled classifier", allow_module_level=True)
 
 expect = playwright.expect
+expect.set_options(timeout=15_000)  # the machine may be busy; what has to be quick is measured
 PHOTO = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
 
 
@@ -143,3 +144,30 @@ def choose_model(page, name):
     page.locator("#models button", has_text=name).click()
     expect(page.locator("#model-name")).to_have_text(name, timeout=20_000)
     expect(page.locator("#model-menu")).to_be_hidden()
+
+
+def settled(page):
+    """Wait until the page has dealt with every answer that it has been sent so far."""
+    page.evaluate("fetch('/api/state', {headers: {'X-Pellucid': '1'}}).then(answer => answer.json())")
+
+
+def saved(page, act):
+    """The address and the content of the session that is saved after `act`."""
+    with page.expect_response(lambda r: "/api/sessions/" in r.url and r.request.method == "PUT") as response:
+        act()
+    response.value.finished()
+    settled(page)
+    return response.value.url, response.value.request.post_data_json
+
+
+# Drops a file with this name and text on the page.
+DROP = """([name, text]) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([text], name));
+    document.dispatchEvent(new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true}));
+}"""
+
+
+def drop(page, name, text):
+    """Drop a file on the page."""
+    page.evaluate(DROP, [name, text])

@@ -100,3 +100,8 @@ def test_units_are_found_as_they_are_called_and_names_come_from_other_tabs(open_
     other.click("#unit-choose")
     other.fill("#units-search", "whiskers")
     expect(other.locator("#units-list li")).to_have_count(1)
+    for title in ("whiskers (unit 31)", "Whiskers (un"):
+        other.fill("#units-search", "no such unit")
+        expect(other.locator("#units-list button")).to_have_count(0)
+        other.fill("#units-search", title)
+        expect(other.locator("#units-list li")).to_have_attribute("data-unit", "31")

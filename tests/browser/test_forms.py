@@ -61,7 +61,6 @@ def test_what_was_said_of_an_earlier_picture_or_classifier_goes(open_page):
         expect(page.locator("#status")).to_have_text("")
     act(page, "sketch", 30)
     run(page)
-    page.wait_for_timeout(200)
     after = sorted(bars.all_inner_texts())
     page.locator("#before").dispatch_event("pointerdown")
     eventually(page, lambda: sorted(bars.all_inner_texts()) != after)
@@ -111,7 +110,6 @@ def test_looking_at_another_action_leaves_the_picture_as_it_is(open_page, tmp_pa
     expect(page.locator("#caption")).to_have_text(re.compile("^64 . 48 pixels"))
     act(page, "inpaint", 1)
     stroke(page, (28.5, 20.5), (36.5, 20.5))
-    page.wait_for_timeout(200)
     assert pixels(page).shape == (48, 64, 3)
     body, sizes = sent_by(page, "#run")
     assert sizes == {"picture": (32, 32)}

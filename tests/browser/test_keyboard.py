@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from page import act, covered, ended, expect, pixels, run, several_frames, stroke
+from page import act, covered, ended, eventually, expect, frames, pixels, run, several_frames, stroke
 
 FOCUSED = "document.activeElement.id || document.activeElement.getAttribute('aria-label')"
 
@@ -60,18 +60,17 @@ def test_a_run_from_within_a_field_takes_what_the_field_shows(open_page, field, 
 
 def test_a_key_in_a_field_neither_stops_nor_starts_a_run(open_page):
     page = open_page()
-    act(page, "sketch", 4000)
+    act(page, "sketch", 10_000)
     page.click("#run")
     several_frames(page)
     page.focus("#field-steps")
     page.keyboard.press("Escape")
-    page.wait_for_timeout(200)
+    several_frames(page, frames(page) + 2)
     expect(page.locator("#status")).to_have_text("Running")
     page.focus("#overlay")
     page.keyboard.press("Escape")
     ended(page, "Stopped")
     page.keyboard.press("Alt+c")
-    page.wait_for_timeout(200)
     expect(page.locator("#status")).to_contain_text("Stopped")
 
 
@@ -90,16 +89,14 @@ def test_the_picture_before_the_run_is_gone_when_the_window_is_left_and_never_pa
     page = open_page()
     act(page, "sketch", 30)
     run(page)
-    page.wait_for_timeout(100)
     result = pixels(page)
     page.focus("#overlay")
     page.keyboard.down("h")
-    page.wait_for_timeout(200)
-    assert not np.array_equal(pixels(page), result)
+    eventually(page, lambda: not np.array_equal(pixels(page), result))
     page.evaluate("dispatchEvent(new Event('blur'))")
     assert np.array_equal(pixels(page), result)
     page.keyboard.down("h")
-    page.wait_for_timeout(200)
+    eventually(page, lambda: not np.array_equal(pixels(page), result))
     stroke(page, (4.5, 4.5))
     page.keyboard.up("h")
     assert np.array_equal((pixels(page) != result).any(-1), covered(3, [(4.5, 4.5)]))

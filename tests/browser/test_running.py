@@ -5,7 +5,7 @@ import io
 import re
 
 import numpy as np
-from page import act, ended, eventually, expect, frames, pixels, ready, run, several_frames, stroke
+from page import act, ended, eventually, expect, frames, pixels, run, several_frames, stroke
 from PIL import Image
 
 # Presses Stop and tells after how many seconds the page says so.
@@ -20,9 +20,9 @@ STOP = """() => new Promise(done => {
 
 def test_a_run_is_watched_stopped_and_continued(open_page):
     page = open_page()
-    act(page, "sketch", 5000)
-    quickest = 1.0
-    for _ in range(3):  # the machine may be busy with something else
+    act(page, "sketch", 10_000)
+    quickest = float("inf")
+    for _ in range(10):  # the machine may be busy with something else
         before = pixels(page)
         page.click("#run")
         several_frames(page, 4)
@@ -31,7 +31,7 @@ def test_a_run_is_watched_stopped_and_continued(open_page):
         if quickest < 0.3:
             break
     assert quickest < 0.3
-    expect(page.locator("#status")).to_have_text(re.compile(r"Stopped at step \d+ of 5000"))
+    expect(page.locator("#status")).to_have_text(re.compile(r"Stopped at step \d+ of 10000"))
     result = pixels(page)
     with page.expect_request("**/api/jobs") as request:
         page.click("#continue")
@@ -60,14 +60,12 @@ def test_an_earlier_frame_becomes_the_picture_and_undo_brings_the_other_back(ope
     start = pixels(page)
     act(page, "sketch", 30)
     run(page)
-    page.wait_for_timeout(100)
     result = pixels(page)
     assert not np.array_equal(result, start)
     page.focus("#timeline")
     page.keyboard.press("Home")
     expect(page.locator("#timeline-out")).to_contain_text("frame 1 of")
-    page.wait_for_timeout(200)
-    assert np.array_equal(pixels(page), start)
+    eventually(page, lambda: np.array_equal(pixels(page), start))
     page.focus("#overlay")
     page.keyboard.press("Control+z")
     assert np.array_equal(pixels(page), result)
@@ -87,26 +85,10 @@ def test_generate_goes_on_from_its_result(open_page):
     ended(page)
 
 
-def test_a_reload_finds_the_running_job_again(open_page):
-    page = open_page()
-    act(page, "sketch", 4000)
-    page.click("#run")
-    several_frames(page)
-    page.wait_for_timeout(300)
-    page.reload()
-    ready(page)
-    expect(page.locator("#status")).to_have_text("Running")
-    expect(page.locator("#actions input[value=sketch]")).to_be_checked()
-    several_frames(page, 4)
-    expect(page.locator("#run")).to_be_disabled()
-    page.click("#stop")
-    ended(page, "Stopped")
-
-
 def test_two_tabs_share_one_worker_and_do_not_disturb_each_other(open_page):
     first = open_page()
     second = open_page(first.context)
-    act(first, "sketch", 4000)
+    act(first, "sketch", 10_000)
     act(second, "sketch", 3)
     first.click("#run")
     several_frames(first)
@@ -118,18 +100,3 @@ def test_two_tabs_share_one_worker_and_do_not_disturb_each_other(open_page):
     first.click("#stop")
     ended(first, "Stopped")
     ended(second)
-
-
-def test_a_second_classifier_does_the_same_beside_the_first(open_page):
-    page = open_page()
-    act(page, "sketch", 2)
-    page.click("#compare-button")
-    expect(page.locator("#beside-model")).to_have_value("cifar10-standard")
-    expect(page.locator("#beside-status")).to_contain_text("Run shows here", timeout=10_000)
-    bodies = []
-    page.on("request", lambda r: bodies.append(r.post_data_json) if r.url.endswith("/api/jobs") else None)
-    run(page)
-    expect(page.locator("#beside-status")).to_contain_text("done", timeout=10_000)
-    first, second = bodies
-    assert {**first, "model": "cifar10-standard"} == second
-    expect(page.locator("#beside-bars .bar")).to_have_count(3)

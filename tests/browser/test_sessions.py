@@ -1,18 +1,24 @@
 """What is kept of a session, and comes back."""
 
 import json
-import re
 
 import numpy as np
 import pytest
-from page import act, answered, covered, ended, eventually, expect, pixels, posted_mask, ready, run, stroke
-
-
-def saved(page, act):
-    """The address and the content of the session that is saved after `act`."""
-    with page.expect_response(lambda r: "/api/sessions/" in r.url and r.request.method == "PUT") as response:
-        act()
-    return response.value.url, response.value.request.post_data_json
+from page import (
+    act,
+    answered,
+    choose_class,
+    covered,
+    ended,
+    eventually,
+    expect,
+    pixels,
+    posted_mask,
+    ready,
+    run,
+    saved,
+    stroke,
+)
 
 
 def test_a_session_is_saved_loaded_and_gone_on_with(open_page, tmp_path):
@@ -53,7 +59,6 @@ def test_a_reload_brings_the_session_back(open_page):
     stroke(page, (4.5, 4.5), (27.5, 27.5))
     with page.expect_response(lambda r: "/api/sessions/" in r.url and r.request.method == "PUT"):
         act(page, "inpaint", 7)
-    page.wait_for_timeout(200)
     drawn = pixels(page)
     page.reload()
     ready(page)
@@ -61,11 +66,25 @@ def test_a_reload_brings_the_session_back(open_page):
     assert page.input_value("#field-steps") == "7"
 
 
+def test_a_reload_brings_the_classes_of_all_actions_back(open_page):
+    page = open_page()
+    act(page, "inpaint")
+    choose_class(page, "ship")
+    act(page, "sketch")
+    choose_class(page, "truck")
+    _, session = saved(page, lambda: act(page, "inpaint"))
+    assert (session["label"], session["optional"]) == ("truck", "ship")
+    page.reload()
+    ready(page)
+    expect(page.locator("#label")).to_have_value("ship")
+    act(page, "sketch")
+    expect(page.locator("#label")).to_have_value("truck")
+
+
 def test_a_session_whose_classifier_is_gone_leaves_its_picture_and_a_page_that_works(open_page):
     page = open_page()
     url, session = saved(page, lambda: stroke(page, (4.5, 4.5), (27.5, 27.5)))
     drawn = pixels(page)
-    page.wait_for_timeout(500)
     page.request.put(url, data={**session, "model": "runs/gone.safetensors"}, headers={"X-Pellucid": "1"})
     page.reload()
     ready(page)
@@ -94,7 +113,6 @@ def test_a_failed_saving_is_seen_until_one_succeeds(open_page):
 def test_the_last_stroke_before_the_page_is_left_is_kept(open_page, leave):
     page = open_page()
     url, first = saved(page, lambda: stroke(page, (4.5, 4.5)))
-    page.wait_for_timeout(500)
     stroke(page, (27.5, 27.5))
     if leave == "reload":
         page.reload()
@@ -109,7 +127,6 @@ def test_the_last_stroke_before_the_page_is_left_is_kept(open_page, leave):
 def test_a_duplicated_tab_goes_on_by_itself(open_page):
     page = open_page()
     url, session = saved(page, lambda: stroke(page, (4.5, 4.5)))
-    page.wait_for_timeout(500)
     with page.expect_popup() as popup:
         page.evaluate("() => void window.open(location.href)")
     copy = popup.value
@@ -119,24 +136,6 @@ def test_a_duplicated_tab_goes_on_by_itself(open_page):
     other, _ = saved(copy, lambda: stroke(copy, (20.5, 20.5)))
     assert other != url
     assert answered(page, url)["picture"] == session["picture"]
-
-
-# Drops a file with this name and text on the page.
-DROP = """([name, text]) => {
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File([text], name));
-    document.dispatchEvent(new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true}));
-}"""
-
-
-@pytest.mark.parametrize("name", ["mine.pellucid.json", "MINE.JSON"])
-def test_a_broken_session_that_is_dropped_on_the_page_is_one_line_there(open_page, name):
-    page = open_page()
-    page.evaluate(DROP, [name, "not a session"])
-    error = page.locator("#picture-error")
-    expect(error).to_be_visible()
-    expect(error).to_have_text(re.compile("JSON|session"))
-    open_page.complaints[:] = [text for text in open_page.complaints if "400" not in text]
 
 
 def test_sessions_are_searched_and_deleted(open_page):

@@ -69,3 +69,15 @@ def test_no_hint_within_a_field_is_cut_off(open_page):
         act(page, action)
         for field in page.locator("#form input[placeholder]").all():
             assert field.get_attribute("placeholder") in ("none", "")
+
+
+@pytest.mark.parametrize("width", [1366, 1024, 360])
+def test_the_name_of_the_chosen_action_stays_in_one_line(open_page, width):
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 625})
+    names = page.locator("#actions input").evaluate_all("all => all.map(e => e.value)")
+    for name in names:
+        act(page, name)
+        title = page.locator(f"#actions label:has(input[value={name}]) span")
+        lines = "e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).lineHeight)"
+        assert title.evaluate(lines) < 1.5, name

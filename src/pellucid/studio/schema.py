@@ -122,6 +122,7 @@ class Session(Body):
     strokes: Annotated[list[SessionStroke], Field(max_length=MAX_STROKES)]
     settings: Annotated[dict[Name, Settings], Field(max_length=100)]
     label: Name | None
+    optional: Name | None = None  # the class of actions that can do without one
     unit: Unit | None
     seed: Seed
     factor: Factor | None = None

@@ -56,5 +56,10 @@ export function blank(width, height) {
   return image;
 }
 
+/** Whether two images are the same, pixel by pixel. @param {ImageData} a @param {ImageData} b */
+export function same(a, b) {
+  return a.width === b.width && a.height === b.height && a.data.every((value, at) => value === b.data[at]);
+}
+
 /** A copy of an image. @param {ImageData} image */
 export const copyImage = (image) => new ImageData(new Uint8ClampedArray(image.data), image.width, image.height);

@@ -1,24 +1,27 @@
-/** The same action with a second classifier, side by side; and the picture before the run, while a button is held. */
+/** The same action with a second classifier, side by side. */
 
 import { Bars } from "./bars.js";
 import { decodePng } from "./codec.js";
 import { $, make, say, telling } from "./dom.js";
 import { Job } from "./job.js";
+import { forgetRun, rememberRun } from "./rejoin.js";
 import { offer, result, title } from "./report.js";
 
-export class Compare {
-  /** @type {Job|null} */
+/** Events: "turn" (what can be done with its run has changed). */
+export class Compare extends EventTarget {
+  /** The second run; it belongs to the chosen second classifier and to the first one's last run. @type {Job|null} */
   job = null;
-  /** What it was asked to do. @type {import("./report.js").Order|null} */
-  order = null;
+  /** The frame that is shown. @type {import("./job.js").Frame|null} */
+  seen = null;
   #ticket = 0;
-  /** The button for the picture before the run is held down. */
-  #held = false;
+  /** What was asked for and is not sent yet, as the classifier is being loaded. @type {Object|null} */
+  #asked = null;
   /** Until the second classifier is loaded. */
   #loading = Promise.resolve();
 
   /** @param {Object} studio see main.js */
   constructor(studio) {
+    super();
     this.studio = studio;
     this.canvas = $("beside-picture");
     this.bars = new Bars($("beside-bars"), 3);
@@ -33,62 +36,78 @@ export class Compare {
     });
     const { state } = studio;
     $("compare-button").addEventListener("click", () => state.set({ compare: !state.compare }));
-    $("beside-model").addEventListener("change", () => {
-      this.downloads.hidden = true;
-      this.bars.clear();
-      this.#prepare();
-    });
+    $("beside-model").addEventListener("change", () => this.#chosen());
     state.on("compare", () => this.#toggle());
     state.on("classifier", () => this.#choices());
-    const before = $("before");
-    before.addEventListener("pointerdown", () => this.before(true));
-    for (const name of ["pointerup", "pointerleave", "blur"]) before.addEventListener(name, () => this.before(false));
-    before.addEventListener("keydown", (event) => event.key === " " && this.before(true));
-    before.addEventListener("keyup", () => this.before(false));
-    // A key or button that is let go outside of the window is never heard of.
-    addEventListener("blur", () => this.before(false));
   }
 
   get model() {
     return $("beside-model").value;
   }
 
-  /** Run the same again with the second classifier; it waits for the first. @param {Object} body of the first run */
-  async start(body, continued) {
-    const own = this.job?.frames.at(-1)?.picture;
-    const picture = continued && own ? own : body.picture;
+  get live() {
+    return this.#asked !== null || Boolean(this.job?.live);
+  }
+
+  /** Run the same with the second classifier; it waits for the first. @param {Object} body of the first run */
+  async start(body) {
+    this.drop();
+    const asked = (this.#asked = body);
+    this.dispatchEvent(new Event("turn"));
     await telling($("beside-status"), async () => {
       await this.#loading;
-      const { model } = this;
-      const job = await Job.begin({ ...body, model, picture });
-      this.attach(job, { action: body.action, label: body.label ?? null, model, seed: body.seed });
+      if (asked !== this.#asked) return;
+      const job = await Job.begin({ ...body, model: this.model });
+      if (asked === this.#asked) this.attach(job);
+      else await job.stop();
     });
+    if (asked === this.#asked) this.#asked = null;
+    this.dispatchEvent(new Event("turn"));
   }
 
-  /** @param {Job} job @param {import("./report.js").Order} order */
-  attach(job, order) {
+  /** @param {Job} job */
+  attach(job) {
+    $("beside-model").value = job.order.model;
+    this.job = job;
+    rememberRun("second", job);
     if (!this.studio.state.compare) this.studio.state.set({ compare: true });
-    $("beside-model").value = order.model;
-    Object.assign(this, { job, order });
+    const on = (names, act) => {
+      // Another run may have taken its place.
+      const still = ({ detail }) => job === this.job && act(detail);
+      for (const name of names.split(" ")) job.addEventListener(name, still);
+    };
+    on("queued", () => this.#tell("waits for the other run"));
+    on("started", () => this.#tell("running"));
+    on("frame", (frame) => this.#show(frame));
+    on("done", ({ seconds }) => this.#tell(`done in ${seconds.toFixed(1)} s`));
+    on("stopped", () => this.#tell("stopped"));
+    on("broken", () => this.#tell("connection lost, trying again"));
+    on("failed", ({ error }) => this.#tell(error));
+    on("done stopped failed", () => this.#end());
+    job.follow();
+    this.dispatchEvent(new Event("turn"));
+  }
+
+  /** Stop the second run. */
+  stop() {
+    this.#asked = null;
+    if (this.job?.live) {
+      this.#tell("stopping …");
+      this.job.stop().catch(() => {});
+    }
+    this.dispatchEvent(new Event("turn"));
+  }
+
+  /** Turn away from the second run: nothing of it is seen any more. */
+  drop() {
+    this.stop();
+    this.job = this.seen = null;
+    this.#ticket += 1;
+    forgetRun("second");
     this.bars.clear();
     this.downloads.hidden = true;
-    $("beside-status").hidden = false;
-    const tell = (text) => ($("beside-status").textContent = text);
-    job.addEventListener("queued", () => tell("waits for the other run"));
-    job.addEventListener("started", () => tell("running"));
-    job.addEventListener("frame", ({ detail }) => this.#show(detail));
-    job.addEventListener("done", ({ detail }) => tell(`done in ${detail.seconds.toFixed(1)} s`));
-    job.addEventListener("stopped", () => tell("stopped"));
-    const over = () => job.frames.length && this.#show(job.frames[result(job)]);
-    for (const name of ["done", "stopped"]) job.addEventListener(name, over);
-    job.addEventListener("broken", () => tell("connection lost, trying again"));
-    job.addEventListener("failed", ({ detail }) => tell(detail.error));
-    job.follow();
-  }
-
-  /** Stop the second run too. */
-  stop() {
-    if (this.job?.live) this.job.stop().catch(() => {});
+    this.canvas.hidden = true;
+    this.#tell("");
   }
 
   /** Look at the frame that lies at this share of the run. @param {number} share 0 to 1 */
@@ -97,26 +116,26 @@ export class Compare {
     if (frames.length) this.#show(frames[Math.round(share * (frames.length - 1))]);
   }
 
-  /** Show the pictures as they were before the run, or as they are now. @param {boolean} on */
-  async before(on) {
-    const { picture, run } = this.studio;
-    if (on === this.#held || (on && (!run.job?.frames.length || run.live))) return;
-    this.#held = on;
-    this.look(on ? 0 : 1);
-    const image = on ? await decodePng(run.job.frames[0].picture) : null;
-    if (on !== this.#held) return;
-    picture.glimpse(image);
-    run.showBars(on ? run.job.frames[0] : run.seen);
+  #tell(text) {
+    say($("beside-status"), text);
+  }
+
+  #end() {
+    forgetRun("second");
+    if (this.job.frames.length) this.#show(this.job.frames[result(this.job)]);
+    this.dispatchEvent(new Event("turn"));
   }
 
   async #show(frame) {
+    const { job } = this;
     const ticket = ++this.#ticket;
     const image = await decodePng(frame.picture);
     if (ticket !== this.#ticket) return;
-    Object.assign(this.canvas, { width: image.width, height: image.height });
+    this.seen = frame;
+    Object.assign(this.canvas, { width: image.width, height: image.height, hidden: false });
     this.canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
-    this.bars.show(frame.top, this.order.label, frame.wanted);
-    if (!this.job.live) offer(this.downloads, this.job, frame, title(this.studio.state.actions, this.order));
+    this.bars.show(frame.top, job.order.label, frame.wanted);
+    if (job.kept) offer(this.downloads, job, frame, title(this.studio.state.actions, job.order));
   }
 
   #toggle() {
@@ -134,17 +153,23 @@ export class Compare {
     const kept = names.includes(this.model) && this.job ? this.model : null;
     $("beside-model").replaceChildren(...names.map((name) => make("option", { value: name }, name)));
     $("beside-model").value = kept ?? state.classifier.beside ?? names[0] ?? "";
-    if (state.compare) this.#prepare();
+    this.#chosen();
+  }
+
+  /** What another classifier made is not this one's. */
+  #chosen() {
+    if (this.#asked || (this.job && this.job.order.model !== this.model)) this.drop();
+    if (this.studio.state.compare) this.#prepare();
   }
 
   /** Have the second classifier loaded. */
   #prepare() {
-    say($("beside-status"));
-    if (!this.model) return say($("beside-status"), "There is no other classifier here to compare with.");
-    const tell = (share) => say($("beside-status"), `loading ${Math.round(100 * share)}%`);
-    this.#loading = this.studio.models.fetch(this.model, tell).then(
-      () => say($("beside-status"), "Run shows here what this one makes of it."),
-      (error) => say($("beside-status"), error.message),
+    const tell = (text) => this.live || this.job || this.#tell(text);
+    if (!this.model) return tell("There is no other classifier here to compare with.");
+    tell("");
+    this.#loading = this.studio.models.fetch(this.model, (share) => tell(`loading ${Math.round(100 * share)}%`)).then(
+      () => tell("Run shows here what this one makes of it."),
+      (error) => tell(error.message),
     );
     return undefined;
   }

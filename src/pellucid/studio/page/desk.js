@@ -1,14 +1,14 @@
 /** What a session holds: taken from the page, and put back. */
 
-import { canvasOf, decodePng, encodeMask, fromBase64 } from "./codec.js";
+import { decodePng, encodeMask, encodePng, fromBase64 } from "./codec.js";
 
 /** What is on the page, at once and not a moment later: the page may be closing. @param {Object} studio see main.js */
 export function content(studio) {
   const { state, picture, history } = studio;
   const content = {
     pellucid_session: 1, title: title(state), model: state.classifier.name, action: state.action,
-    picture: canvasOf(picture.image).toDataURL("image/png").split(",")[1], strokes: state.strokes.map(encodeStroke),
-    settings: state.settings, label: chosenLabel(state), unit: state.unit, seed: state.seed, factor: state.factor,
+    picture: encodePng(picture.image), strokes: state.strokes.map(encodeStroke), settings: state.settings,
+    label: state.label, optional: state.optional, unit: state.unit, seed: state.seed, factor: state.factor,
     history: history.results,
   };
   if (picture.masked) content.mask = encodeMask(picture.mask, picture.width, picture.height);
@@ -25,6 +25,7 @@ export function content(studio) {
 export async function fill(studio, saved, known = true) {
   const { state, picture, history } = studio;
   const { title, action, seed } = saved;
+  if (known) checkUnits(saved, state.classifier);
   const mask = saved.mask ? fromBase64(saved.mask.bytes) : undefined;
   const image = await decodePng(saved.picture);
   picture.reset(image, mask?.length === image.width * image.height ? mask : undefined);
@@ -32,22 +33,22 @@ export async function fill(studio, saved, known = true) {
   // The action last: what is shown for it depends on the others.
   state.set({ title, seed, second: saved.second ?? null, factor: saved.factor ?? state.factor });
   if (known) {
-    const { settings, label, unit } = saved;
-    const chosen = state.actions.find(({ name }) => name === action);
-    state.set({ settings, unit, strokes: saved.strokes.map(decodeStroke) });
-    state.set(chosen?.needs.label === "optional" ? { optional: label } : { label });
+    const { settings, label, optional = null, unit } = saved;
+    state.set({ settings, label: label ?? state.label, optional, unit, strokes: saved.strokes.map(decodeStroke) });
   }
   state.set({ action: state.actions.some(({ name }) => name === action) ? action : state.action });
+}
+
+/** What is in a file need not fit the classifier that it names. */
+function checkUnits({ unit, strokes }, { name, units }) {
+  const unknown = [unit, ...strokes.map((stroke) => stroke.unit)].find((one) => one !== null && one >= units);
+  if (unknown === undefined) return;
+  throw new Error(`The session has unit ${unknown}, but the units of ${name} end with ${units - 1}.`);
 }
 
 /** The session's title, made up if the person gave none. @param {import("./state.js").State} state */
 export function title({ title, chosen, wanted }) {
   return title || [chosen?.title, wanted].filter(Boolean).join(", ");
-}
-
-/** The class that the chosen action has, or keeps for the others. */
-function chosenLabel({ chosen, label, optional }) {
-  return chosen?.needs.label === "optional" ? optional : label;
 }
 
 function encodeStroke({ mask, width, height, unit, strength, on }) {

@@ -5,12 +5,12 @@ import { $ } from "./dom.js";
 import { offer } from "./report.js";
 
 /** @param {Object} studio see main.js */
-export function downloads({ picture, run, state }) {
+export function downloads({ picture, run, film, state }) {
   const element = $("downloads");
   const [png, json] = [$("result-png"), $("result-json")];
   // The person's own picture becomes a file only when it is asked for.
   png.addEventListener("click", () => {
-    if (!run.seen) png.href = canvasOf(picture.image).toDataURL("image/png");
+    if (!film.seen) png.href = canvasOf(picture.image).toDataURL("image/png");
   });
   picture.addEventListener("change", show);
   for (const name of ["frames", "ended"]) run.addEventListener(name, show);
@@ -18,7 +18,7 @@ export function downloads({ picture, run, state }) {
 
   function show() {
     if (run.live) element.hidden = true;
-    else if (run.seen) offer(element, run.job, run.seen, run.title);
+    else if (film.seen) offer(element, run.job, film.seen, run.title);
     else own();
   }
 

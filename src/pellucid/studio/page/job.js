@@ -3,7 +3,7 @@
 import { messages, post } from "./api.js";
 import { sleep } from "./dom.js";
 
-/** So many frames are kept; of more every second one is dropped, never the first or the last. */
+/** So many frames are kept; of more every second one is dropped, never the first, the last or the held one. */
 const KEPT = 400;
 /** So often a broken connection is tried again. */
 const TRIES = 6;
@@ -20,6 +20,12 @@ const TRIES = 6;
  * @property {[string, number][]} top
  * @property {number|null} wanted
  * @property {number} [share] how far an interpolation has walked
+ *
+ * @typedef {Object} Order what a run was asked to do, whatever is chosen since
+ * @property {string} action
+ * @property {string|null} label
+ * @property {string} model
+ * @property {number} seed
  */
 
 /**
@@ -35,18 +41,21 @@ export class Job extends EventTarget {
   outcome = null;
   /** Whether it left a result that the server has. */
   kept = false;
+  /** The frame that the picture shows, which is not dropped. @type {Frame|null} */
+  held = null;
   #newest = -1;
 
-  /** @param {string} id */
-  constructor(id) {
+  /** @param {string} id @param {Order} order */
+  constructor(id, order) {
     super();
-    this.id = id;
+    Object.assign(this, { id, order });
   }
 
   /** Put a run into the queue. @param {Object} body of POST /api/jobs @returns {Promise<Job>} */
   static async begin(body) {
     const { job } = await post("/api/jobs", body);
-    return new Job(job);
+    const { action, label = null, model, seed } = body;
+    return new Job(job, { action, label, model, seed });
   }
 
   /** Listen until the end. A connection that breaks is made again and goes on after the newest frame. */
@@ -84,6 +93,7 @@ export class Job extends EventTarget {
     this.#newest = frame.number;
     this.frames.push(frame);
     if (this.frames.length <= KEPT) return;
-    this.frames = this.frames.filter((_, at, all) => at % 2 === 0 || at === all.length - 1);
+    const { held } = this;
+    this.frames = this.frames.filter((one, at, all) => at % 2 === 0 || at === all.length - 1 || one === held);
   }
 }

@@ -8,7 +8,7 @@ const SWITCH = "keys of one character";
 
 /** @param {Object} studio see main.js */
 export function keys(studio) {
-  const { state, picture, view, run, compare, step } = studio;
+  const { state, picture, view, run, before, step } = studio;
   const brush = (by) => state.set({ size: Math.min(32, Math.max(1, state.size + by)) });
   const start = () => {
     // The field that is typed in has its new value only once it is left.
@@ -26,7 +26,7 @@ export function keys(studio) {
     ["control+enter", "Ctrl+Enter", "Run", start],
     ["escape", "Esc", "Stop", () => run.stop()],
     ["c", "C", "Continue", () => $("continue").click()],
-    ["h", "H, held", "See the picture before the run", () => compare.before(true)],
+    ["h", "H, held", "See the picture before the run", () => before(true)],
     [",", ",", "One frame back", () => step(-1)],
     [".", ".", "One frame on", () => step(1)],
     ["+", "+", "Larger", () => view.zoomBy(1.5)],
@@ -53,7 +53,7 @@ export function keys(studio) {
     event.preventDefault();
     entry[3]();
   });
-  document.addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && compare.before(false));
+  document.addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && before(false));
 }
 
 /** A key with those that are held beside it, as the table names it. @param {KeyboardEvent} event */

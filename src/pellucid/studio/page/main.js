@@ -2,15 +2,18 @@
 
 import { actions } from "./actions.js";
 import { Bars } from "./bars.js";
+import { before } from "./before.js";
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { $, say } from "./dom.js";
 import { downloads } from "./downloads.js";
+import { Film } from "./film.js";
 import { History } from "./history.js";
 import { keys } from "./keys.js";
 import { Models } from "./models.js";
 import { Photo } from "./photo.js";
 import { Picture } from "./picture.js";
+import { rejoin } from "./rejoin.js";
 import { actionTitle } from "./report.js";
 import { Run } from "./run.js";
 import { Session } from "./session.js";
@@ -35,7 +38,9 @@ studio.compare = new Compare(studio);
 studio.photo = new Photo(studio);
 studio.start = new Start(studio);
 studio.session = new Session(studio);
+studio.film = new Film(studio);
 studio.run = new Run(studio);
+studio.before = before(studio);
 studio.step = timeline(studio);
 tools(studio);
 strokes(studio);
@@ -57,7 +62,7 @@ picture.addEventListener("mask", () => view.sheet.classList.remove("result"));
 picture.addEventListener("change", tint);
 run.addEventListener("frames", () => studio.hint(""));
 run.addEventListener("ended", ({ detail: frame }) => {
-  const { action, label } = run.order;
+  const { action, label } = run.job.order;
   if (frame) history.add({ picture: frame.picture, action: actionTitle(state.actions, action), note: label ?? "" });
 });
 view.sheet.addEventListener("place", () => {
@@ -72,11 +77,17 @@ async function open() {
   studio.hint("One moment: the classifier is being loaded.");
   await studio.models.ready();
   const restored = await studio.session.restore();
-  studio.hint(restored ? "" : await studio.start.first().catch(told));
-  studio.session.begin();
+  studio.hint(restored ? "" : await beginAnew().catch(told));
+  studio.session.autosave.begin();
   for (const menu of menus) menu.disabled = false;
   document.body.dataset.ready = "yes";
-  await run.reattach();
+  await rejoin(studio);
+}
+
+async function beginAnew() {
+  const { image, hint } = await studio.start.first();
+  picture.reset(image);
+  return hint;
 }
 
 /** Show what went wrong, and leave no hint that something is still to come. */

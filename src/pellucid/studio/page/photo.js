@@ -3,7 +3,7 @@
  */
 
 import { post, query } from "./api.js";
-import { decodePng, encodePng, pngBlob, pngUrl } from "./codec.js";
+import { decodePng, encodePng, pngBlob, pngUrl, same } from "./codec.js";
 import { covered } from "./disc.js";
 import { $, say, telling } from "./dom.js";
 
@@ -44,7 +44,12 @@ export class Photo {
 
   /** Whether the picture is a photo as it was opened, whose file can be reduced anew. */
   get untouched() {
-    return Boolean(this.#opened?.shown.some((image) => same(image, this.studio.picture.image)));
+    return this.#shows(this.studio.picture.image);
+  }
+
+  /** Whether an image is the photo that was opened last, in one of its sizes. @param {ImageData} image */
+  #shows(image) {
+    return Boolean(this.#opened?.shown.some((shown) => same(shown, image)));
   }
 
   /** Have a file cut to the classifier's size, or only made smaller. @param {Blob} file @param {"fit"|"keep"} size */
@@ -71,21 +76,30 @@ export class Photo {
     return opened;
   }
 
-  /** Bring the picture to the classifier's size, or an untouched photo to its own where the action takes any. */
+  /** Bring the picture to the size that the chosen action takes. */
   async fit() {
-    const { state, picture } = this.studio;
-    const { classifier: { size }, takesWhole } = state;
-    const { untouched } = this;
-    if (takesWhole ? !untouched : !size || (picture.width === size && picture.height === size)) return;
+    const { state: { classifier, takesWhole }, picture } = this.studio;
     const { version } = picture;
-    const file = untouched ? this.#opened.file : pngBlob(picture.image);
-    const image = await decodePng((await this.#upload(file, takesWhole ? "keep" : "fit")).picture);
+    const image = await this.sized(picture.image);
     // What was painted in the meantime belongs to the picture.
     if (picture.version !== version) return this.fit();
-    if (untouched) this.#opened.shown.push(image);
     if (image.width === picture.width && image.height === picture.height) return;
-    const mask = takesWhole ? undefined : covered(picture.mask, picture.width, picture.height, size);
+    const mask = takesWhole ? undefined : covered(picture.mask, picture.width, picture.height, classifier.size);
     picture.replace(image, "pixels", mask);
+  }
+
+  /**
+   * An image in the size that the chosen action takes: the classifier's, or an untouched photo's own where any will do.
+   * @param {ImageData} image @returns {Promise<ImageData>} the image itself if it has that size
+   */
+  async sized(image) {
+    const { classifier: { size }, takesWhole } = this.studio.state;
+    const photo = this.#shows(image) ? this.#opened : null;
+    if (takesWhole ? !photo : !size || (image.width === size && image.height === size)) return image;
+    const { picture } = await this.#upload(photo?.file ?? pngBlob(image), takesWhole ? "keep" : "fit");
+    const sized = await decodePng(picture);
+    photo?.shown.push(sized);
+    return sized;
   }
 
   /** The picture as a second one: all of a photo that is untouched. */
@@ -114,9 +128,4 @@ export class Photo {
     const wanted = chosen?.needs.style ? "whose colors and strokes to take over" : "to end with";
     $("second-about").textContent = second ? "" : `None yet: the picture ${wanted}.`;
   }
-}
-
-/** Whether two images are the same, pixel by pixel. @param {ImageData} a @param {ImageData} b */
-function same(a, b) {
-  return a.width === b.width && a.height === b.height && a.data.every((value, at) => value === b.data[at]);
 }

@@ -2,18 +2,10 @@
 
 import { pngUrl } from "./codec.js";
 
-/**
- * @typedef {Object} Order what a run was asked to do, whatever is chosen since
- * @property {string} action
- * @property {string|null} label
- * @property {string} model
- * @property {number} seed
- */
-
 /** An action for people. @param {import("./state.js").Action[]} actions @param {string} name */
 export const actionTitle = (actions, name) => actions.find((action) => action.name === name)?.title ?? name;
 
-/** A run for people. @param {import("./state.js").Action[]} actions @param {Order} order */
+/** A run for people. @param {import("./state.js").Action[]} actions @param {import("./job.js").Order} order */
 export const title = (actions, { action, label }) => [actionTitle(actions, action), label].filter(Boolean).join(", ");
 
 /** Where in the queue. @param {number} before how many runs */
@@ -35,14 +27,20 @@ export function result({ frames, outcome }) {
   return middle < 0 ? frames.length - 1 : middle;
 }
 
-/** How it ended. @param {any} message the last @param {import("./job.js").Frame} [frame] the result */
-export function ended(message, frame) {
+/**
+ * How it ended.
+ * @param {any} message the last
+ * @param {import("./job.js").Frame|null} frame the result, if there is one
+ * @param {number} [steps] in all, if it had begun
+ */
+export function ended(message, frame, steps) {
   if (message.type === "failed") return "Failed";
   if (message.type === "done") {
     const walk = frame?.share === undefined ? "" : ": this is its middle, the download the whole walk";
     return `Done in ${message.seconds.toFixed(1)} s${walk}`;
   }
-  return frame ? `Stopped at step ${message.step} of ${frame.steps}` : "Stopped";
+  if (steps === undefined) return "Stopped";
+  return `Stopped at step ${message.step} of ${steps}` + (frame ? "" : ", before there was a result");
 }
 
 /**

@@ -10,6 +10,7 @@ const QUIET = 200;
 export class SessionList {
   /** Of the session on the page, which is not listed. */
   #current = "";
+  #ticket = 0;
 
   /** @param {(id: string) => any} choose goes on with a session */
   constructor(choose) {
@@ -25,9 +26,11 @@ export class SessionList {
   }
 
   async #show() {
+    const ticket = ++this.#ticket;
     const search = $("sessions-search").value.trim();
     await telling($("sessions-error"), async () => {
       const { sessions } = await get(query("sessions", { search }));
+      if (ticket !== this.#ticket) return;
       const items = sessions.filter(({ id }) => id !== this.#current).map((saved) => this.#item(saved));
       const none = search ? "No other session is called like this." : "No other sessions yet.";
       $("sessions").replaceChildren(...(items.length ? items : [make("li", { class: "soft" }, none)]));

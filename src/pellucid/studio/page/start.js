@@ -29,14 +29,16 @@ export class Start {
 
   /**
    * What a newcomer sees: a class seed, or a blank page where there are none.
-   * @returns {Promise<string>} what to do with it
+   * @returns {Promise<{image: ImageData, hint: string}>} the hint says what to do with it
    */
   async first() {
     const { classifier, label, seed } = this.studio.state;
     const kind = classifier.gaussians ? "class" : "blank";
-    this.studio.picture.reset(await this.#draw(kind, label, seed));
-    if (kind === "class") return `This blur is a seed of “${label}”: press Run and watch it take shape.`;
-    return "Draw something, choose Sketch and a class at the right, and press Run.";
+    const hint =
+      kind === "class"
+        ? `This blur is a seed of “${label}”: press Run and watch it take shape.`
+        : "Draw something, choose Sketch and a class at the right, and press Run.";
+    return { image: await this.#draw(kind, label, seed), hint };
   }
 
   async #draw(kind, label, seed) {

@@ -83,6 +83,11 @@ export class State {
     return Boolean(needs?.style || (needs?.factor && this.factor === 1));
   }
 
+  /** Whether the chosen action can go on from its own result; what takes a small picture as it is gives a large one. */
+  get continues() {
+    return !(this.chosen?.needs.factor && this.factor === 1);
+  }
+
   /** The seed after this one; after the last one the first. */
   get nextSeed() {
     return (this.seed + 1) % SEEDS;

@@ -2,25 +2,20 @@
 
 import { $ } from "./dom.js";
 
-/** @param {{run: import("./run.js").Run}} studio */
-export function timeline({ run }) {
+/** @param {Object} studio see main.js @returns {(by: number) => void} steps through the frames */
+export function timeline({ run, film }) {
   const slider = $("timeline");
-  run.addEventListener("frames", show);
-  run.addEventListener("ended", () => {
-    if (run.at === null) return;
-    slider.value = String(run.at);
-    tell();
-  });
+  const nothing = $("timeline-out").textContent;
+  for (const name of ["frames", "ended"]) run.addEventListener(name, show);
   slider.addEventListener("input", () => {
-    run.look(Number(slider.value));
+    film.look(Number(slider.value));
     tell();
   });
   slider.addEventListener("change", () => {
     const newest = Number(slider.value) === run.job.frames.length - 1;
-    if (!(newest && run.job.live)) run.take(Number(slider.value));
+    if (!(newest && run.job.live)) film.take(Number(slider.value));
   });
 
-  /** Step through the frames. @param {number} by how many */
   return function step(by) {
     if (slider.disabled) return;
     slider.value = String(Number(slider.value) + by);
@@ -29,19 +24,19 @@ export function timeline({ run }) {
   };
 
   function show() {
-    const { frames } = run.job;
-    slider.disabled = frames.length < 2;
-    slider.max = String(Math.max(0, frames.length - 1));
-    if (run.following) slider.value = slider.max;
+    const count = run.job?.frames.length ?? 0;
+    slider.disabled = count < 2;
+    slider.max = String(Math.max(0, count - 1));
+    slider.value = film.following ? slider.max : String(film.at);
     tell();
   }
 
   function tell() {
-    const { frames } = run.job;
-    const frame = frames[Number(slider.value)];
-    if (!frame) return;
-    const where = frame.share === undefined ? `step ${frame.step}` : `${Math.round(100 * frame.share)}% of the way`;
-    $("timeline-out").textContent = `frame ${Number(slider.value) + 1} of ${frames.length}, ${where}`;
+    const frames = run.job?.frames ?? [];
+    const at = Number(slider.value);
+    $("timeline-out").textContent = frames[at] ? `frame ${at + 1} of ${frames.length}, ${where(frames[at])}` : nothing;
     slider.setAttribute("aria-valuetext", $("timeline-out").textContent);
   }
 }
+
+const where = ({ share, step }) => (share === undefined ? `step ${step}` : `${Math.round(100 * share)}% of the way`);

@@ -1,15 +1,16 @@
-/** The buttons below the picture that start, stop and continue a run, and show what was before it. */
+/** The buttons below the picture that start, stop and continue a run. */
 
 import { $, enable, onPress } from "./dom.js";
 
 /** @param {Object} studio see main.js */
-export function transport({ run, picture, state }) {
+export function transport({ run, film, compare, picture, state }) {
   onPress($("run"), () => run.start(false));
   onPress($("continue"), () => run.start(true));
   onPress($("stop"), () => run.stop());
-  run.addEventListener("turn", show);
+  for (const one of [run, compare]) one.addEventListener("turn", show);
+  film.addEventListener("taken", show);
   picture.addEventListener("change", show);
-  state.on("action classifier", show);
+  state.on("action classifier factor", show);
   show();
 
   function show() {
@@ -17,8 +18,8 @@ export function transport({ run, picture, state }) {
     const ready = Boolean(state.classifier);
     const seen = Boolean(job?.frames.length);
     enable($("run"), ready && !live);
-    enable($("continue"), ready && !live && seen);
-    enable($("stop"), live);
+    enable($("continue"), ready && !live && seen && state.continues);
+    enable($("stop"), live || compare.live);
     enable($("before"), !live && seen);
     $("run").textContent = repeats ? "Run again" : "Run";
     $("run").title = repeats ? "Once more from where the last run began (Ctrl+Enter)" : "Run (Ctrl+Enter)";

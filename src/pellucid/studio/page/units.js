@@ -3,7 +3,7 @@
 import { get, put, query } from "./api.js";
 import { pngUrl } from "./codec.js";
 import { $, debounce, make, sleep, telling } from "./dom.js";
-import { matching, short } from "./search.js";
+import { matching, short, title } from "./search.js";
 import { Thumbnails } from "./thumbnails.js";
 
 /** Milliseconds after which one looks again for pictures that are not found yet. */
@@ -43,8 +43,7 @@ export class Units extends EventTarget {
 
   /** A unit for people. @param {number} unit */
   title(unit) {
-    const name = this.#units[unit]?.name;
-    return name ? `${name} (unit ${unit})` : `Unit ${unit}`;
+    return title({ unit, name: this.#units[unit]?.name });
   }
 
   /** Load the units of the classifier, if they are not there. */
@@ -72,10 +71,9 @@ export class Units extends EventTarget {
     await telling($("units-error"), async () => {
       await this.#reload();
       this.#list();
-      this.#detail(this.state.unit);
+      $("units-list").querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "center" });
+      await this.#detail(this.state.unit);
     });
-    const chosen = $("units-list").querySelector("[aria-pressed=true]");
-    chosen?.scrollIntoView({ block: "center" });
   }
 
   /** What is searched for. */
