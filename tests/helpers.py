@@ -106,3 +106,19 @@ def _worker(function, rank, folder, queue):
     # As lists: tensors would be shared through a file that goes away with this process.
     queue.put((rank, {name: tensor.tolist() for name, tensor in result.items()}))
     torch.distributed.destroy_process_group()
+
+
+class TwoReaders(nn.Module):
+    """A convolution whose output goes through a batch norm and around it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 3)
+
+    def forward(self, values):
+        values = self.conv(values)
+        return self.head((self.norm(values) + values).mean((2, 3)))
+
+
+def read_only(module, args, output):
+    module.seen = output.detach().clone()

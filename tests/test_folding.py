@@ -1,10 +1,10 @@
 import pytest
 import torch
-from helpers import conv_classifier, conv_network, forward_batches, images, shake_norms
+from helpers import TwoReaders, conv_classifier, conv_network, forward_batches, images, read_only, shake_norms
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from pellucid import L2, Activation, Classifier, CrossEntropy, descend
+from pellucid import L2, Activation, Classifier, CrossEntropy, descend, pairs
 from pellucid.folding import Folding
 from pellucid.frozen import frozen
 from pellucid.zoo.networks import build
@@ -24,8 +24,9 @@ def folded_norms(classifier, layers=frozenset()):
     with frozen(classifier), classifier.reading(layers) as read:
         run = Folding(classifier.network, read)
         run(images(1))
-        norms = [pair.norm for pair in run.pairs]
-    return [name for name, module in classifier.network.named_modules() if module in norms]
+        means = [pair.norm.tensors[0] for pair in run.pairs.values()]
+    return [name.removesuffix(".running_mean") for name, buffer in classifier.network.named_buffers()
+            if any(buffer is mean for mean in means)]  # fmt: skip
 
 
 TIMM = (
@@ -52,22 +53,21 @@ def test_norms_after_a_convolution_are_folded_and_others_are_not():
     ]  # norm1 and norm read a stem or a sum
 
 
+@pytest.mark.parametrize(("side", "count"), [(90, 1), (32, 6)], ids=["few values", "more in the batch"])
+def test_a_small_network_is_left_alone_whatever_the_batch(monkeypatch, side, count):
+    monkeypatch.setattr(pairs, "WORTHWHILE", 6 * 100**2)
+    classifier = conv_classifier()
+    for size, expected in ((side, False), (110, True)):
+        with frozen(classifier), classifier.reading() as read:
+            run = Folding(classifier.network, read)
+            run(images(count, size=size))
+            assert bool(run.pairs) is expected
+
+
 def test_a_convolution_without_bias_gets_one_only_within():
     network = shake_norms(build("preact-4-8", 3))
     logits_of(Classifier(network), images(1))
     assert network.stage1[0].conv1.bias is None
-
-
-class TwoReaders(nn.Module):
-    """A convolution whose output goes through a batch norm and around it."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 3)
-
-    def forward(self, values):
-        values = self.conv(values)
-        return self.head((self.norm(values) + values).mean((2, 3)))
 
 
 class ReadDetached(TwoReaders):
@@ -76,6 +76,25 @@ class ReadDetached(TwoReaders):
     def forward(self, values):
         values = self.conv(values)
         return self.head((self.norm(values) * values.detach().abs().mean((1, 2, 3), keepdim=True)).mean((2, 3)))
+
+
+class Magnitude(torch.autograd.Function):
+    """An operation of somebody's own."""
+
+    @staticmethod
+    def forward(context, values):
+        context.save_for_backward(values)
+        return values.abs()
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient * context.saved_tensors[0].sign()
+
+
+class OwnOperation(TwoReaders):
+    def forward(self, values):
+        values = self.conv(values)
+        return self.head((self.norm(values) + Magnitude.apply(values)).mean((2, 3)))
 
 
 class InPlace(TwoReaders):
@@ -122,20 +141,18 @@ def sequential(convolution):
     "build",
     [
         TwoReaders,
-        Twice,
         ReadDetached,
+        OwnOperation,
         InPlace,
-        WeightReadTwice,
         lambda: sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True))),
         lambda: sequential(Standardized(3, 4, 3)),
         lambda: sequential(weight_norm(nn.Conv2d(3, 4, 3))),
     ],
     ids=[
         "two readers",
-        "norm used twice",
         "detached",
+        "operation of one's own",
         "in place",
-        "weight read twice",
         "ReLU in place",
         "own forward",
         "weight norm",
@@ -145,6 +162,14 @@ def test_what_cannot_be_folded_is_left_alone(build):
     torch.manual_seed(0)
     classifier = Classifier(shake_norms(build()).eval())
     assert folded_norms(classifier) == []
+    assert torch.allclose(logits_of(classifier, images(2)).logits, classifier(images(2)).logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("build", [Twice, WeightReadTwice])
+def test_what_else_reads_a_weight_or_a_norm_reads_its_own_values(build):
+    torch.manual_seed(0)
+    classifier = Classifier(shake_norms(build()).eval())
+    assert folded_norms(classifier) == ["norm"]
     assert torch.allclose(logits_of(classifier, images(2)).logits, classifier(images(2)).logits, atol=1e-5)
 
 
@@ -265,10 +290,6 @@ def add_half(module, args, output):
     return output + 0.5
 
 
-def read_only(module, args, output):
-    module.seen = output.detach().clone()
-
-
 @pytest.mark.parametrize("early", [True, False], ids=["before the first descent", "after it"])
 @pytest.mark.parametrize("place", ["convolution", "norm", "norm's input"])
 def test_a_users_hook_changes_what_it_would_change_anyway(place, early):
@@ -302,36 +323,6 @@ def test_a_users_hook_sees_the_convolutions_own_output():
     assert torch.allclose(folded, convolution.seen, atol=1e-5)
 
 
-class Branching(TwoReaders):
-    """What follows the convolution depends on the images."""
-
-    def forward(self, values):
-        bright = bool(values.mean() > 0.5)
-        values = self.conv(values)
-        return self.head((values if bright else self.norm(values)).mean((2, 3)))
-
-
-class BranchingBetween(TwoReaders):
-    """Something comes between convolution and norm if the images are bright."""
-
-    def forward(self, values):
-        bright = bool(values.mean() > 0.5)
-        values = self.conv(values)
-        return self.head(self.norm(values.relu() if bright else values).mean((2, 3)))
-
-
-@pytest.mark.parametrize("kind", [Branching, BranchingBetween])
-def test_a_pass_that_goes_another_way_is_made_without_folding(kind):
-    classifier = Classifier(shake_norms(kind()).eval())
-    dark, bright = torch.full((1, 3, 8, 8), 0.2), torch.full((1, 3, 8, 8), 0.9)
-    with frozen(classifier), classifier.reading() as read:
-        run = Folding(classifier.network, read)
-        run(dark)
-        assert run.pairs
-        for x in (dark, bright, dark):
-            assert torch.allclose(run(x).logits, classifier(x).logits, atol=1e-5)
-
-
 @pytest.mark.parametrize("early", [True, False], ids=["before the first descent", "after it"])
 def test_an_identity_between_convolution_and_norm_keeps_its_values(early):
     torch.manual_seed(0)
@@ -362,25 +353,6 @@ def test_a_hook_on_all_modules_sees_what_it_would_see_anyway():
     for output, other in zip(seen[len(expected) :], expected, strict=True):
         if isinstance(output, torch.Tensor):
             assert torch.allclose(output, other, atol=1e-5)
-
-
-class Checkpointed(nn.Module):
-    """Parts of the forward are made again in the backward."""
-
-    def __init__(self):
-        super().__init__()
-        self.network = conv_network()
-
-    def forward(self, values):
-        return torch.utils.checkpoint.checkpoint(self.network, values, use_reentrant=False)
-
-
-def test_what_a_backward_makes_again_is_folded_as_it_was():
-    found = [
-        descend(Classifier(network), CrossEntropy(0), images(2), ball=L2(1.0), steps=4).images
-        for network in (conv_network(), Checkpointed())
-    ]
-    assert torch.allclose(*found, atol=1e-5)
 
 
 def test_within_a_callback_the_network_is_as_it_always_is():

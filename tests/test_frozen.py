@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 
 import pytest
@@ -168,3 +170,27 @@ def test_a_callback_may_descend_read_and_copy():
         assert torch.allclose(read, logits, atol=1e-6)
     for copied in copies:
         assert all(torch.equal(tensor, copied[name]) for name, tensor in classifier.state_dict().items())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_is_forked_while_another_thread_is_in_there_gets_in_too():
+    network, inside, done = conv_network(), threading.Event(), threading.Event()
+
+    def hold():
+        with alone(network):
+            inside.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    inside.wait()
+    try:
+        child = os.fork()
+        if not child:
+            signal.alarm(10)
+            with alone(network):
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        done.set()
+        holder.join()

@@ -80,6 +80,19 @@ def test_importing_pellucid_loads_nothing_heavy():
     assert result.stdout.strip() == "[]"
 
 
+def test_a_descent_on_a_bundled_classifier_does_not_load_the_compiler():
+    code = (
+        "import sys, pellucid as pl\n"
+        "classifier = pl.load('cifar10-l2-0.5', 'cpu')\n"
+        "pl.generate(classifier, ['cat'], pl.GenerateRecipe(steps=3, step_size=10.0))\n"
+        "print(sorted({'torch._dynamo', 'sympy'} & set(sys.modules)))"
+    )
+    if "cifar10-l2-0.5" not in pellucid.bundled():
+        pytest.skip("needs the bundled classifier")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", pellucid.__all__)
 def test_every_public_name_is_there(name):
     value = getattr(pellucid, name)

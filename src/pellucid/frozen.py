@@ -6,6 +6,7 @@ Several descents may share a network, one within the other's callback or each in
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -67,3 +68,14 @@ def alone(network: nn.Module) -> Iterator[None]:
         lock = _locks.setdefault(network, threading.RLock())
     with lock:
         yield
+
+
+def _renew_locks() -> None:
+    """In a forked process: the threads that held a lock are not there to release it."""
+    global _guard
+    _guard = threading.Lock()
+    _locks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

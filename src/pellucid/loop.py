@@ -140,8 +140,7 @@ class Loop:
         if not self.done:
             self._check(activations)
         losses = moving.objective(images, activations)
-        with read.as_it_was():
-            (gradient,) = torch.autograd.grad(losses.sum(), parameter)
+        (gradient,) = torch.autograd.grad(losses.sum(), parameter)
         sound = gradient.flatten(1).isfinite().all(1)
         gradient = torch.where(per_image(sound, gradient), gradient, 0)  # such an image stays where it is
         stopping = None if moving.stop is None else moving.stop(images.detach(), _detached(activations))

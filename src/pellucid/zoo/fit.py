@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import InputError
 from ..layers import find_head
@@ -54,8 +55,15 @@ def outline(arch: str, classes: int) -> nn.Module:
     if arch.startswith(("timm:", "torchvision:regnet")):  # these compute with weights while they are built
         with torch.random.fork_rng(devices=[]):
             return build(arch, classes)
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         return build(arch, classes)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no random weights: without memory they end nowhere, and what torch imports for that takes a second."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
