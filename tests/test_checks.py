@@ -12,6 +12,7 @@ from pellucid import InputError
 from pellucid.cli.main import main, memory_asked_for
 from pellucid.data.transforms import jitter
 from pellucid.files import write_json
+from pellucid.style.compare import CompareRecipe
 
 WORDS = [
     (pl.InvertRecipe, "start"),
@@ -32,6 +33,11 @@ WORDS = [
 def test_a_word_that_a_recipe_does_not_know_is_refused(recipe, field):
     with pytest.raises(InputError, match=f"unknown {field} 'zz'"):
         recipe(**{field: "zz"})
+
+
+def test_each_of_several_words_has_to_be_known():
+    with pytest.raises(InputError, match="unknown starts 'zz'"):
+        CompareRecipe(starts=("noise", "zz"))
 
 
 @pytest.mark.parametrize("recipe", [pl.InvertRecipe, pl.InterpolateRecipe])

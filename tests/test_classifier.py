@@ -97,6 +97,7 @@ def test_a_network_without_linear_layer_needs_a_head():
         ({"std": (0, 0, 0)}, r"std must be positive, not \(0, 0, 0\)"),
         ({"std": (0.2, float("nan"), 0.2)}, "std must be finite"),
         ({"mean": (float("inf"), 0, 0)}, "mean must be finite"),
+        ({"mean": (0.5, 0.5)}, "mean has 2 and std 3 numbers"),
     ],
 )
 def test_names_and_normalization_have_to_fit(options, message):
@@ -158,6 +159,16 @@ def test_timm_layers_are_those_of_its_feature_info():
     expected.load_state_dict(network.state_dict(), strict=False)
     for name, values in zip(names, expected(x)[-len(names) :], strict=True):
         assert torch.allclose(classifier(x, layers=[name])[name], values, atol=1e-5), name
+
+
+@pytest.mark.parametrize("name", ["twins_pcpvt_small", "mvitv2_tiny", "hrnet_w18_small"])
+def test_every_named_layer_of_timm_is_a_module_and_can_be_read(name):
+    network = timm.create_model(name, num_classes=2).eval()
+    classifier = Classifier(network)
+    assert len(classifier.layers) >= 3
+    with torch.no_grad():
+        activations = classifier(images(1, 224), classifier.layers)
+    assert all(len(activations[layer]) == 1 for layer in classifier.layers)
 
 
 def test_a_layer_before_an_in_place_relu_keeps_its_own_values():
@@ -232,6 +243,35 @@ def test_class_names_are_as_many_as_logits():
 def test_images_of_other_channels_are_refused():
     with pytest.raises(InputError, match=r"takes images of 3 channels, \(N, 3, H, W\), not \(2, 1, 8, 8\)"):
         conv_classifier()(torch.rand(2, 1, 8, 8))
+
+
+def test_what_a_network_of_other_channels_needs_is_said():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2))
+    with pytest.raises(InputError, match=r"for a network of one: Classifier\(network, mean=\(0\.0,\), std=\(1\.0,\)\)"):
+        Classifier(network)(torch.rand(2, 1, 8, 8))
+    assert Classifier(network, mean=(0.0,), std=(1.0,))(torch.rand(2, 1, 8, 8)).logits.shape == (2, 2)
+
+
+def test_one_number_is_for_all_channels():
+    one, three = (Classifier(conv_network(), mean=(0.4,) * times, std=(0.2,) * times) for times in (1, 3))
+    assert one.mean.shape == three.mean.shape
+    assert torch.equal(one(images(2)).logits, three(images(2)).logits)
+
+
+class Masked(nn.Linear):
+    def forward(self, mask, values):
+        return super().forward(values if mask is None else values * mask)
+
+
+@pytest.mark.parametrize("straight_through", [False, True])
+def test_the_head_reads_the_first_tensor_that_it_is_given(straight_through):
+    class Network(nn.Sequential):
+        def forward(self, values):
+            return self[2](None, self[1](self[0](values)))
+
+    network = Network(nn.Flatten(), nn.ReLU(), Masked(192, 2))
+    x = images(2).requires_grad_()
+    assert torch.equal(Classifier(network)(x, (), straight_through).representation, x.flatten(1))
 
 
 def test_of_a_module_that_runs_twice_the_last_output_is_read():
@@ -375,6 +415,19 @@ def test_straight_through_leaves_the_gradient_of_a_relu_in_between_that_works_in
     assert torch.allclose(gradient, torch.autograd.grad(open_, x)[0], atol=1e-6)
 
 
+class Capped(nn.ReLU):
+    def forward(self, input):
+        return input.clamp(0, 0.1)
+
+
+def test_straight_through_leaves_a_relu_with_a_forward_of_its_own():
+    network, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Capped(), nn.Flatten(), nn.Linear(144, 2)), images(2)
+    classifier = Classifier(network)
+    with pytest.warns(UserWarning, match="does not hold for all"):
+        logits = classifier(x.requires_grad_(), straight_through=True).logits
+    assert torch.equal(logits, classifier(x).logits)
+
+
 def test_straight_through_needs_relu_modules():
     with pytest.raises(InputError, match=r"straight_through needs nn\.ReLU"):
         Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))(images(1), straight_through=True)
@@ -407,3 +460,24 @@ def test_straight_through_takes_the_last_relu_before_the_head():
         for through in (False, True)
     ]
     assert not torch.allclose(*gradients)
+
+
+def test_a_network_made_in_inference_mode_is_refused():
+    with torch.inference_mode():
+        network = conv_network(3)
+    with pytest.raises(InputError, match="inference_mode"):
+        Classifier(network)
+
+
+def test_weights_of_five_axes_stay_as_they_are():
+    class Lifted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.lift, self.head = nn.Conv2d(3, 4, 3), nn.Conv3d(4, 4, (1, 3, 3)), nn.Linear(4, 3)
+
+        def forward(self, values):
+            return self.head(self.lift(self.conv(values)[:, :, None]).mean((2, 3, 4)))
+
+    classifier = Classifier(Lifted())
+    assert classifier(torch.rand(2, 3, 8, 8)).logits.shape == (2, 3)
+    assert classifier.network.conv.weight.is_contiguous(memory_format=torch.channels_last)

@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from helpers import hooks_on, images
 from torch import nn
 from torchvision import models
@@ -124,17 +125,86 @@ def test_a_layer_without_an_axis_of_images_is_refused():
     assert hooks_on(classifier) == 0
 
 
-def test_a_layer_that_had_a_row_for_one_image_needs_two_for_two():
+def test_what_does_not_come_from_the_images_is_refused_however_many_there_are():
     classifier = Classifier(Windows().eval())
-    classifier(images(1), ["same"])  # what is wrong with it does not show
-    with pytest.raises(InputError, match=r"'same' is \(1, 2\) for 2 images"):
-        classifier(images(2), ["same"])
+    with pytest.raises(InputError, match=r"'same' is \(1, 2\) for one image"):
+        classifier(images(1), ["same"])
+    network = Positions().eval()
+    with pytest.raises(InputError, match=r"'given' is \(4, 5\) for one image"):  # of 4 positions
+        Classifier(network)(images(4), ["given"])
+
+
+class Positions(nn.Module):
+    """What is added to each position, as a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.given, self.fc = nn.Conv2d(3, 5, 4, 4), nn.Identity(), nn.Linear(5, 2)
+        self.places = nn.Parameter(torch.randn(4, 5))
+
+    def forward(self, values):
+        return self.fc((self.conv(values).flatten(2).transpose(1, 2) + self.given(self.places * 1)).mean(1))
+
+
+class Strips(nn.Module):
+    """Positions that are no square: 8 channels of 8 x 4 positions of an image of 16 px, with a layer of no module."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.last, self.layer, self.fc = last, nn.Identity(), nn.Linear(8, 5)
+        self.conv = nn.Conv2d(3, 8, 3, stride=(2, 4) if last else (2, 1), padding=1)
+
+    def forward(self, values):
+        values = self.conv(values)
+        if self.last:
+            return self.fc((self.layer(values.sin().permute(0, 2, 3, 1) + 0).tanh() * 1)[:, 0, 0])
+        return self.fc(self.layer(F.avg_pool2d(values, (1, 4))).amax((2, 3)))
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("size", [16, 32])
+def test_rows_never_become_channels(last, size):
+    network, x = Strips(last).eval(), images(2, size)
+    own = kept(network, "layer", x)
+    assert torch.equal(Classifier(network)(x, ["layer"])["layer"], own.permute(0, 3, 1, 2) if last else own)
+
+
+class ChannelsLast(nn.Module):
+    """A layer `(N, H, W, 12)` that only pointwise operations read, after a convolution that makes `(N, 12, H, W)`."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.layer, self.fc = nn.Conv2d(3, 12, 3, padding=1), nn.Identity(), nn.Linear(12, 5)
+
+    def forward(self, values):
+        return self.fc(self.layer(self.conv(values).permute(0, 2, 3, 1) + 0).sin().amax((1, 2)))
+
+
+@pytest.mark.parametrize("network", [ChannelsLast, swin])
+@pytest.mark.parametrize("sides", [(12, 16), (16, 12), (32, 64), ((12, 20), 16)])
+def test_sizes_may_come_in_any_order(network, sides):
+    """Also 12 channels of 12 x 12 positions, or Swin's 8 channels of 8 x 8."""
+    network = network().eval()
+    path = "layer" if isinstance(network, ChannelsLast) else "features.1"
+    classifier = Classifier(network)
+    for side in sides:
+        height, width = side if isinstance(side, tuple) else (side, side)
+        x = torch.rand(2, 3, height, width)
+        assert torch.equal(classifier(x, [path])[path], kept(network, path, x).permute(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("shape", [(12, 4, 4), (4, 4, 12)])
-def test_positions_of_a_square_image_are_a_square(shape):
-    values = Classifier(Untold(shape).eval())(images(2), ["layer"])["layer"]
-    assert values.shape == (2, 12, 4, 4)
+def test_a_square_is_not_taken_for_positions(shape):
+    with pytest.raises(InputError, match=r"classifier\.unit_axes\['layer'\] = 1, or 3"):
+        Classifier(Untold(shape).eval())(images(2), ["layer"])
+
+
+@pytest.mark.parametrize("axis", [0, -4, 4, "x"])
+def test_an_axis_that_cannot_be_that_of_units_is_refused(axis):
+    classifier = Classifier(ChannelsLast().eval())
+    classifier.unit_axes["layer"] = axis
+    with pytest.raises(InputError, match=r"unit_axes\['layer'\] must be one of 1, 2, 3, not"):
+        classifier(images(2), ["layer"])
 
 
 def test_where_nothing_tells_the_user_does():
@@ -167,6 +237,23 @@ def test_where_that_does_not_tell_it_is_looked_at_once_more_and_left_as_it_was()
     assert network.training
 
 
+class Stubborn(SequenceFirst):
+    """With a batch norm that trains whatever mode it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, values):
+        return super().forward(self.norm.train()(values))
+
+
+def test_what_a_norm_has_seen_is_of_one_pass():
+    network = Stubborn()
+    Classifier(network)(images(4), ["block"])  # of 4 tokens
+    assert int(network.norm.num_batches_tracked) == 1
+
+
 class EveryPosition(nn.Module):
     """A linear head at every position, or with the sequence first."""
 
@@ -185,14 +272,33 @@ def test_the_representation_is_units_too():
     network = EveryPosition(sequence_first=False)
     classifier, x = Classifier(network), images(3)
     assert torch.allclose(classifier(x).representation, network.conv(x).mean((2, 3)), atol=1e-6)
-    with pytest.raises(InputError, match="images must be its first axis"):
-        Classifier(EveryPosition(sequence_first=True))(x)
+    for count in (3, 4):  # of 4 positions
+        with pytest.raises(InputError, match="images must be its first axis"):
+            Classifier(EveryPosition(sequence_first=True))(images(count))
 
 
-@pytest.mark.parametrize(("wrap", "kind"), [(lambda values: {"it": values}, "dict"), (lambda values: [values], "list")])
+def test_as_many_images_as_positions_are_looked_at_once():
+    network, passes = EveryPosition(sequence_first=False), []
+    classifier, x = Classifier(network), images(2)  # of 2 x 2 positions
+    network.register_forward_pre_hook(lambda module, args: passes.append(len(args[0])))
+    for _ in range(2):
+        classifier(x)
+    assert passes == [2, 1, 2, 2]
+
+
+@pytest.mark.parametrize(("wrap", "kind"), [(lambda values: {"it": values}, "dict"), (lambda values: (), "tuple")])
 def test_a_layer_that_yields_no_tensor_is_refused(wrap, kind):
     network = nn.Sequential(nn.Identity(), nn.Flatten(), nn.Linear(192, 2))
     network[0].forward = wrap
-    network[1].forward = lambda values: next(iter(values.values() if kind == "dict" else values)).flatten(1)
+    network[1].forward = lambda values: torch.zeros(2, 192)
     with pytest.raises(InputError, match=f"layer 0 yields a {kind}"):
         Classifier(network)(images(2), ["0"])
+
+
+@pytest.mark.parametrize("wrap", [list, tuple])
+def test_of_several_tensors_the_first_is_read(wrap):
+    network, x = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten(), nn.Linear(128, 2)), images(2)
+    convolve, flatten = network[0].forward, network[1].forward
+    network[0].forward = lambda values: wrap([convolve(values), values])
+    network[1].forward = lambda values: flatten(values[0])
+    assert torch.equal(Classifier(network)(x, ["0"])["0"], convolve(x))

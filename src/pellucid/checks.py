@@ -48,10 +48,15 @@ def check_index(there_are: str, index: Tensor | int, size: int) -> None:
 
 
 def literals(recipe: object) -> None:
-    """Raise `InputError` unless every field of a recipe that is one of several words holds such a word."""
+    """Raise `InputError` unless each field of a recipe that is one of several words, or a tuple of them, holds such."""
     for name, kind in get_type_hints(type(recipe)).items():
-        if get_origin(kind) is Literal and getattr(recipe, name) not in get_args(kind):
-            raise unknown(name, getattr(recipe, name), get_args(kind))
+        given = (getattr(recipe, name),)
+        if get_origin(kind) is tuple:
+            kind, given = get_args(kind)[0], given[0]
+        if get_origin(kind) is Literal:
+            for word in given:
+                if word not in get_args(kind):
+                    raise unknown(name, word, get_args(kind))
 
 
 def number(name: str, value: float, least: float = -math.inf, below: float = math.inf) -> float:

@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .devices import to_channels_last
 from .errors import InputError, unknown
 from .frozen import alone
-from .layers import find_head, named_layers, straight_through_last_relu
-from .layout import Layout, find_layouts, looking, pooled_input
+from .layers import find_head, first_tensor, named_layers, straight_through_last_relu
+from .layout import Layout, Look, find_layouts, images_axis_of_input, looking, pooled_input
 
 
 @dataclass
@@ -51,7 +52,8 @@ class Classifier(nn.Module):
 
     Args:
         network: any module from normalized images `(N, C, H, W)` to logits `(N, K)`.
-        mean, std: the normalization, one number a channel. It is applied here and nowhere else: images are in [0, 1].
+        mean, std: the normalization, one number a channel, or one for all. It is applied here and nowhere else: images
+            are in [0, 1].
         class_names: K names; "0", "1", ... if not given.
         head: name of the module whose input is the representation; found by itself if not given.
         card: what else is known (architecture, data set, resolution, threat model, measured accuracies).
@@ -80,11 +82,17 @@ class Classifier(nn.Module):
         card: dict[str, Any] | None = None,
     ):
         super().__init__()
-        # Channels last is the faster layout for convolutions on CPUs and GPUs alike; values do not change.
-        self.network = network.to(memory_format=torch.channels_last)
+        if any(parameter.is_inference() for parameter in network.parameters()):
+            raise InputError("this network was made in torch.inference_mode, where nothing can be differentiated; make "
+                             "it, or load its weights, outside of it")  # fmt: skip
+        to_channels_last(network)
+        self.network = network
         place = next((parameter.device for parameter in network.parameters()), None)
-        self.register_buffer("mean", _channels("mean", mean).to(place), persistent=False)
-        self.register_buffer("std", _channels("std", std).to(place), persistent=False)
+        if len(mean) != len(std):
+            raise InputError(f"mean has {len(mean)} and std {len(std)} numbers; give both one for each channel")
+        channels = 3 if len(mean) == 1 and _takes_colors(network) else len(mean)
+        self.register_buffer("mean", _channels("mean", mean, channels).to(place), persistent=False)
+        self.register_buffer("std", _channels("std", std, channels).to(place), persistent=False)
         if not all(float(value) > 0 for value in std):
             raise InputError(f"std must be positive, not {std}")
         self.layers = named_layers(network)
@@ -100,6 +108,7 @@ class Classifier(nn.Module):
         self.unit_axes: dict[str, int] = {}
         self._layouts: dict[str, Layout] = {}
         self._head_was_named = head is not None
+        self._images_are_first = False
 
     @property
     def device(self) -> torch.device:
@@ -143,20 +152,19 @@ class Classifier(nn.Module):
             new = {name: self._module(name) for name in wanted - self._layouts.keys() - {"representation"}}
             inputs = ((images - self.mean) / self.std).to(dtype)
             keeping = nullcontext() if torch.compiler.is_compiling() else kept.open()
-            with keeping, passing(), looking(self.network, new, inputs) as look:
+            seeing = looking(self.network, new, inputs) if new else nullcontext()
+            with keeping, passing(), seeing as look:
                 logits = self.network(inputs)
             if not isinstance(logits, Tensor) or logits.ndim != 2:
                 raise InputError(f"a network yields logits (N, classes), not {_form(logits)}; wrap it so that it does")
             if missing := wanted - kept.tensors.keys():
                 raise InputError(f"layer {', '.join(sorted(missing))} was not reached in the forward pass")
-            if new:
-                self._layouts |= look.plain(len(images))
-                unclear = {name: new[name] for name in new.keys() - self._layouts.keys()}
-                self._layouts |= find_layouts(self.network, inputs, unclear) if unclear else {}
+            self._check_images_first(kept.tensors["representation"], inputs)
             representation = pooled_input(head, kept.tensors.pop("representation"))
             self._check_logits(logits, representation, len(images))
+            layouts = self._layouts | (self._layouts_of(new, look, inputs) if look else {})
             found = {
-                name: self._layouts[name].arranged(name, kept.tensors.pop(name), len(images), self.unit_axes.get(name))
+                name: layouts[name].arranged(name, kept.tensors.pop(name), len(images), self.unit_axes.get(name))
                 for name in wanted - {"representation"}
             }
             return Activations(logits.float(), representation.float(), {n: v.float() for n, v in found.items()})
@@ -169,12 +177,41 @@ class Classifier(nn.Module):
                 hooks.callback(self._module(name).register_forward_hook(kept.output_as(name)).remove)
             yield read
 
+    def _layouts_of(self, new: dict[str, nn.Module], look: Look, inputs: Tensor) -> dict[str, Layout]:
+        """The layouts of layers of which none is known; it stays so for those that the network does not tell."""
+        layouts = look.plain()
+        unclear = {name: new[name] for name in new.keys() - layouts.keys()}
+        layouts |= find_layouts(self.network, inputs, unclear) if unclear else {}
+        self._layouts |= {
+            name: layout
+            for name, layout in layouts.items()
+            if layout.units is not None or name in self.unit_axes or len(look.made[name].shape) < 4
+        }
+        return layouts
+
+    def _check_images_first(self, read: Tensor, inputs: Tensor) -> None:
+        """Raise `InputError` unless the first axis of what the head reads is the images'.
+
+        It is if no other is as long as the batch; else the network is looked at, once.
+        """
+        head, count = self._module(self.head), len(inputs)
+        if self._images_are_first or torch.compiler.is_compiling() or len(read) != count:
+            return  # what has another length is refused for it
+        if count in read.shape[1:-1] and not isinstance(head, nn.Conv2d):
+            if count == 1:
+                return  # one position of one image, whichever comes first
+            if images_axis_of_input(self.network, head, inputs) != 0:
+                raise InputError(f"the network has a representation {tuple(read.shape)} for {count} images; images "
+                                 "must be its first axis")  # fmt: skip
+        self._images_are_first = True
+
     def _check_channels(self, images: Tensor) -> None:
         channels = self.mean.shape[1]
         if images.ndim != 4 or channels not in (1, images.shape[1]):
-            wanted = f"(N, {channels}, H, W)"
+            remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))"
             raise InputError(
-                f"this classifier takes images of {channels} channels, {wanted}, not {tuple(images.shape)}"
+                f"this classifier takes images of {channels} channels, (N, {channels}, H, W), "
+                f"not {tuple(images.shape)}{remedy if images.ndim == 4 and images.shape[1] == 1 else ''}"
             )
 
     def _check_logits(self, logits: Tensor, representation: Tensor, count: int) -> None:
@@ -255,7 +292,7 @@ class _Kept:
 
         def hook(module: nn.Module, args: tuple, output: Any) -> None:
             if self.is_open:
-                output = output[0] if isinstance(output, tuple) else output
+                output = output[0] if isinstance(output, (tuple, list)) and output else output
                 if not isinstance(output, Tensor):
                     raise InputError(f"layer {name} yields {_form(output)}; name one that yields a tensor")
                 # A copy: the next module is often a ReLU that works in place on this very tensor.
@@ -269,7 +306,7 @@ class _Kept:
 
         def hook(module: nn.Module, args: tuple, named: dict) -> None:
             if self.is_open:
-                self.tensors[name] = (*args, *named.values())[0]
+                self.tensors[name] = first_tensor(args, named)
 
         hook.counted = True  # type: ignore[attr-defined]
         return hook
@@ -280,12 +317,18 @@ def _form(output: Any) -> str:
     return f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
 
 
-def _channels(name: str, values: Sequence[float]) -> Tensor:
-    """One number a channel, of a normalization."""
+def _channels(name: str, values: Sequence[float], count: int) -> Tensor:
+    """One number a channel, of a normalization; a single one is for all."""
     numbers = [float(value) for value in values]
     if not all(map(math.isfinite, numbers)):
         raise InputError(f"{name} must be finite, not {values}")
-    return torch.tensor(numbers, dtype=torch.float32).reshape(1, -1, 1, 1)
+    return torch.tensor(numbers, dtype=torch.float32).expand(count).clone().reshape(1, -1, 1, 1)
+
+
+def _takes_colors(network: nn.Module) -> bool:
+    """Whether the first convolution of a network is one of three channels."""
+    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    return first is not None and first.in_channels == 3
 
 
 def _width(head: nn.Module) -> int:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -40,9 +40,9 @@ def named_layers(network: nn.Module) -> dict[str, str]:
     """Layers worth naming, from input to output: `{name: module path}`.
 
     VGG: `conv1_1`, `relu1_1`, `pool1`, ...; AlexNet: `conv1`, `relu1`, ...; SqueezeNet: `relu1`, `fire2` to `fire9`;
-    timm models: what their `feature_info` lists; ResNets and everything else: the top-level children that have
-    parameters (`conv1`, `layer1` to `layer4`), a list's one by one, but for auxiliary heads (`aux1`, `AuxLogits`),
-    which run in training alone.
+    timm models: what their `feature_info` lists, as far as there are such modules; ResNets and everything else: the
+    top-level children that have parameters (`conv1`, `layer1` to `layer4`), a list's one by one, but for auxiliary
+    heads (`aux1`, `AuxLogits`), which run in training alone.
     """
     kind = type(network).__name__
     features = getattr(network, "features", None)
@@ -50,15 +50,17 @@ def named_layers(network: nn.Module) -> dict[str, str]:
         return _sequential_layers(features, kind)
     info = getattr(network, "feature_info", None)
     if info:
-        modules = [entry["module"] for entry in (info.info if hasattr(info, "info") else info)]
-        return {path: path for path in modules if path}
+        modules = dict(network.named_modules())
+        listed = [entry["module"] for entry in (info.info if hasattr(info, "info") else info)]
+        if paths := [path for path in listed if path and path in modules]:  # of some models none is
+            return {path: path for path in paths}
     return {path: path for path, child in _children(network) if next(child.parameters(), None) is not None}
 
 
 def _children(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for path, child in network.named_children():
         if isinstance(child, nn.ModuleList):  # never called itself
-            yield from ((f"{path}.{number}", item) for number, item in child.named_children())
+            yield from ((f"{path}.{number}", item) for number, item in _children(child))
         elif not path.lower().startswith("aux"):
             yield path, child
 
@@ -82,6 +84,15 @@ def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
             continue
         names[name] = f"features.{position}"
     return names
+
+
+def first_tensor(args: tuple, named: dict[str, Any]) -> Tensor:
+    """The first tensor that a module is given; raises `InputError` if there is none."""
+    for value in (*args, *named.values()):
+        if isinstance(value, Tensor):
+            return value
+    raise InputError("the head is given no tensor, so there is no representation; name another: "
+                     'Classifier(network, head="...")')  # fmt: skip
 
 
 class _Relu(torch.autograd.Function):
@@ -115,13 +126,13 @@ def straight_through_last_relu(network: nn.Module, head: nn.Module) -> Iterator[
 
     Raises `InputError` for a network without `nn.ReLU` modules (functional ReLUs cannot be reached).
     """
-    relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+    relus = [module for module in network.modules() if _is_plain_relu(module)]
     if not relus:
         raise InputError(f"straight_through needs nn.ReLU modules, and {type(network).__name__} has none")
 
     def reached(module: nn.Module, args: tuple, named: dict) -> None:
-        (values, *_) = (*args, *named.values())
-        if isinstance(values, Tensor) and values.grad_fn is not None and not _open(values.grad_fn):
+        values = first_tensor(args, named)
+        if values.grad_fn is not None and not _open(values.grad_fn):
             warnings.warn(
                 f"straight_through does not hold for all that is read of {type(network).__name__}: not all of it is "
                 "the output of nn.ReLU modules, and units of the rest that are off stay off",
@@ -135,6 +146,11 @@ def straight_through_last_relu(network: nn.Module, head: nn.Module) -> Iterator[
             relu.forward = partial(_forward, inplace=relu.inplace)  # type: ignore[method-assign]
             restore.callback(relu.__dict__.pop, "forward", None)
         yield
+
+
+def _is_plain_relu(module: nn.Module) -> TypeGuard[nn.ReLU]:
+    """Not one with a forward of its own, which may compute something else."""
+    return isinstance(module, nn.ReLU) and type(module).forward is nn.ReLU.forward and "forward" not in vars(module)
 
 
 def _forward(input: Tensor, inplace: bool) -> Tensor:

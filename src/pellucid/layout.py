@@ -5,33 +5,25 @@ Convolutions make `(N, C, H, W)`, Swin's layers are `(N, H, W, C)`, those of `nn
 
     (N, U)   units,      (N, T, U)   units of tokens,      (N, C, H, W)   channels.
 
-The axis of images is the one whose length is that of the batch, in a pass with one image and in one with two. The axis
-of units is the one along which the modules work that make or read the layer: the second of a convolution, the last of
-a linear layer. Where no module tells, positions of a square image are a square, and tokens' units come last. All of
-this is looked for once, when a layer is first asked for.
+The axis of images is the one whose length is that of the batch: of the batch at hand if it is the first axis and no
+other is as long, else in a pass with one image and in one with two. The axis of units is the one along which operations
+work that the layer comes from or goes to (`pellucid.flow`). Where none tells, the units of tokens come last, and the
+channels of images are for the user to say. All of this is looked for when a layer is first asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from .errors import InputError
+from .flow import Flow
 from .frozen import frozen
-
-SECOND = (
-    nn.modules.conv._ConvNd,
-    nn.modules.batchnorm._NormBase,
-    nn.GroupNorm,
-    nn.MaxPool2d,
-    nn.AvgPool2d,
-    nn.AdaptiveMaxPool2d,
-    nn.AdaptiveAvgPool2d,
-)
+from .layers import first_tensor
 
 
 @dataclass(frozen=True)
@@ -41,26 +33,37 @@ class Layout:
     images: int
     units: int | None
 
-    def arranged(self, name: str, values: Tensor, count: int, units: int | None) -> Tensor:
-        """The layer's values with images first and units where they belong; `units` is their axis if a user said so.
+    def arranged(self, name: str, values: Tensor, count: int, said: int | None) -> Tensor:
+        """The layer's values with images first and units where they belong; `said` is the units' axis by the user.
 
         Raises:
-            InputError: no row for each of `count` images; four axes, and nothing tells which of them is the channels'.
+            InputError: no row for each of `count` images; four axes, and nothing tells which of them is the channels';
+                what the user said is no axis of units.
         """
         if values.shape[self.images] != count:
             raise InputError(
                 f"layer {name!r} is {tuple(values.shape)} for {count} images; choose one that has a row for each"
             )
-        units = self.units if units is None else units % values.ndim
+        units = self.units if said is None else self._checked(name, values, said)
         others = [axis for axis in range(values.ndim) if axis not in (self.images, units)]
         if values.ndim == 4:
             if units is None:
                 raise InputError(
-                    f"layer {name!r} is {tuple(values.shape)}, and no module that makes or reads it tells which axis "
-                    f"is the channels'; say so: classifier.unit_axes[{name!r}] = 1, or 3"
+                    f"layer {name!r} is {tuple(values.shape)}, and no operation that makes or reads it tells which "
+                    f"axis is the channels'; say so: classifier.unit_axes[{name!r}] = 1, or 3"
                 )
             return values.permute(self.images, units, *others)
         return values.permute(self.images, *others, *([] if units is None else [units]))
+
+    def _checked(self, name: str, values: Tensor, said: object) -> int:
+        """The axis that the user said, counted from the first."""
+        axes = [axis for axis in range(values.ndim) if axis != self.images]
+        if isinstance(said, int) and -values.ndim <= said < values.ndim and said % values.ndim in axes:
+            return said % values.ndim
+        raise InputError(
+            f"layer {name!r} is {tuple(values.shape)}, so classifier.unit_axes[{name!r}] must be one of "
+            f"{', '.join(map(str, axes))}, not {said!r}"
+        )
 
 
 def pooled_input(head: nn.Module, values: Tensor) -> Tensor:
@@ -72,14 +75,12 @@ def pooled_input(head: nn.Module, values: Tensor) -> Tensor:
 
 @contextmanager
 def looking(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor) -> Iterator[Look]:
-    """Within, see in a pass of these images what its modules tell of these layers."""
-    look = Look(told={images.shape: {1}}, square=images.shape[-1] == images.shape[-2])
-    with ExitStack() as hooks:
-        if layers:
-            for module in network.modules():
-                hooks.callback(module.register_forward_hook(look.saw).remove)
-        for name, module in layers.items():  # after those that say where their own units are
-            hooks.callback(module.register_forward_hook(look.keep(name)).remove)
+    """Within, see in a pass of these images what its operations tell of these layers."""
+    look = Look(images)
+    with ExitStack() as context:
+        for name, module in layers.items():
+            context.callback(module.register_forward_hook(look.keep(name)).remove)
+        context.enter_context(look.flow)
         yield look
 
 
@@ -90,104 +91,106 @@ def find_layouts(network: nn.Module, images: Tensor, layers: Mapping[str, nn.Mod
         InputError: a layer none of whose axes is the images'.
     """
     looks = []
-    with torch.no_grad(), frozen(network):
-        for count in (1, 2):
-            batch = images[:1].detach().repeat(count, 1, 1, 1)
+    with _left_as_it_was(network):
+        for batch in _one_and_two(images):
             with looking(network, layers, batch) as look:
                 network(batch)
             looks.append(look)
     one, two = looks
-    return {name: two.layout(name, _images_axis(name, one.made[name].shape, two.made[name].shape)) for name in two.made}
+    return {
+        name: two.layout(name, _images_axis(f"layer {name!r}", one.made[name].shape, two.made[name].shape))
+        for name in two.made
+    }
 
 
-def _images_axis(name: str, one: torch.Size, two: torch.Size) -> int:
-    """The axis of images of a layer that is of these shapes for one image and for two."""
-    axes = [axis for axis, lengths in enumerate(zip(one, two, strict=True)) if lengths == (1, 2)]
+def images_axis_of_input(network: nn.Module, module: nn.Module, images: Tensor) -> int:
+    """The axis of images of what a module reads, seen in two passes of the first of the normalized `images`.
+
+    Raises:
+        InputError: there is none.
+    """
+    shapes: list[torch.Size] = []
+
+    def keep(module: nn.Module, args: tuple, named: dict) -> None:
+        shapes.append(first_tensor(args, named).shape)
+
+    read = []
+    with _left_as_it_was(network), module.register_forward_pre_hook(keep, with_kwargs=True):
+        for batch in _one_and_two(images):
+            network(batch)
+            read.append(shapes[-1])
+    return _images_axis("the representation", *read)
+
+
+def _one_and_two(images: Tensor) -> list[Tensor]:
+    return [images[:1].detach().repeat(count, 1, 1, 1) for count in (1, 2)]
+
+
+@contextmanager
+def _left_as_it_was(network: nn.Module) -> Iterator[None]:
+    """Within, passes of which the network shows nothing after."""
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    with torch.no_grad(), frozen(network):
+        try:
+            yield
+        finally:
+            for buffer, was in buffers:
+                if not buffer.equal(was):  # of a norm that trains whatever mode it is given
+                    buffer.copy_(was)
+
+
+def _images_axis(what: str, one: torch.Size, two: torch.Size) -> int:
+    """The axis of images of something that is of these shapes for one image and for two."""
+    same = len(one) == len(two)
+    axes = [axis for axis, lengths in enumerate(zip(one, two, strict=True)) if lengths == (1, 2)] if same else []
     if len(axes) != 1:
         raise InputError(
-            f"layer {name!r} is {tuple(one)} for one image and {tuple(two)} for two: no axis of it is that of "
+            f"{what} is {tuple(one)} for one image and {tuple(two)} for two: no axis of it is that of "
             "images; choose another layer"
         )
     return axes[0]
 
 
 @dataclass
+class Made:
+    """What a layer made: its shape, its place in the flow, and whether it comes from the images."""
+
+    shape: torch.Size
+    place: int
+    from_images: bool
+
+
 class Look:
-    """What one pass shows of layers.
+    """What one pass shows of layers, each by its name."""
 
-    Attributes:
-        made: the layers.
-        told: for each shape the axes of units that modules with a tensor of this shape stand for.
-        exact: the same for a layer itself, from modules that made or read that very tensor.
-        last: the tensor that a module told of last, and its axis.
-        square: whether the images are.
-    """
+    def __init__(self, images: Tensor):
+        self.images = len(images)
+        self.flow = Flow(images)
+        self.made: dict[str, Made] = {}
 
-    made: dict[str, Tensor] = field(default_factory=dict)
-    told: dict[torch.Size, set[int]] = field(default_factory=dict)
-    exact: dict[str, set[int]] = field(default_factory=dict)
-    last: tuple[Tensor | None, int] = (None, 0)
-    square: bool = False
-
-    def plain(self, count: int) -> dict[str, Layout]:
-        """The layouts of the layers whose first axis, and no other, is as long as the batch of `count` images."""
-        shapes = {name: list(values.shape) for name, values in self.made.items()}
-        return {name: self.layout(name, 0) for name, s in shapes.items() if s[:1] == [count] and s.count(count) == 1}
+    def plain(self) -> dict[str, Layout]:
+        """The layouts of the layers whose first axis, and no other, is as long as the batch."""
+        return {
+            name: self.layout(name, 0)
+            for name, made in self.made.items()
+            if made.from_images and made.shape[:1] == (self.images,) and made.shape.count(self.images) == 1
+        }
 
     def layout(self, name: str, images: int) -> Layout:
         """The layout of a layer with this axis of images."""
-        shape, units = self.made[name].shape, self.units(name)
-        if units is None and len(shape) == 4:  # the positions of a square image are a square
-            others = [axis for axis in range(4) if axis != images]
-            alone = [axis for axis in others if [shape[other] for other in others].count(shape[axis]) == 1]
-            units = alone[0] if self.square and len(alone) == 1 else None
-        if units is None and len(shape) == 3:
+        made = self.made[name]
+        units = self.flow.units(made.place, len(made.shape))
+        if units is None and len(made.shape) == 3:
             units = 2
-        return Layout(images, units)
-
-    def units(self, name: str) -> int | None:
-        """The axis of a layer's units; None if nothing tells, or what tells does not agree."""
-        values = self.made[name]
-        for axes in (self.exact.get(name, set()), self.told.get(values.shape, set())):
-            if len(axes) == 1:
-                return next(iter(axes))
-        return None
-
-    def saw(self, module: nn.Module, args: tuple, output: object) -> None:
-        """A forward hook of every module."""
-        for values in (*args[:1], output):
-            if isinstance(values, Tensor) and (axis := _unit_axis(module, values.shape)) is not None:
-                self.told.setdefault(values.shape, set()).add(axis)
-                for name in [name for name, made in self.made.items() if made is values]:
-                    self.exact.setdefault(name, set()).add(axis)
-                self.last = (values, axis)
-
-    saw.counted = True  # type: ignore[attr-defined] - it looks at shapes alone; see `pellucid.folding`
+        return Layout(images, None if units == images else units)
 
     def keep(self, name: str):
         """A forward hook of a layer."""
 
         def hook(module: nn.Module, args: tuple, output: object) -> None:
-            values = output[0] if isinstance(output, tuple) and output else output
+            values = output[0] if isinstance(output, (tuple, list)) and output else output
             if isinstance(values, Tensor):  # whatever else it is, reading it says so
-                self.made[name] = values
-                self.exact[name] = {self.last[1]} if self.last[0] is values else set()
+                self.made[name] = Made(values.shape, self.flow.place(values), self.flow.comes_from_images(values))
 
-        hook.counted = True  # type: ignore[attr-defined]
+        hook.counted = True  # type: ignore[attr-defined] - it looks at shapes alone; see `pellucid.folding`
         return hook
-
-
-def _unit_axis(module: nn.Module, shape: torch.Size) -> int | None:
-    """The axis along which a module has its units, of a tensor of this shape that it makes or reads."""
-    last = len(shape) - 1
-    if last < 2:
-        return None
-    if isinstance(module, SECOND):
-        return 1
-    if isinstance(module, nn.Linear):
-        return last
-    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
-        axes = [axis for axis in (1, last) if shape[axis] == module.normalized_shape[0]]
-        # Some norms of channels are a LayerNorm between two transpositions; PyTorch's own is over the last axis.
-        return axes[0] if len(axes) == 1 else last if type(module) is nn.LayerNorm else None
-    return None

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..classifier import Classifier
-from ..devices import Precision
+from ..devices import Precision, to_channels_last
 from ..errors import InputError, unknown
 from ..folding import Folding
 from ..layers import straight_through_last_relu
@@ -99,7 +99,7 @@ class Backbone:
         swap_pooling(self.network, pooling)
         if padding == "replicate":
             replicate_padding(self.network)
-        self.network.to(memory_format=torch.channels_last)
+        to_channels_last(self.network)
         self._modules = {name: _module(self.network, classifier, name) for name in self.layers}
         self._kept: dict[str, Tensor] = {}
         self._left: Counter[str] = Counter()
@@ -167,7 +167,7 @@ class Backbone:
         image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         with looking(self.network, self._modules, image) as look:
             found = self(image)
-        self._layouts = look.plain(1)
+        self._layouts = look.plain()
         for name, values in found.items():
             if values.ndim != 4:
                 raise InputError(f"layer {name} has no positions, its shape is {tuple(values.shape)}; choose another")

@@ -12,6 +12,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from ..checks import literals
 from ..classifier import Classifier
 from ..errors import InputError
 from ..zoo.models import fingerprint
@@ -29,6 +30,9 @@ class CompareRecipe:
     """Style weights that are tried, each a multiple of the style loss at the start."""
     starts: tuple[Literal["content", "noise"], ...] = ("content", "noise")
     """Starts that are tried."""
+
+    def __post_init__(self) -> None:
+        literals(self)
 
 
 @dataclass(frozen=True)
