@@ -90,6 +90,59 @@ def test_other_settings_are_refused(classifier, folder, tmp_path):
             rebuild(classifier, folder, tmp_path / "to", recipe, facts=facts, seed=seed)
 
 
+@pytest.fixture
+def other(tmp_path):
+    """A folder that shares one name with the first."""
+    for place, image in zip(["cat/1.png", "owl/9.png"], images(2, seed=8), strict=True):
+        write_image(tmp_path / "other" / place, image)
+    return tmp_path / "other"
+
+
+def test_inversions_of_other_pictures_are_refused_or_removed(classifier, folder, other, tmp_path):
+    out = tmp_path / "to"
+    rebuild(classifier, folder, out, RECIPE, facts={})
+    before = content(out)
+    with pytest.raises(
+        InputError, match=r"holds pictures that are of none in .*other: 5.png and 3 more; choose another"
+    ):
+        rebuild(classifier, other, out, RECIPE, facts={})
+    assert content(out) == before
+    assert rebuild(classifier, other, out, RECIPE, facts={}, overwrite=True) == 2
+    assert sorted(content(out)) == ["cat/1.png", "owl/9.png"]
+    assert rebuild(classifier, other, out, RECIPE, facts={}, overwrite=True) == 0  # it only removes what is in the way
+
+
+def test_the_inversion_of_a_picture_that_is_gone_is_refused_or_removed(classifier, folder, tmp_path):
+    out = tmp_path / "to"
+    rebuild(classifier, folder, out, RECIPE, facts={})
+    (folder / "dog/4.png").unlink()
+    with pytest.raises(InputError, match=r"holds pictures that are of none in .*: dog.4.png; choose another"):
+        rebuild(classifier, folder, out, RECIPE, facts={})
+    assert rebuild(classifier, folder, out, RECIPE, facts={}, overwrite=True) == 0
+    assert sorted(content(out)) == sorted(set(PLACES) - {"dog/4.png"})
+
+
+def test_pictures_of_nobody_knows_whom_are_refused_and_left(classifier, folder, tmp_path):
+    out = tmp_path / "to"
+    rebuild(classifier, folder, out, RECIPE, facts={})
+    (out / ".5-x1y2.png").write_bytes(b"what a crash may leave")
+    assert rebuild(classifier, folder, out, RECIPE, facts={}) == 0
+    write_image(out / "mine.png", images(1)[0])
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match=r"in .*: mine.png; choose another"):
+            rebuild(classifier, folder, out, RECIPE, facts={}, overwrite=overwrite)
+    assert (out / "mine.png").exists()
+
+
+def test_other_settings_replace_all_if_that_is_asked_for(classifier, folder, other, tmp_path):
+    out, fresh = tmp_path / "to", tmp_path / "fresh"
+    rebuild(classifier, folder, out, RECIPE, facts={})
+    rebuild(classifier, other, fresh, InvertRecipe(steps=3), facts={})
+    assert rebuild(classifier, other, out, InvertRecipe(steps=3), facts={}, overwrite=True) == 2
+    assert content(out) == content(fresh)
+    assert (out / SETTINGS).read_text() == (fresh / SETTINGS).read_text()
+
+
 def test_two_images_that_would_be_one_are_refused(classifier, folder, tmp_path):
     write_image(folder / "5.jpg", images(1)[0])
     with pytest.raises(InputError, match="exists with several suffixes"):
@@ -116,6 +169,8 @@ def test_the_command_goes_on_where_it_was_stopped(tiny_bundle, folder, tmp_path,
     assert "2 images inverted" in capsys.readouterr().out
     assert main([*words, "--seed", "2"]) == 2
     assert "other settings" in capsys.readouterr().err
+    assert main([*words, "--seed", "2", "--overwrite"]) == 0
+    assert "5 images inverted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

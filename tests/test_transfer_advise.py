@@ -49,11 +49,29 @@ def test_the_interval_of_the_gap_is_that_of_paired_images():
     first, second = torch.ones(400).long(), torch.ones(400).long()
     first[:260] = 0  # right on 260
     second[60:280] = 0  # right on 220, of which 200 are shared
-    advice = _compare({"second": second, "first": first}, labels, "top-1", 0)
+    advice = _compare({"second": second, "first": first}, labels, "top-1", 5, 0)
     p, q = 60 / 400, 20 / 400
-    half = 1.96 * ((p + q - (p - q) ** 2) / 400) ** 0.5
+    half = 1.96 * ((p + q - (p - q) ** 2) / 400 * (1 + 5 / 4)) ** 0.5
     assert advice.sources == ["first", "second"]
-    assert advice.gap == pytest.approx((0.1, 0.1 - half, 0.1 + half), abs=0.008)
+    assert advice.gap == pytest.approx((0.1, 0.1 - half, 0.1 + half), abs=0.012)
+
+
+def test_sources_that_are_equally_good_are_seldom_told_apart():
+    """Of 60 pairs of blind sources 3 may be, at 95%."""
+    generator, labels = torch.Generator().manual_seed(0), torch.arange(60) % 2
+    told = 0
+    for seed in range(60):
+        both = [torch.randn(60, 10, generator=generator) for _ in range(2)]
+        found = [cross_validated(values, labels, ["a", "b"], 5, seed, "top-1") for values in both]
+        told += _compare({"one": found[0], "two": found[1]}, labels, "top-1", 5, seed).certain
+    assert told <= 3
+
+
+def test_intervals_of_accuracies_stay_between_none_and_all():
+    labels = torch.zeros(20, dtype=torch.int64)
+    advice = _compare({"all": labels, "most": (torch.arange(20) == 0).long()}, labels, "top-1", 5, 0)
+    assert advice.intervals[0] == (1, 1)
+    assert advice.intervals[1][1] == 1
 
 
 def test_the_subset_is_even_over_classes_and_follows_the_seed():

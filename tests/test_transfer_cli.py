@@ -1,11 +1,13 @@
 """`pellucid transfer` as a user runs it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from helpers import PETS, pictures
 
+from pellucid import write_image
 from pellucid.cli.main import main
 
 
@@ -72,6 +74,34 @@ def test_a_result_is_repeated_by_rerun(here, tiny_bundle, capsys):
         np.savez("data.npz", **{**arrays, "test_labels": arrays["test_labels"][::-1]})
     assert main(["rerun", "one.json", "--out", "two.json"]) == 2
     assert "the input data.npz has changed since" in capsys.readouterr().err
+
+
+def test_a_folder_that_has_changed_is_not_transferred_to_again(here, tiny_bundle, capsys):
+    for part, count, seed in (("train", 30, 0), ("test", 18, 1)):
+        split = pictures(16, count, seed)
+        for number, (pixels, label) in enumerate(zip(split.images, split.labels.tolist(), strict=True)):
+            write_image(here / "photos" / part / PETS[label] / f"{number}.png", pixels.float() / 255)
+    words = ["--data", "photos", "--seeds", "1", "--penalties", "0.1"]
+    assert run(tiny_bundle, *words, "--out", "one.json") == 0
+    assert main(["rerun", "one.json", "--out", "again.json"]) == 0
+    for part in ("train", "test"):
+        shutil.rmtree(here / "photos" / part / PETS[2])
+    capsys.readouterr()
+    assert main(["rerun", "one.json", "--out", "two.json"]) == 2
+    assert "the data of photos have changed since; their sha256 is not the sidecar's" in capsys.readouterr().err
+    assert not (here / "two.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("kept.json", "kept.json will be the card of --save"), ("mine.json", "old.json exists; choose another name")],
+)
+def test_the_card_of_what_is_kept_takes_no_others_place(here, tiny_bundle, capsys, out, message):
+    (here / "old.json").write_text("mine")
+    words = ["--mode", "full", "--seeds", "1", "--lrs", "0.05", "--train.epochs", "1", "--out", out]
+    assert run(tiny_bundle, *words, "--save", "kept" if out == "kept.json" else "old") == 2
+    assert message in capsys.readouterr().err
+    assert (here / "old.json").read_text() == "mine"
 
 
 def test_what_was_trained_can_be_kept_and_measured(here, tiny_bundle, capsys):

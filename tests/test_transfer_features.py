@@ -70,6 +70,23 @@ def test_another_normalization_is_another_source(classifier, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_the_axis_of_a_layers_units_is_in_the_key(classifier, tmp_path):
+    split = pictures(8, 4)
+    kept = {}
+    for axis in (1, 3):
+        classifier.unit_axes["2"] = axis
+        kept[axis] = features(classifier, split, layer="2", cache=tmp_path).values
+        assert torch.equal(kept[axis], features(classifier, split, layer="2").values)
+    assert kept[1].shape != kept[3].shape
+
+
+def test_what_the_weights_do_not_tell_of_a_network_is_in_the_key(classifier, tmp_path):
+    split = pictures(8, 4)
+    features(classifier, split, cache=tmp_path)
+    classifier.network[2] = torch.nn.GELU()
+    assert torch.equal(features(classifier, split, cache=tmp_path).values, features(classifier, split).values)
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty"])
 def test_a_damaged_file_is_computed_anew(classifier, tmp_path, damage):
     split = pictures(8, 10)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from helpers import PETS, pictures
 
-from pellucid import Attack, Classifier, Dataset, InputError, Split, TransferRecipe, transfer
+from pellucid import Attack, Classifier, Dataset, InputError, Split, TransferRecipe, transfer, write_image
+from pellucid.data.dataset import load_data
 from pellucid.training.recipe import TrainRecipe
 from pellucid.transfer.altered import coarse, unnormalized
 from pellucid.transfer.features import View, features
@@ -173,6 +174,18 @@ def test_without_its_normalization_the_source_sees_bare_pixels(source, pets):
     assert torch.equal(slip.predicted, head.predict(test))
 
 
+def test_a_class_none_of_whose_files_can_be_read_is_told(source, tmp_path):
+    for part, seed in (("train", 0), ("test", 1)):
+        for number, pixels in enumerate(pictures(8, 18, seed).images):
+            write_image(tmp_path / part / PETS[number % 3] / f"{number}.png", pixels.float() / 255)
+    for file in (tmp_path / "train" / PETS[1]).iterdir():
+        file.write_bytes(b"no image")
+    data = load_data(tmp_path, 8, skip_unreadable=True, memory=0)
+    recipe = TransferRecipe(seeds=1, slips=Slips(test_selection=True))
+    with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(InputError, match=r"too few: dog .0."):
+        transfer(source, data, recipe)
+
+
 # Fine-tuning
 
 
@@ -197,6 +210,13 @@ def test_adapting_norms_move_the_statistics_of_frozen_layers_and_no_weight(sourc
             assert not torch.equal(tensor, before[name]), name
         elif not name.startswith("head") and "num_batches" not in name:
             assert torch.equal(tensor, before[name]), name
+
+
+def test_the_axis_of_a_layers_units_goes_with_the_source(source, pets):
+    source.unit_axes = {"stage1": 3}
+    assert unnormalized(source).unit_axes == {"stage1": 3}
+    tuned = fine_tune(source, pets, TrainRecipe(epochs=1, batch_size=12), Freezing("stage1"))
+    assert tuned.unit_axes == {"stage1": 3}
 
 
 def test_the_sgd_head_reaches_what_logistic_regression_does(source, pets):

@@ -124,6 +124,17 @@ def test_other_images_weights_or_precision_under_the_same_names_are_other_points
     assert study.points() != [found[2]]
 
 
+def test_weights_that_were_replaced_under_their_old_card_are_told_and_not_passed_over(here, tmp_path, capsys):
+    source, weights = tmp_path / "net", tmp_path / "net.safetensors"
+    save_bundle(load("robust", "cpu"), source)
+    words = ["transfer-study", "--sources", str(source), "--targets", "data0.npz", "--seeds", "1", "--device", "cpu",
+             "--quiet", "--out", str(tmp_path / "study")]  # fmt: skip
+    assert main(words) == 0
+    weights.write_bytes(Path("standard.safetensors").read_bytes())
+    assert main(words) == 2
+    assert f"{weights} is not the file its card describes" in capsys.readouterr().err
+
+
 def test_what_a_mode_does_not_heed_makes_no_other_point(here):
     one, other = (
         Study(("robust",), ("data0.npz",), ("fixed", "full"), recipe=replace(QUICK, lrs=(rate,))).points()
@@ -298,6 +309,41 @@ def test_workers_end_with_a_parent_that_is_killed():
         for worker in workers if alive else ():
             os.kill(worker, signal.SIGKILL)
     assert not alive
+
+
+STOPPED = """
+import os, sys, time
+from pathlib import Path
+from pellucid.files import replacing
+from pellucid.transfer import jobs
+
+def attempt(point, place):
+    with replacing(place.folder / f"{point}.json") as temporary:
+        temporary.write_text("half")
+        os.write(1, f"{point}\\n".encode())
+        while point:  # the first is done at once
+            time.sleep(0.01)
+
+jobs.CONTEXT, jobs.attempt = "fork", attempt
+try:
+    list(jobs.side_by_side(range(6), jobs.Place(Path(sys.argv[1]), Path()), jobs=2))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_to_the_parent_alone_ends_the_workers_and_keeps_what_is_finished(tmp_path):
+    command = [sys.executable, "-c", STOPPED, str(tmp_path)]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        begun = {int(parent.stdout.readline()) for _ in range(3)}
+        parent.send_signal(signal.SIGINT)
+        try:
+            out, err = parent.communicate(timeout=20)
+        finally:
+            parent.kill()  # its workers end with it
+    assert (begun, out, err, parent.returncode) == ({0, 1, 2}, "", "", 130)
+    assert [path.name for path in tmp_path.iterdir()] == ["0.json"]
 
 
 def test_what_fails_is_told_and_the_others_are_done(here, tmp_path):

@@ -128,6 +128,13 @@ def test_work_that_was_stopped_goes_on(source, pets, styles, tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["mine.npy"]
 
 
+def test_images_of_another_normalization_are_not_taken_for_ones(source, pets, styles, tmp_path, counted):
+    stylize_data(source, pets, styles, QUICK, parts=tmp_path)
+    source.mean += 0.1
+    stylize_data(source, pets, styles, QUICK, parts=tmp_path)
+    assert len(counted) == 8
+
+
 def test_ctrl_c_leaves_no_half_stylized_image(source, pets, styles, tmp_path, monkeypatch):
     def cut(classifier, content, *args, **options):
         return Stylized(content, content, [], [], 0.0, interrupted=True)

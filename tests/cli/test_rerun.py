@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers import images
 from words import QUICK, files, sidecar
@@ -84,6 +85,23 @@ def test_rerun_makes_no_frames(run, here):
     assert run("rerun", "made.json", model=False)[0] == 0
     assert (here / "made-rerun.png").read_bytes() == (here / "made.png").read_bytes()
     assert not (here / "way.gif").exists()
+
+
+def test_rerun_refuses_a_data_set_that_changed(run, refused, data, here):
+    assert run("invert", "--data", "data.npz", "--count", "2", "--steps", "2", "--out", "made.png")[0] == 0
+    with np.load("data.npz") as arrays:
+        np.savez("data.npz", **{**arrays, "test_images": arrays["test_images"][::-1]})
+    assert "the input data.npz has changed since" in refused("rerun", "made.json", model=False)
+
+
+def test_rerun_refuses_a_folder_of_a_data_set_that_changed(run, refused, here):
+    for number, image in enumerate(images(6)):
+        write_image(here / "set" / ("train", "test")[number % 2] / "cat" / f"{number}.png", image)
+    code, _, err = run("stylize-data", "--data", "set", *STYLIZE_DATA, "--out", "made.npz")
+    assert code == 0, err
+    assert run("rerun", "made.json", "--out", "again.npz", model=False)[0] == 0
+    (here / "set/train/cat/0.png").unlink()
+    assert "the data of set have changed since" in refused("rerun", "made.json", model=False)
 
 
 FEW = ("--steps", "2")

@@ -86,7 +86,9 @@ def main(argv: Sequence[str]) -> int:
         "seed": flags.seed,
         "model": flags.model,
         "model_sha256": prints[flags.model],
-        "inputs": [{"path": str(p), "sha256": file_sha256(p)} for p in (*sources.files, *targets.files)],
+        "inputs": [
+            {"path": str(p), "sha256": file_sha256(p)} for p in dict.fromkeys((*sources.inputs, *targets.inputs))
+        ],
         "curves": {name: curve.to_json() for name, curve in curves.items()},
     }
     write_json(sidecar_path(flags.out), facts)

@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
         walked |= {name: steps(descent.images, flags.recipe.intervals) for name, descent in made.items()}
         return [Row(name, walk[pair]) for pair in range(len(walked["pixels"])) for name, walk in walked.items()]
 
-    code = carry_out(flags, "interpolate", argv, source.files, task, rows)
+    code = carry_out(flags, "interpolate", argv, source.inputs, task, rows)
     if flags.gif is not None and code == 0:
         sheets = [grid(magnified(images)) for images in walks[0].unbind(1)]
         write_gif(flags.gif, [*sheets, *sheets[-2:0:-1]])

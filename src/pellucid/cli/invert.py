@@ -39,7 +39,7 @@ class Invert(BesideFlags):
     """Instead of targets: so many random kaleidoscope patterns, which are like no image of any data set."""
     folder: Path | None = None
     """Instead of targets: a folder with images at any depth, of which --out becomes a copy made by inversion. The same
-    command goes on where it was stopped."""
+    command goes on where it was stopped; --overwrite removes inversions of other images or settings."""
     images: tuple[Path, ...] = ()
     """Image files to begin with, one for all targets or one for each, instead of noise or gray."""
     preset: str | None = None
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
         given = [Row("target", shown["target"]), Row("start", next(iter(made.values())).start)]
         return [*given, *(Row(name, descent.images, _distances(descent)) for name, descent in made.items())]
 
-    return carry_out(flags, "invert", argv, [*(source.files if source else ()), *starts], task, rows)
+    return carry_out(flags, "invert", argv, [*(source.inputs if source else ()), *starts], task, rows)
 
 
 def _distances(descent: Descent) -> list[str]:
@@ -97,8 +97,9 @@ def whole_folder(flags: Invert, folder: Path) -> int:
     facts = {"model": flags.model, "model_sha256": fingerprint(classifier)}
     with sharing(together), progress_bar("invert", flags.quiet or not together.main) as advance:
         made = rebuild(
-            classifier, folder, flags.out, flags.recipe, facts=facts, seed=flags.seed, team=together,
-            callback=advance, precision=pick_precision(flags.precision, classifier.device),
+            classifier, folder, flags.out, flags.recipe, facts=facts, seed=flags.seed,
+            overwrite=flags.overwrite, team=together, callback=advance,
+            precision=pick_precision(flags.precision, classifier.device),
         )  # fmt: skip
     if together.main and not flags.quiet:
         print(f"{flags.out}  ({made} images inverted)")

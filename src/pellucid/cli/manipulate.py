@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
         every = images.repeat(len(flags.units), 1, 1, 1)
         return manipulate(classifier, every, units, flags.recipe, seed=flags.seed, **options)
 
-    return carry_out(flags, "manipulate", argv, source.files, task, rows)
+    return carry_out(flags, "manipulate", argv, source.inputs, task, rows)
 
 
 def rows(made: dict[str, Descent]) -> list[Row]:

@@ -30,6 +30,11 @@ class Pictures:
     count: int = 8
     seed: int = 0
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files whose content decides what the images are."""
+        return (Path(self.data),) if Path(self.data).is_file() else self.files
+
     def read(self, size: int | None) -> Tensor:
         """`(N, 3, size, size)` in [0, 1]."""
         if self.files:

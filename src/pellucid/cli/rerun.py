@@ -28,6 +28,7 @@ TASKS = (
     "invert", "interpolate", "distance", "visualize", "activating", "manipulate",
     "stylize", "stylize-data", "transfer",
 )  # fmt: skip
+WITH_DATA = ("stylize-data", "transfer")  # their data set may be a folder, and is known by its content
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
 OUTPUTS = ("--out", "--save", "--cache", "--save-frames", "--save-every", "--gif", "--sheet", "--index")
@@ -69,7 +70,9 @@ def main(argv: Sequence[str]) -> int:
         rest = [word.replace(EMBEDDED, str(folder)) for word in rest] if folder else rest
         extra = [flag for flag in ("--overwrite",) if flags.overwrite and flag not in rest]
         extra += ["--quiet"] if flags.quiet and "--quiet" not in rest else []
-        code = import_module(f".{task.replace('-', '_')}", __package__).main([*rest, "--out", str(out), *extra])
+        known = {"data_sha256": facts.get("data_sha256")} if task in WITH_DATA else {}
+        command = import_module(f".{task.replace('-', '_')}", __package__).main
+        code = command([*rest, "--out", str(out), *extra], **known)
         if folder and code == 0:
             _embed(sidecar_path(out), folder, facts["inputs"])
     return code

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..gallery.save import check_writable
 from ..processes import processes
+from ..transfer.content import check_unchanged, data_digest
 from ..transfer.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
 from ..zoo.models import fingerprint, load
 from .common import INLINE, file_sha256, find_images, parse, progress_bar
@@ -54,13 +55,14 @@ class StylizeData:
     recipe: Annotated[StylizeDataRecipe, INLINE] = StylizeDataRecipe()
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command."""
+def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
+    """Run the command; with the sha256 of the data where it must be what it was before."""
     flags = parse(StylizeData, argv, "stylize-data")
     check(flags)
     files = find_images(flags.styles) if flags.styles else []
     styles = [read_image(file)[None] for file in files]
     data = load_data(flags.data, flags.size)
+    check_unchanged(data, flags.data, data_sha256)
     classifier = load(flags.model, flags.device)
     given = [Path(flags.data)] if Path(flags.data).is_file() else []
     parts = flags.out.with_name(f"{flags.out.stem}-parts")
@@ -72,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
     facts: dict[str, Any] = {
         "command": ["stylize-data", *argv],
         "data": data.name,
+        "data_sha256": data_digest(data),
         "model": flags.model,
         "model_sha256": fingerprint(classifier),
         "inputs": [{"path": str(file), "sha256": file_sha256(file)} for file in [*given, *files]],

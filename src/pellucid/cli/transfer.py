@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..gallery.save import check_writable
 from ..processes import processes
+from ..transfer.content import check_unchanged
 from ..transfer.recipe import PRESETS, TransferRecipe
 from ..transfer.result import TransferResult
 from ..transfer.targets import open_target
@@ -65,8 +66,8 @@ class TransferFlags:
     recipe: Annotated[TransferRecipe, INLINE] = TransferRecipe()
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command."""
+def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
+    """Run the command; with the sha256 of the data where it must be what it was before."""
     flags = parse(TransferFlags, argv, "transfer", PRESETS)
     if not flags.data:
         raise InputError("name the target: --data FOLDER, FILE.npz, torchvision:NAME or paper:NAME")
@@ -74,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     if flags.out is not None:
         check_result(flags.out, flags.overwrite)
     if flags.save is not None:
-        check_save(flags.save, flags.recipe, flags.overwrite)
+        check_save(flags)
     source = load(flags.source, flags.device)
     if flags.size and source.size and flags.size != source.size:
         raise InputError(f"{flags.source} takes images of {source.size} px, not {flags.size}; leave out --size")
@@ -82,6 +83,7 @@ def main(argv: Sequence[str]) -> int:
         flags.data, flags.root, source.size or flags.size,
         grouping=flags.grouping, skip_unreadable=flags.skip_unreadable,
     )  # fmt: skip
+    check_unchanged(data, flags.data, data_sha256)
     main_process = processes().main
     with progress_bar("transfer", flags.quiet or not main_process) as advance:
         result = transfer(
@@ -100,7 +102,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def described(flags: TransferFlags, argv: Sequence[str], source: Classifier) -> dict[str, Any]:
-    """What `pellucid rerun` must know, as in every sidecar; a target that is no file is known by `data_sha256`."""
+    """What `pellucid rerun` must know, as in every sidecar; the target's images are known by `data_sha256`, too."""
     named = [Path(name) for name in (flags.data, flags.grouping) if name and Path(name).is_file()]
     return {
         "task": "transfer",
@@ -128,14 +130,19 @@ def save(result: TransferResult, flags: TransferFlags, argv: Sequence[str]) -> P
     return save_bundle(trained, flags.save)
 
 
-def check_save(bundle: Path, recipe: TransferRecipe, overwrite: bool) -> None:
-    """Raise `InputError` unless there will be a network to save, and it can be written there."""
-    if not recipe.trains:
+def check_save(flags: TransferFlags) -> None:
+    """Raise `InputError` unless there will be a network to save, and both of its files can be written."""
+    if not flags.recipe.trains:
         raise InputError("only what is trained can be saved: --mode full, or --paper-compat")
-    path = bundle if bundle.suffix == ".safetensors" else bundle.with_name(bundle.name + ".safetensors")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists; choose another name or say --overwrite")
-    check_writable(path)
+    bundle = flags.save or Path()
+    weights = bundle if bundle.suffix == ".safetensors" else bundle.with_name(bundle.name + ".safetensors")
+    card = weights.with_suffix(".json")
+    if flags.out is not None and flags.out.resolve() == card.resolve():
+        raise InputError(f"{card} will be the card of --save; choose another name for --out")
+    for path in (weights, card):
+        if path.exists() and not flags.overwrite:
+            raise InputError(f"{path} exists; choose another name or say --overwrite")
+        check_writable(path)
 
 
 def check_result(out: Path, overwrite: bool) -> None:

@@ -33,6 +33,7 @@ def rebuild(
     *,
     facts: dict,
     seed: int = 0,
+    overwrite: bool = False,
     chunk: int = 256,
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
@@ -52,6 +53,7 @@ def rebuild(
         recipe: settings of `invert`.
         facts: what else the result depends on, such as the classifier's fingerprint; kept in `inversion.json`.
         seed: of the noise.
+        overwrite: remove from `out` what an earlier call made with other settings, or of images that are gone.
         chunk: how many images are inverted, and then written, at once.
         team: the processes that share the work, all of which make this call.
         callback: called with the share of the images that are done.
@@ -61,7 +63,7 @@ def rebuild(
         How many images were inverted by this call.
 
     Raises:
-        InputError: no images, two of one name, or `out` holds inversions with other settings.
+        InputError: no images, two of one name, or `out` holds inversions with other settings, or of other images.
     """
     team = team or Processes()
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not _hidden(path, folder))
@@ -71,10 +73,12 @@ def rebuild(
     if twins:
         raise InputError(f"{twins[0]} exists with several suffixes, and would be written to one PNG; rename one")
     settings = json.loads(json.dumps({**facts, "recipe": plain(recipe), "seed": seed}))
-    if (out / SETTINGS).is_file():
-        if read_json(out / SETTINGS) != settings:
-            raise InputError(f"{out} holds inversions with other settings (see {SETTINGS}); choose another --out")
-    elif team.main:
+    wanted = {_target(out, str(path.relative_to(folder))) for path in files}
+    if overwrite and team.main:
+        _forget(out, settings, wanted)
+    team.wait()
+    _check(out, folder, settings, wanted)
+    if team.main:
         write_json(out / SETTINGS, settings)
     team.wait()
     done = _done(out)
@@ -99,9 +103,41 @@ def rebuild(
                     known = {"image": name, "sha256": prints[part[number]]}
                     line = finite({**known, **told, "steps": int(descent.stopped_at[number])})
                     ledger.write(json.dumps(line, allow_nan=False) + "\n")
+                    ledger.flush()  # whatever stops the run, what it made is told from other pictures
         if callback is not None:
             callback((len(files) - len(todo) + first + len(part)) / len(files))
     return len(todo)
+
+
+def _settings(out: Path) -> object:
+    """With what the inversions in a folder were made; None if it holds none."""
+    return read_json(out / SETTINGS) if (out / SETTINGS).is_file() else None
+
+
+def _forget(out: Path, settings: object, wanted: set[Path]) -> None:
+    """Remove the inversions with other settings, or besides those that are wanted."""
+    made = {_target(out, name) for name, _ in _listed(out / LEDGER)}
+    kept = wanted if _settings(out) == settings else set()
+    for path in list(out.rglob("*.png")):  # those below, wherever the lines may point
+        if path in made - kept:
+            path.unlink()
+    if not kept:
+        (out / LEDGER).unlink(missing_ok=True)
+    write_json(out / SETTINGS, settings)
+
+
+def _check(out: Path, folder: Path, settings: object, wanted: set[Path]) -> None:
+    """Raise `InputError` if a folder holds inversions with other settings, or pictures besides the wanted ones."""
+    if _settings(out) not in (None, settings):
+        raise InputError(
+            f"{out} holds inversions with other settings (see {SETTINGS}); choose another --out or say --overwrite"
+        )
+    if others := sorted(path for path in out.rglob("*.png") if path not in wanted and not _hidden(path, out)):
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        raise InputError(
+            f"{out} holds pictures that are of none in {folder}: {others[0].relative_to(out)}{more}; "
+            "choose another --out, or say --overwrite to remove those that pellucid made"
+        )
 
 
 def _hidden(path: Path, folder: Path) -> bool:

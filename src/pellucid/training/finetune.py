@@ -53,4 +53,6 @@ def with_new_head(source: Classifier, class_names: list[str]) -> Classifier:
         weights = {**weights, **fresh}
     network.load_state_dict(weights)
     mean, std = source.mean.flatten().tolist(), source.std.flatten().tolist()
-    return Classifier(network, mean, std, class_names, card={"arch": arch})
+    tuned = Classifier(network, mean, std, class_names, card={"arch": arch})
+    tuned.unit_axes = dict(source.unit_axes)
+    return tuned

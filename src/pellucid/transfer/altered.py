@@ -34,5 +34,7 @@ def coarse(data: Dataset, side: int) -> Dataset:
 
 def unnormalized(source: Classifier) -> Classifier:
     """The same network without its normalization."""
-    bare = Classifier(source.network, class_names=source.class_names, head=source.head, card=source.card)
+    zeros, ones = [0.0] * source.mean.numel(), [1.0] * source.mean.numel()
+    bare = Classifier(source.network, zeros, ones, source.class_names, source.head, source.card)
+    bare.unit_axes = source.unit_axes
     return bare.to(source.device).train(source.training)

@@ -1,4 +1,4 @@
-"""Which images are the same, whatever their file is called."""
+"""Which images and networks are the same, whatever they are called."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 
 import torch
 
+from ..classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
 from ..data.encoded import FileSplit
 from ..errors import InputError
+from ..zoo.models import fingerprint
 
 READ = 512  # images that are read at once
 
@@ -26,6 +28,12 @@ def image_digests(split: LabeledImages) -> list[bytes]:
         return [_file_digest(split, number) for number in range(len(split))]
     chunks = (split.raw(slice(first, first + READ)) for first in range(0, len(split), READ))
     return [_digest(image.contiguous().numpy().tobytes()) for chunk in chunks for image in chunk]
+
+
+def network_facts(classifier: Classifier) -> list:
+    """What tells how a classifier reads images from how another does; weights tell of no stride and no activation."""
+    normalization = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
+    return [fingerprint(classifier), repr(classifier.network), classifier.head, normalization]
 
 
 def split_digest(split: LabeledImages) -> str:
@@ -45,6 +53,12 @@ def data_digest(data: Dataset) -> str:
     for split in (data.train, data.test):
         digest.update(split_digest(split).encode() + split.labels.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def check_unchanged(data: Dataset, name: str, sha256: str | None) -> None:
+    """Raise `InputError` if the digest of a data set is another than this; None is nobody's."""
+    if sha256 not in (None, data_digest(data)):
+        raise InputError(f"the data of {name} have changed since; their sha256 is not the sidecar's")
 
 
 def shared(data: Dataset) -> torch.Tensor:

@@ -22,8 +22,7 @@ from ..errors import InputError
 from ..evaluation.readings import readings
 from ..files import replacing, write_tensors
 from ..ordinary import ordinary
-from ..zoo.models import fingerprint
-from .content import split_digest
+from .content import network_facts, split_digest
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,9 @@ def features(
         split: images of its size.
         layer: `representation`, `logits` or any other layer; positions of convolutional layers are averaged.
         view: how the images are shown; as they are if not given.
-        cache: a folder, in which the features are found again by content: by the classifier's sha256 and
-            normalization, the images, layer, view and precision. A file that is damaged is computed anew.
+        cache: a folder, in which the features are found again by content: by the classifier's network
+            and normalization, the images, layer and axis of its units, view and precision. A file that is damaged is
+            computed anew.
         precision: "bfloat16" runs the network in autocast.
         callback: called with the share of the images that is done.
 
@@ -119,9 +119,9 @@ def _compute(
 
 def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
     """The sha256 of everything that the features depend on."""
-    normalization = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
-    facts = [2, fingerprint(classifier), normalization, classifier.head, split_digest(split), layer, view.number]
-    return hashlib.sha256(json.dumps([*facts, precision]).encode()).hexdigest()
+    where = [layer, classifier.unit_axes.get(layer)]
+    facts = [3, *network_facts(classifier), split_digest(split), *where, view.number, precision]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _read(path: Path, count: int) -> Features | None:

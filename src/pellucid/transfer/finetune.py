@@ -35,6 +35,7 @@ class PartlyFrozen(Classifier):
     def __init__(self, classifier: Classifier, freezing: Freezing):
         mean, std = classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()
         super().__init__(classifier.network, mean, std, classifier.class_names, classifier.head, classifier.card)
+        self.unit_axes = classifier.unit_axes
         self.frozen = frozen_modules(classifier, freezing.upto)
         self.adapting_norms = freezing.adapting_norms
         for path in self.frozen:

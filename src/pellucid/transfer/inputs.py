@@ -1,4 +1,5 @@
-"""What a point of a study depends on besides its settings, told from cards and files: nothing is decoded or loaded."""
+"""What a point of a study depends on besides its settings, told from cards and files: no image is decoded and no
+network built."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..training.identity import content
-from ..zoo.models import card
+from ..zoo.models import card, weights_sha256
 from .targets import open_target
 
 WEIGHTS = ("arch", "sha256", "checksum", "mean", "std", "size", "class_names")
@@ -16,8 +17,9 @@ WEIGHTS = ("arch", "sha256", "checksum", "mean", "std", "size", "class_names")
 
 
 def source_digest(name: str) -> str:
-    """The sha256 of what a source's card says of its weights."""
+    """The sha256 of what a source's card says of its weights, and of a bundle's weights as they are."""
     known = card(name)
+    known["sha256"] = weights_sha256(name) or known.get("sha256")  # a file may have been replaced under an old card
     return _digest([known.get(key) for key in WEIGHTS])
 
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from ..zoo.models import load
 from .study import Point, done
 from .targets import open_target
 from .transfer import transfer
+from .worker import begin_worker, work
 
 CONTEXT = "spawn"  # processes begin anew rather than as copies: a copy of torch's threads would wait forever
 
@@ -80,8 +80,11 @@ def one_by_one(points: Sequence[Point], place: Place) -> Iterator[tuple[Point, O
 def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[tuple[Point, Outcome]]:
     """So many at once, in processes of their own, each with its share of the processors."""
     place = replace(place, threads=place.threads or max(1, (os.cpu_count() or 1) // jobs))
-    with ProcessPoolExecutor(jobs, mp_context=get_context(CONTEXT), initializer=end_with_parent) as pool:
-        futures: dict[Future, Point] = {pool.submit(attempt, point, place): point for point in points}
+    context = get_context(CONTEXT)
+    heard, told = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(heard,))
+    with heard, told, pool:
+        futures: dict[Future, Point] = {pool.submit(work, attempt, point, place): point for point in points}
         try:
             for future in as_completed(futures):
                 try:
@@ -89,20 +92,9 @@ def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[t
                 except BrokenProcessPool as error:
                     yield futures[future], InputError(str(error))
         except BaseException:
+            told.send_bytes(b"stop")  # nobody takes it out, so that every worker hears it
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def end_with_parent() -> None:
-    """From now on this process ends when the one that started it does, even if that was killed and told nobody."""
-    parent = parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)  # whatever the other threads are at
-
-    Thread(target=wait, daemon=True).start()
 
 
 def attempt(point: Point, place: Place) -> Outcome:

@@ -26,8 +26,7 @@ from ..files import replacing
 from ..ordinary import ordinary
 from ..style.recipe import StylizeRecipe
 from ..style.stylize import stylize
-from ..zoo.models import fingerprint
-from .content import split_digest
+from .content import network_facts, split_digest
 
 PART = 32  # images that are written at once; so many are lost where the work is stopped
 SPLITS = ("train", "test")
@@ -126,7 +125,7 @@ class _Job:
         """The sha256 of everything that the stylized images depend on, in 16 digits."""
         sources = [split_digest(self.data.train)] if not self.styles else []
         pictures = [hashlib.sha256(style.cpu().numpy().tobytes()).hexdigest() for style in self.styles]
-        facts = [self.split, split_digest(self.images), *sources, *pictures, fingerprint(self.classifier)]
+        facts = [self.split, split_digest(self.images), *sources, *pictures, *network_facts(self.classifier)]
         facts += [asdict(self.recipe.style), self.recipe.seed, self.precision]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 

@@ -119,6 +119,7 @@ class Job:
             views.append(self._features(self.data.train, View(number), cache, number / parts, 1 / parts))
         test = self._features(self.data.test, View(), cache, len(views) / parts, 1 / parts)
         labels, truth = self.data.train.labels[views[0].index], self.data.test.labels[test.index]
+        check_classes(labels, self.data.class_names, recipe.folds)  # of the images that could be read
         stack = torch.stack([view.values for view in views])
         trials = []
         for seed in range(recipe.seeds):

@@ -13,6 +13,7 @@ from ..devices import pick_device
 from ..errors import InputError, unknown
 from ..ordinary import ordinary
 from .bundle import load_bundle, read_card
+from .checksum import digest
 from .convert import IMAGENET_MEAN, IMAGENET_STD
 from .hub import load_from_hub, load_published
 from .networks import build, input_size
@@ -80,10 +81,21 @@ def card(name: str) -> dict[str, Any]:
     if library in ("timm", "torchvision") and rest:
         build(name, 1)  # says what names there are
         return {"arch": name, "data": "ImageNet", "size": input_size(name)}
-    path = Path(name).with_suffix(".json") if name.endswith((".safetensors", ".json")) else Path(name + ".json")
+    path = _bundle(name).with_suffix(".json")
     if not path.is_file():
         raise _unknown(name)
     return read_card(path)
+
+
+def weights_sha256(name: str) -> str | None:
+    """The sha256 of the weights that a bundle has now, whatever its card says; None where the name is no bundle's."""
+    path = BUNDLES / f"{name}.safetensors" if name in bundled() else _bundle(name)
+    return digest(path) if path.is_file() else None
+
+
+def _bundle(name: str) -> Path:
+    """The weights of the bundle at a path, with or without suffix."""
+    return Path(name if name.endswith((".safetensors", ".json")) else f"{name}.safetensors").with_suffix(".safetensors")
 
 
 def _unknown(name: str) -> InputError:
