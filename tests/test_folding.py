@@ -4,18 +4,18 @@ from helpers import TwoReaders, conv_classifier, conv_network, forward_batches, 
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from pellucid import L2, Activation, Classifier, CrossEntropy, descend, pairs
+from pellucid import L2, Activation, Classifier, CrossEntropy, descend, folding
 from pellucid.folding import Folding
 from pellucid.frozen import frozen
 from pellucid.zoo.networks import build
 
 
-def logits_of(classifier, x, passes=2, layers=frozenset()):
+def logits_of(classifier, x, passes=2, layers=frozenset(), clone=True):
     """The activations of the last of several passes."""
     with frozen(classifier), classifier.reading(layers) as read:
         run = Folding(classifier.network, read)
         for _ in range(passes):
-            activations = run(x.clone().requires_grad_())
+            activations = run(x.clone().requires_grad_() if clone else x)
     return activations
 
 
@@ -24,7 +24,7 @@ def folded_norms(classifier, layers=frozenset()):
     with frozen(classifier), classifier.reading(layers) as read:
         run = Folding(classifier.network, read)
         run(images(1))
-        means = [pair.norm.tensors[0] for pair in run.pairs.values()]
+        means = [pair.norm.tensors[0] for pair in (run.pairs or {}).values()]
     return [name.removesuffix(".running_mean") for name, buffer in classifier.network.named_buffers()
             if any(buffer is mean for mean in means)]  # fmt: skip
 
@@ -55,7 +55,7 @@ def test_norms_after_a_convolution_are_folded_and_others_are_not():
 
 @pytest.mark.parametrize(("side", "count"), [(90, 1), (32, 6)], ids=["few values", "more in the batch"])
 def test_a_small_network_is_left_alone_whatever_the_batch(monkeypatch, side, count):
-    monkeypatch.setattr(pairs, "WORTHWHILE", 6 * 100**2)
+    monkeypatch.setattr(folding, "WORTHWHILE", 6 * 100**2)
     classifier = conv_classifier()
     for size, expected in ((side, False), (110, True)):
         with frozen(classifier), classifier.reading() as read:
@@ -95,6 +95,16 @@ class OwnOperation(TwoReaders):
     def forward(self, values):
         values = self.conv(values)
         return self.head((self.norm(values) + Magnitude.apply(values)).mean((2, 3)))
+
+
+class InputChanges(TwoReaders):
+    """What the convolution reads is changed before the norm reads what it makes."""
+
+    def forward(self, values):
+        values = values * 1
+        made = self.conv(values)
+        values.mul_(2)
+        return self.head(self.norm(made).mean((2, 3)))
 
 
 class InPlace(TwoReaders):
@@ -145,6 +155,7 @@ def sequential(convolution):
         OwnOperation,
         InPlace,
         lambda: sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True))),
+        lambda: sequential(nn.Sequential(nn.Conv2d(3, 4, 3), torch.jit.script(nn.ReLU()))),
         lambda: sequential(Standardized(3, 4, 3)),
         lambda: sequential(weight_norm(nn.Conv2d(3, 4, 3))),
     ],
@@ -154,6 +165,7 @@ def sequential(convolution):
         "operation of one's own",
         "in place",
         "ReLU in place",
+        "scripted ReLU",
         "own forward",
         "weight norm",
     ],
@@ -162,7 +174,19 @@ def test_what_cannot_be_folded_is_left_alone(build):
     torch.manual_seed(0)
     classifier = Classifier(shake_norms(build()).eval())
     assert folded_norms(classifier) == []
-    assert torch.allclose(logits_of(classifier, images(2)).logits, classifier(images(2)).logits, atol=1e-5)
+    for passes in (1, 2):
+        x, y = images(2).requires_grad_(), images(2).requires_grad_()
+        ours, plain = logits_of(classifier, x, passes, clone=False).logits, classifier(y).logits
+        assert torch.allclose(ours, plain, atol=1e-5)
+        gradients = (torch.autograd.grad(logits[:, 0].sum(), start)[0] for logits, start in ((ours, x), (plain, y)))
+        assert torch.allclose(*gradients, atol=1e-5)
+
+
+def test_a_convolution_whose_input_changes_afterwards_has_read_what_it_was():
+    classifier, x = Classifier(shake_norms(InputChanges()).eval()), images(2)
+    with torch.no_grad(), frozen(classifier), classifier.reading() as read:
+        run = Folding(classifier.network, read)
+        assert torch.allclose(run(x).logits, read(x).logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("build", [Twice, WeightReadTwice])
