@@ -58,6 +58,8 @@ class Folding(Generic[T]):
                 return self.read(images)
             try:
                 return self._folded(images)
+            except torch.OutOfMemoryError:
+                raise
             except (_Strayed, RuntimeError):  # of what stands for an output, where no function of torch's was asked
                 self.pairs = {}
                 return self.read(images)

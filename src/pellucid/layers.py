@@ -143,14 +143,24 @@ def straight_through_last_relu(network: nn.Module, head: nn.Module) -> Iterator[
     with ExitStack() as restore:
         restore.callback(head.register_forward_pre_hook(reached, with_kwargs=True).remove)
         for relu in relus:
+            restore.callback(_put_back, relu, vars(relu).get("forward"))
             relu.forward = partial(_forward, inplace=relu.inplace)  # type: ignore[method-assign]
-            restore.callback(relu.__dict__.pop, "forward", None)
         yield
 
 
 def _is_plain_relu(module: nn.Module) -> TypeGuard[nn.ReLU]:
     """Not one with a forward of its own, which may compute something else."""
-    return isinstance(module, nn.ReLU) and type(module).forward is nn.ReLU.forward and "forward" not in vars(module)
+    own = vars(module).get("forward")
+    ours = isinstance(own, partial) and own.func is _forward  # within another such context
+    plain = own is None or ours or getattr(own, "__func__", None) is nn.ReLU.forward
+    return isinstance(module, nn.ReLU) and type(module).forward is nn.ReLU.forward and plain
+
+
+def _put_back(module: nn.Module, own: Any) -> None:
+    """Give a module the forward of its own that it had, if any."""
+    vars(module).pop("forward", None)
+    if own is not None:
+        module.forward = own
 
 
 def _forward(input: Tensor, inplace: bool) -> Tensor:
