@@ -1,5 +1,7 @@
 """Features: right, kept by content, computed anew where the file is damaged."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -71,7 +73,7 @@ def test_another_normalization_is_another_source(classifier, tmp_path):
 
 
 def test_the_axis_of_a_layers_units_is_in_the_key(classifier, tmp_path):
-    split = pictures(8, 4)
+    classifier, split = copy.deepcopy(classifier), pictures(8, 4)
     kept = {}
     for axis in (1, 3):
         classifier.unit_axes["2"] = axis
@@ -81,7 +83,7 @@ def test_the_axis_of_a_layers_units_is_in_the_key(classifier, tmp_path):
 
 
 def test_what_the_weights_do_not_tell_of_a_network_is_in_the_key(classifier, tmp_path):
-    split = pictures(8, 4)
+    classifier, split = copy.deepcopy(classifier), pictures(8, 4)
     features(classifier, split, cache=tmp_path)
     classifier.network[2] = torch.nn.GELU()
     assert torch.equal(features(classifier, split, cache=tmp_path).values, features(classifier, split).values)

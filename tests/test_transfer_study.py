@@ -339,7 +339,7 @@ def test_ctrl_c_to_the_parent_alone_ends_the_workers_and_keeps_what_is_finished(
         begun = {int(parent.stdout.readline()) for _ in range(3)}
         parent.send_signal(signal.SIGINT)
         try:
-            out, err = parent.communicate(timeout=20)
+            out, err = parent.communicate(timeout=60)
         finally:
             parent.kill()  # its workers end with it
     assert (begun, out, err, parent.returncode) == ({0, 1, 2}, "", "", 130)

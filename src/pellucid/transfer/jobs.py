@@ -84,8 +84,8 @@ def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[t
     heard, told = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(heard,))
     with heard, told, pool:
-        futures: dict[Future, Point] = {pool.submit(work, attempt, point, place): point for point in points}
         try:
+            futures: dict[Future, Point] = {pool.submit(work, attempt, point, place): point for point in points}
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()
