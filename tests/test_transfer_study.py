@@ -343,7 +343,8 @@ def test_ctrl_c_to_the_parent_alone_ends_the_workers_and_keeps_what_is_finished(
         finally:
             parent.kill()  # its workers end with it
     assert (begun, out, err, parent.returncode) == ({0, 1, 2}, "", "", 130)
-    assert [path.name for path in tmp_path.iterdir()] == ["0.json"]
+    results = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")]
+    assert results == ["0.json"]  # beside it a worker that had no time may leave what it was about to write
 
 
 def test_what_fails_is_told_and_the_others_are_done(here, tmp_path):
