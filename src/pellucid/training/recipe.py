@@ -71,7 +71,7 @@ class TrainRecipe:
     """Everything that decides what a training run yields, apart from the images."""
 
     arch: str = "preact-32-80-160-320"
-    """Network: preact-W1-W2-... (preact2-... for 64 px), cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME, torchvision:NAME;
+    """Network: preact-W1-W2-... (preact2-... for 64 px), smooth-W1-W2-... (smooth2-, smooth4- for 64, 128 px), cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME, torchvision:NAME;
     see docs/zoo.md."""
     start: str = ""
     """Fine-tune: a model to take the weights (and the architecture) from. Its head is new where the classes differ."""
@@ -106,9 +106,9 @@ class TrainRecipe:
     """Weight decay on norms and biases too, as in the papers."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what the bundle holds; 0 for none. The papers have none."""
-    augment: Literal["crop-flip", "resized-crop", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
+    augment: Literal["crop-flip", "resized-crop", "crop-jitter", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
     """crop-flip shifts by an eighth of the side over reflected borders and mirrors; resized-crop takes random parts at
-    the image's size and mirrors; the other two are the papers'."""
+    the image's size and mirrors; crop-jitter takes larger parts and changes colors too; the other two are the papers'."""
     seed: int = 0
     """Of the weights, the order of the images, the augmentation and random starts."""
 

@@ -12,6 +12,9 @@ from .cifar_resnets import DEPTHS, padded_resnet, wide_stage_resnet
 OWN = (
     "preact-W1-W2-...",
     "preact2-W1-W2-...",
+    "smooth-W1-W2-...",
+    "smooth2-W1-W2-...",
+    "smooth4-W1-W2-...",
     "cifar-resnet18",
     "cifar-resnet20",
     "madry-cifar-resnet50",
@@ -77,12 +80,72 @@ class PreActResNet(nn.Module):
         return self.head(self.relu(self.norm(values)).mean((2, 3)))
 
 
+class SmoothBlock(nn.Module):
+    """norm, SiLU, 3x3 convolution, twice, beside a shortcut; it halves the resolution by averaging 2 x 2 after the first
+    SiLU.
+
+    A strided convolution or a max pooling sends its gradient to some pixels of every square and not to others, and a
+    descent on pixels shows that as a lattice of dots. An average spreads it evenly.
+    """
+
+    def __init__(self, inputs: int, outputs: int, halve: bool):
+        super().__init__()
+        self.norm1, self.norm2 = nn.BatchNorm2d(inputs), nn.BatchNorm2d(outputs)
+        self.act1, self.act2 = nn.SiLU(), nn.SiLU()
+        self.average = nn.AvgPool2d(2) if halve else nn.Identity()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.shortcut = None if inputs == outputs and not halve else nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """`(N, inputs, H, W)` to `(N, outputs, H, W)`, or half of H and W."""
+        active = self.average(self.act1(self.norm1(values)))
+        carried = values if self.shortcut is None else self.shortcut(active)
+        return self.conv2(self.act2(self.norm2(self.conv1(active)))) + carried
+
+
+class SmoothResNet(nn.Module):
+    """A pre-activation ResNet whose gradient to the image has no lattice: SiLU, and averages instead of strides.
+
+    Args:
+        widths: channels of each stage, of one block; every stage after the first halves the resolution.
+        classes: how many logits.
+        halvings: how often the stem averages 2 x 2 before the first stage: 0 for 32 px, 1 for 64, 2 for 128. Its
+            convolutions have a third of the first stage's width until the last of them.
+    """
+
+    def __init__(self, widths: list[int], classes: int, halvings: int = 0):
+        super().__init__()
+        channels = [3, *[max(1, widths[0] // 3)] * halvings, widths[0]]
+        layers: list[nn.Module] = []
+        for number in range(halvings):
+            layers.append(nn.Conv2d(channels[number], channels[number + 1], 3, padding=1, bias=False))
+            layers += [nn.BatchNorm2d(channels[number + 1]), nn.SiLU(), nn.AvgPool2d(2)]
+        self.stem = nn.Sequential(*layers, nn.Conv2d(channels[-2], channels[-1], 3, padding=1, bias=False))
+        for number, (inputs, outputs) in enumerate(zip([widths[0], *widths[:-1]], widths, strict=True), start=1):
+            self.add_module(f"stage{number}", SmoothBlock(inputs, outputs, halve=number > 1))
+        self.stages = len(widths)
+        self.norm, self.act = nn.BatchNorm2d(widths[-1]), nn.SiLU()
+        self.head = nn.Linear(widths[-1], classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalized `(N, 3, H, W)` to logits `(N, classes)`."""
+        values = self.stem(images)
+        for number in range(1, self.stages + 1):
+            values = getattr(self, f"stage{number}")(values)
+        return self.head(self.act(self.norm(values)).mean((2, 3)))
+
+
 def build(arch: str, classes: int) -> nn.Module:
     """A network with fresh weights.
 
     Args:
         arch: `preact-32-64-128` (a pre-activation ResNet of these widths, one block a stage; `preact2-...`
-            halves the resolution at once, for 64 px and more), `cifar-resnet18`
+            halves the resolution at once, for 64 px and more), `smooth-32-64-128`, `smooth2-...`, `smooth4-...` (the
+            same with SiLU and averages, for 32, 64 and 128 px), `cifar-resnet18`
             (torchvision's with the 3x3 stem of CIFAR and without max pooling), `cifar-resnet20`, `-32`, `-44`, ... (He
             et al. 2016, with shortcuts of option A), `madry-cifar-resnet50`, `-18`, `-34`, `-101`, `-152` (of the
             MadryLab's CIFAR-10 checkpoints), `wide_resnet50_4` (torchvision's code, four times as wide), `wrn-28-10`
@@ -99,6 +162,9 @@ def build(arch: str, classes: int) -> nn.Module:
     if re.fullmatch(r"preact2?(-[1-9]\d{0,3}){1,6}", arch):
         widths = [int(width) for width in arch.split("-")[1:]]
         return PreActResNet(widths, [1] * len(widths), classes, stride=2 if arch.startswith("preact2") else 1)
+    if match := re.fullmatch(r"smooth([24]?)((?:-[1-9]\d{0,3}){1,6})", arch):
+        widths = [int(width) for width in match[2].split("-")[1:]]
+        return SmoothResNet(widths, classes, halvings={"": 0, "2": 1, "4": 2}[match[1]])
     if match := re.fullmatch(r"wrn-(\d{1,3})-(\d{1,2})", arch):
         depth, width = int(match[1]), int(match[2])
         if depth < 10 or (depth - 4) % 6 or not width:
@@ -128,9 +194,11 @@ def input_size(arch: str) -> int:
     >>> input_size("cifar-resnet20"), input_size("torchvision:resnet50")
     (32, 224)
     """
-    if arch.startswith("preact2-"):
+    if arch.startswith("smooth4-"):
+        return 128
+    if arch.startswith(("preact2-", "smooth2-")):
         return 64
-    if "cifar" in arch or arch.startswith(("preact-", "wrn-")):
+    if "cifar" in arch or arch.startswith(("preact-", "smooth-", "wrn-")):
         return 32
     if arch.startswith("timm:"):
         from timm.models import get_pretrained_cfg
