@@ -18,7 +18,7 @@ from torch import Tensor
 
 import pellucid as pl
 from pellucid.data.image import enlarge
-from pellucid.evaluation.quality import psnr, ssim
+from pellucid.data.quality import psnr, ssim
 from pellucid.synthesis.inpaint import predict
 
 

@@ -19,7 +19,7 @@ from common import place
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.ball import threat_ball
+from pellucid.core.ball import threat_ball
 from pellucid.evaluation.pgd import PGD
 from pellucid.evaluation.threat import fooled, predict
 

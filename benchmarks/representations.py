@@ -15,7 +15,7 @@ from common import place
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.evaluation.quality import ghosting, psnr, ssim
+from pellucid.data.quality import ghosting, psnr, ssim
 from pellucid.synthesis.inpaint import predict
 
 

@@ -23,8 +23,8 @@ from common import interleaved, place, ratio
 
 import pellucid as pl
 from pellucid import Classifier, StylizeRecipe
+from pellucid.base.devices import peak_memory
 from pellucid.data.image import read_image
-from pellucid.devices import peak_memory
 from pellucid.style.objective import Losses
 from pellucid.style.optimize import LBFGS, PlainLBFGS, minimize
 from pellucid.style.prepare import prepare

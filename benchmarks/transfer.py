@@ -15,7 +15,7 @@ from common import interleaved, place, ratio
 
 import pellucid as pl
 from pellucid.evaluation.threat import at_once
-from pellucid.transfer.recipe import PRESETS
+from pellucid.transfer_learning.recipe import PRESETS
 
 
 def forward(classifier: pl.Classifier, split: pl.Split) -> None:

@@ -5,13 +5,12 @@ import torch
 from helpers import PETS, conv_network, images, pictures
 from hypothesis import settings
 
-from pellucid import Classifier, folding
+from pellucid import Classifier
 from pellucid.data.gaussians import fit_gaussians
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 
 torch.set_num_threads(1)
-folding.WORTHWHILE = 0  # so that the tests' small networks are folded as large ones are
 settings.register_profile("pellucid", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("pellucid")
 

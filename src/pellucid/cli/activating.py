@@ -9,15 +9,15 @@ from typing import Annotated
 
 import torch
 
-from ..checks import positive_int
-from ..classifier import Classifier
+from ..base.checks import positive_int
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.processes import processes, sharing
+from ..core.classifier import Classifier
+from ..core.descent import Descent
 from ..data.dataset import LabeledImages, load_data
-from ..descent import Descent
-from ..devices import pick_precision
-from ..errors import InputError
 from ..gallery.save import check_free, check_writable
 from ..gallery.sheet import Row
-from ..processes import processes, sharing
 from ..representation.activating import Activating, activating
 from ..representation.feature import find_features
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize

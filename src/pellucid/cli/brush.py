@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from ..errors import InputError
+from ..base.errors import InputError
 from ..synthesis.brush import BrushRecipe, brush
 from ..synthesis.inpaint import box_mask
 from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images

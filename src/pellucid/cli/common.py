@@ -16,16 +16,16 @@ import torch
 import tyro
 from torch import Tensor
 
-from ..checks import check_seed
-from ..classifier import Classifier
+from ..base.checks import check_seed
+from ..base.devices import pick_device, pick_precision
+from ..base.errors import InputError, unknown
+from ..base.files import plain
+from ..base.processes import Processes, processes, sharing
+from ..core.classifier import Classifier
+from ..core.descent import Descent, Progress
 from ..data.image import SUFFIXES, image_files, read_image, write_image
-from ..descent import Descent, Progress
-from ..devices import pick_device, pick_precision
-from ..errors import InputError, unknown
-from ..files import plain
 from ..gallery.save import check_free, save, sidecar
 from ..gallery.sheet import Row, sheet
-from ..processes import Processes, processes, sharing
 from ..synthesis.start import label_each, proportionate
 from ..zoo.models import card, fingerprint, load
 from .frames import Frames, check_frames

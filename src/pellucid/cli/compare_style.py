@@ -12,10 +12,10 @@ from typing import Annotated
 from torch import Tensor
 
 from .. import __version__
-from ..classifier import Classifier
+from ..base.errors import InputError
+from ..base.files import plain, write_text
+from ..core.classifier import Classifier
 from ..data.image import read_image, write_image
-from ..errors import InputError
-from ..files import plain, write_text
 from ..gallery.demo import folder_replacing
 from ..gallery.page import Section, page
 from ..gallery.sliders import Slider

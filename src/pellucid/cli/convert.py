@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from ..errors import InputError
+from ..base.errors import InputError
 from ..zoo.bundle import save_bundle
 from ..zoo.convert import ConvertRecipe, convert
 from .common import INLINE, parse

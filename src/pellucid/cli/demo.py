@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..devices import pick_precision
+from ..base.devices import pick_precision
 from ..gallery.demo import demo
 from ..gallery.scene import Pair
 from ..zoo.models import load

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import torch
 
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import plain, write_json
+from ..base.processes import processes, sharing
 from ..data.image import write_image
-from ..devices import pick_precision
-from ..errors import InputError
-from ..files import plain, write_json
 from ..gallery.save import check_free, sidecar_path
 from ..gallery.sheet import Row, sheet
-from ..processes import processes, sharing
 from ..representation.distance import PRESETS, DistanceCurve, DistanceRecipe, distance, plot
 from ..zoo.models import fingerprint, load
 from .common import INLINE, BesideFlags, file_sha256, models, parse, progress_bar, short

@@ -12,17 +12,17 @@ from typing import Annotated, Literal
 import torch
 
 from .. import __version__
-from ..classifier import Classifier
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
+from ..base.processes import processes, sharing
+from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
-from ..devices import pick_precision
-from ..errors import InputError
 from ..evaluation.accuracy import EvaluateRecipe, evaluate
 from ..evaluation.outcomes import Accuracies
 from ..evaluation.sanity import rises_with_eps, sanity
 from ..evaluation.threat import radius_names
-from ..files import write_text
 from ..gallery.save import check_writable
-from ..processes import processes, sharing
 from ..zoo.models import fingerprint, load
 from .common import INLINE, parse, progress_bar
 from .measured import measured

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..base.errors import InputError
+from ..core.descent import Progress
 from ..data.image import write_image
-from ..descent import Progress
-from ..errors import InputError
 from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_free
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..checks import positive_int
-from ..errors import InputError
+from ..base.checks import positive_int
+from ..base.errors import InputError
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
 from .common import INLINE, RunFlags, carry_out, find_images, parse, read_images
 

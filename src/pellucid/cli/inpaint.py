@@ -10,8 +10,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from ..base.errors import InputError
 from ..data.image import cover, read_alpha
-from ..errors import InputError
 from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
 from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
 from .masks import read_mask

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from torch import Tensor
 
-from ..descent import Descent
-from ..errors import InputError
+from ..base.errors import InputError
+from ..core.descent import Descent
 from ..gallery.grid import grid, magnified, write_gif
 from ..representation.interpolate import PRESETS, InterpolateRecipe, interpolate
 from .common import INLINE, BesideFlags, Row, carry_out, parse

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from ..descent import Descent
-from ..devices import pick_precision
-from ..errors import InputError
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.processes import processes, sharing
+from ..core.descent import Descent
 from ..gallery.save import check_writable
-from ..processes import processes, sharing
 from ..representation.invert import PRESETS, InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope
 from ..representation.rebuild import SETTINGS, rebuild

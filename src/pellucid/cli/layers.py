@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 
 from torch import Tensor
 
-from ..checks import positive_int
-from ..classifier import Classifier
-from ..devices import pick_precision
-from ..errors import InputError
+from ..base.checks import positive_int
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import plain, replacing, write_json
+from ..core.classifier import Classifier
 from ..evaluation.jacobian import largest_singular_value
 from ..evaluation.layers import LayerRobustness, LayersRecipe, check_runs, converged, layer_robustness
 from ..evaluation.partial import split_sha256
-from ..files import plain, replacing, write_json
 from ..gallery.save import check_free, sidecar_path
 from ..style.surgery import randomize
 from ..zoo.models import fingerprint, load

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 
 COMMANDS = {
     "demo": "the gallery: every task on the bundled classifiers, into ./pellucid-demo/index.html",

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import torch
 
-from ..descent import Descent
-from ..errors import InputError
+from ..base.errors import InputError
+from ..core.descent import Descent
 from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
 from .common import INLINE, BesideFlags, Row, carry_out, parse
 from .pictures import pictures

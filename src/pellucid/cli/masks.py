@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..base.errors import InputError
 from ..data.image import cover, read_image
-from ..errors import InputError
 
 
 def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..classifier import Classifier
+from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages, load_data
 from ..evaluation.classes import in_order_of
 

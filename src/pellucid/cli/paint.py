@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from ..base.errors import InputError
 from ..data.image import cover, read_image
-from ..errors import InputError
 from ..synthesis.inpaint import box_mask
 from ..synthesis.paint import PRESETS, PaintRecipe, Stroke, paint
 from .common import INLINE, RunFlags, carry_out, find_images, parse, read_images

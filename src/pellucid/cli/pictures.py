@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..base.errors import InputError
 from ..data.dataset import LabeledImages, load_data
-from ..errors import InputError
 from .common import find_images, read_images
 
 

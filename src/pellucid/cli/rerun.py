@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 
 import tyro
 
-from ..errors import InputError
-from ..files import write_text
+from ..base.errors import InputError
+from ..base.files import write_text
 from ..gallery.save import sidecar_path
 from ..zoo.models import fingerprint, load
 from .common import file_sha256, parse, value_of

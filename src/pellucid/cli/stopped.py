@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .common import value_of
 
 # A step of theirs is the same one however many follow it.

@@ -9,7 +9,7 @@ from typing import Literal
 
 import tyro
 
-from ..errors import InputError
+from ..base.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,17 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from ..checks import positive_int
-from ..classifier import Classifier
+from ..base.checks import positive_int
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
+from ..base.processes import processes
+from ..core.classifier import Classifier
 from ..data import deep
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.picture import Picture, read_picture, write_picture
-from ..devices import pick_precision
-from ..errors import InputError
-from ..files import write_text
 from ..gallery.grid import write_gif
 from ..gallery.save import check_free, sidecar_path
-from ..processes import processes
 from ..style.artifacts import rounded
 from ..style.estimate import estimate
 from ..style.given import check_picture, with_side

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from .. import __version__
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
+from ..base.processes import processes
 from ..data.dataset import load_data
 from ..data.image import read_image
-from ..devices import pick_precision
-from ..errors import InputError
-from ..files import write_text
 from ..gallery.save import check_writable
-from ..processes import processes
-from ..transfer.content import check_unchanged, data_digest
-from ..transfer.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
+from ..transfer_learning.content import check_unchanged, data_digest
+from ..transfer_learning.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
 from ..zoo.models import fingerprint, load
 from .common import INLINE, file_sha256, find_images, parse, progress_bar
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import torch.nn.functional as F
 
-from ..checks import positive_int
+from ..base.checks import positive_int
+from ..base.errors import InputError
 from ..data.image import cover
-from ..errors import InputError
 from ..synthesis.start import side
 from ..synthesis.superres import PRESETS, SuperresRecipe, superres
 from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images

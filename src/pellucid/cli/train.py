@@ -10,15 +10,15 @@ from typing import Annotated, Literal
 
 import torch
 
-from ..classifier import Classifier
+from ..base.devices import pick_device
+from ..base.errors import InputError
+from ..base.processes import processes
+from ..core.classifier import Classifier
 from ..data.dataset import Dataset, load_data
 from ..data.gaussians import check_fit, fit_gaussians, usual_grain
 from ..data.image import write_image
-from ..devices import pick_device
-from ..errors import InputError
 from ..gallery.grid import grid, magnified
 from ..gallery.save import check_writable
-from ..processes import processes
 from ..training.checkpoint import CHECKPOINT, PREVIOUS
 from ..training.estimate import Estimate, estimate
 from ..training.logs import tensorboard

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from .. import __version__
-from ..classifier import Classifier
-from ..devices import pick_precision
-from ..errors import InputError
-from ..files import write_text
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
+from ..base.processes import processes
+from ..core.classifier import Classifier
 from ..gallery.save import check_writable
-from ..processes import processes
-from ..transfer.content import check_unchanged
-from ..transfer.recipe import PRESETS, TransferRecipe
-from ..transfer.result import TransferResult
-from ..transfer.targets import open_target
-from ..transfer.transfer import transfer
+from ..transfer_learning.content import check_unchanged
+from ..transfer_learning.recipe import PRESETS, TransferRecipe
+from ..transfer_learning.result import TransferResult
+from ..transfer_learning.targets import open_target
+from ..transfer_learning.transfer import transfer
 from ..zoo.bundle import save_bundle
 from ..zoo.checksum import cache_folder
 from ..zoo.models import fingerprint, load

@@ -9,22 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..checks import positive_int
-from ..devices import pick_device, pick_precision
-from ..errors import InputError
-from ..files import write_text
+from ..base.checks import positive_int
+from ..base.devices import pick_device, pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
+from ..base.processes import processes
 from ..gallery.save import check_writable
-from ..processes import processes
-from ..transfer.advise import advise
-from ..transfer.analysis import Table, Textures, analyses
-from ..transfer.cluster import LOCAL, on_cluster
-from ..transfer.figures import save_tables
-from ..transfer.jobs import Place, Runner, one_by_one, run_points, side_by_side
-from ..transfer.recipe import TransferRecipe
-from ..transfer.source import SourceFacts, known_sources
-from ..transfer.study import Study
-from ..transfer.study_file import read_study
-from ..transfer.targets import open_target
+from ..transfer_learning.recipe import TransferRecipe
+from ..transfer_learning.source import SourceFacts, known_sources
+from ..transfer_learning.study.advise import advise
+from ..transfer_learning.study.analysis import Table, Textures, analyses
+from ..transfer_learning.study.cluster import LOCAL, on_cluster
+from ..transfer_learning.study.figures import save_tables
+from ..transfer_learning.study.jobs import Place, Runner, one_by_one, run_points, side_by_side
+from ..transfer_learning.study.study import Study
+from ..transfer_learning.study.study_file import read_study
+from ..transfer_learning.targets import open_target
 from ..zoo.checksum import cache_folder
 from ..zoo.models import load
 from .common import INLINE, parse, progress_bar

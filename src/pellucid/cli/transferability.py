@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ..devices import pick_precision
-from ..errors import InputError
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
 from ..evaluation.transferability import (
     Transferability,
     TransferabilityRecipe,
     check_alike,
     transferability,
 )
-from ..files import write_text
 from ..gallery.save import check_free, sidecar_path
 from ..zoo.models import fingerprint, load
 from .common import INLINE, parse, progress_bar

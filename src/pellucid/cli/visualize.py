@@ -10,13 +10,13 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from ..ball import draw, generators
-from ..classifier import Classifier
+from ..base.errors import InputError, unknown
+from ..core.ball import draw, generators
+from ..core.classifier import Classifier
+from ..core.descent import Descent
+from ..core.parametrize import magnitude_spectrum
 from ..data.image import read_image
-from ..descent import Descent
-from ..errors import InputError, unknown
 from ..gallery.sheet import Row
-from ..parametrize import magnitude_spectrum
 from ..representation.feature import random_units
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
 from ..synthesis.start import side

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from ..checks import positive_int
-from ..devices import check_memory
-from ..errors import InputError
+from ..base.checks import positive_int
+from ..base.devices import check_memory
+from ..base.errors import InputError
 
 if TYPE_CHECKING:
     from .grouping import Grouping

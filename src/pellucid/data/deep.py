@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..files import replacing
+from ..base.files import replacing
 
 SUFFIXES = (".png", ".tif", ".tiff")
 DEFLATE = (8, 32946)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .dataset import Dataset, Split
 from .image import cover, quiet
 from .source import ImageFiles, read_file

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .dataset import Dataset
 from .encoded import FileSplit, file_split
 from .image import SUFFIXES

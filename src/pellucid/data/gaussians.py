@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..checks import positive_int
-from ..errors import InputError
-from ..ordinary import ordinary
+from ..base.checks import positive_int
+from ..base.errors import InputError
+from ..core.ordinary import ordinary
 from .dataset import LabeledImages
 from .image import Enlargement, cover, enlarge
 

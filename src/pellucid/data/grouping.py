@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 from .dataset import Dataset, LabeledImages
 from .jsonfile import read_json
 

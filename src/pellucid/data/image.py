@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import replacing
+from ..base.errors import InputError
+from ..base.files import replacing
 
 MAX_PIXELS = 100_000_000  # refused before decoding: 10,000 x 10,000 is the largest square
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..checks import positive_int
-from ..errors import InputError
+from ..base.checks import positive_int
+from ..base.errors import InputError
 from .dataset import LabeledImages, Split
 from .encoded import Decoded, FileSplit, processors
 from .image import quiet

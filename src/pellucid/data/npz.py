@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .dataset import GIB, Dataset, Split, numbered_classes
 
 MAX_BYTES = 64 * GIB

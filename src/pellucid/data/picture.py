@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import replacing
+from ..base.errors import InputError
+from ..base.files import replacing
 from . import deep
 from .image import SUFFIXES, has_alpha, opened, quiet, to_pil, to_tensor
 

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .dataset import MAX_CLASSES, Dataset, numbered_classes
 from .encoded import FileSplit, file_split, processors
 from .folder import TEST_FOLDERS

@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .image import decode_image, to_tensor
 
 

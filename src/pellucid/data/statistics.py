@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .dataset import LabeledImages
 
 CHUNK = 2**21  # values at a time: 16 MiB as float64

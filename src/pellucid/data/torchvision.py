@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 from .dataset import Dataset, Split
 
 KINDS = ("CIFAR10", "CIFAR100", "SVHN", "STL10", "MNIST", "FashionMNIST", "KMNIST")

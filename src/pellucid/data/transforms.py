@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ball import draw
-from ..errors import InputError
-from ..loop import Transform
+from ..base.errors import InputError
+from ..core.ball import draw
+from ..core.loop import Transform
 from .image import cover
 
 

@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..ball import Norm, threat_ball
-from ..checks import literals, positive_int
-from ..classifier import Classifier
+from ..base.checks import literals, positive_int
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.processes import Processes, sharing, team
+from ..core.ball import Norm, threat_ball
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
-from ..devices import Precision
-from ..errors import InputError
-from ..ordinary import ordinary
-from ..processes import Processes, sharing, team
+from ..data.readings import readable
 from ..zoo.models import fingerprint
 from .autoattack import AutoAttack, chosen
 from .outcomes import Accuracies, Outcomes
 from .partial import Partial, split_sha256
 from .pgd import PGD
-from .readings import readable
 from .threat import check_radii, check_split, check_step_size, predict
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ball import Ball, Linf
-from ..classifier import Classifier
-from ..descend import at_once
-from ..errors import InputError, unknown
-from ..folding import Folding
-from ..frozen import frozen
+from ..base.errors import InputError, unknown
+from ..core.ball import Ball, Linf
+from ..core.classifier import Classifier
+from ..core.descend import at_once
+from ..core.folding import Folding
+from ..core.frozen import frozen
 from .threat import fooled
 
 STANDARD = ("apgd-ce", "apgd-t", "fab-t", "square")

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import torch
 
-from ..classifier import Classifier
+from ..base.errors import InputError
+from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
-from ..errors import InputError
 
 
 def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:

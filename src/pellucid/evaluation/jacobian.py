@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..ball import draw, generators, norms, per_image
-from ..checks import check_images
-from ..classifier import Classifier
-from ..frozen import frozen
+from ..base.checks import check_images
+from ..core.ball import draw, generators, norms, per_image
+from ..core.classifier import Classifier
+from ..core.frozen import frozen
 
 
 def largest_singular_value(

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..ball import Norm, generators, norms, threat_ball
-from ..checks import check_images, literals, positive_int
-from ..classifier import Activations, Classifier
-from ..descend import descend
-from ..devices import Precision
-from ..errors import InputError
-from ..frozen import frozen
-from ..objective import Objective
-from ..ordinary import ordinary
+from ..base.checks import check_images, literals, positive_int
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..core.ball import Norm, generators, norms, threat_ball
+from ..core.classifier import Activations, Classifier
+from ..core.descend import descend
+from ..core.frozen import frozen
+from ..core.objective import Objective
+from ..core.ordinary import ordinary
 from .threat import check_radii, check_step_size
 
 FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .threat import radius_names
 
 Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.errors import InputError
+from ..base.files import write_text
 from ..data.dataset import LabeledImages
-from ..errors import InputError
-from ..files import write_text
 from .outcomes import Outcomes
 
 MAX_BYTES = 64 * 2**20

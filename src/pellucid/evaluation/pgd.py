@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..ball import Ball, generators
-from ..classifier import Classifier
-from ..descend import descend
-from ..devices import Precision
-from ..loop import Stop
-from ..objective import CrossEntropy
-from ..stop import Misclassified
+from ..base.devices import Precision
+from ..core.ball import Ball, generators
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.loop import Stop
+from ..core.objective import CrossEntropy
+from ..core.stop import Misclassified
 from .threat import fooled
 
 

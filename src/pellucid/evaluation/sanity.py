@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ball import Ball, norms, threat_ball
-from ..classifier import Classifier
+from ..core.ball import Ball, norms, threat_ball
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.frozen import frozen
+from ..core.objective import CrossEntropy
+from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
-from ..descend import descend
-from ..frozen import frozen
-from ..objective import CrossEntropy
-from ..ordinary import ordinary
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points

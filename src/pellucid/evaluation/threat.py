@@ -9,12 +9,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..ball import Ball, Linf, Norm, check_radius, norms
-from ..classifier import Classifier
+from ..base.errors import InputError
+from ..core.ball import Ball, Linf, Norm, check_radius, norms
+from ..core.classifier import Classifier
+from ..core.descend import at_once
+from ..core.frozen import frozen
 from ..data.dataset import LabeledImages
-from ..descend import at_once
-from ..errors import InputError
-from ..frozen import frozen
 
 
 def check_radii(norm: Norm, radii: Iterable[float]) -> None:

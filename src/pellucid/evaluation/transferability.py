@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ball import Ball, Norm, threat_ball
-from ..checks import literals, positive_int
-from ..classifier import Classifier
+from ..base.checks import literals, positive_int
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.files import replacing
+from ..core.ball import Ball, Norm, threat_ball
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.objective import CrossEntropy
+from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
-from ..descend import descend
-from ..devices import Precision
-from ..errors import InputError
-from ..files import replacing
-from ..objective import CrossEntropy
-from ..ordinary import ordinary
 from .threat import check_radii, check_split, check_step_size, fooled, predict
 
 

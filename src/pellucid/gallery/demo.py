@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import __version__
-from ..devices import Precision
-from ..errors import InputError
-from ..files import write_text
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.files import write_text
 from . import representation, stylization, synthesis
 from .page import page
 from .scene import Pair, Scene

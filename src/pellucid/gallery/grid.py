@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..base.errors import InputError
+from ..base.files import replacing
 from ..data.image import to_pil
-from ..errors import InputError
-from ..files import replacing
 
 LEGIBLE = 128  # small images are enlarged to about this side wherever they are only looked at
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..base.errors import InputError
+from ..base.files import write_json
 from ..data.image import SUFFIXES, write_image
-from ..errors import InputError
-from ..files import write_json
 from .grid import grid, magnified
 
 if TYPE_CHECKING:
-    from ..descent import Descent
+    from ..core.descent import Descent
 
 
 def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, overwrite: bool = False) -> Path:

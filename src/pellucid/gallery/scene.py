@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..base.devices import Precision
+from ..core.classifier import Classifier
+from ..core.descent import Progress
 from ..data.image import cover, read_image, write_image
-from ..descent import Progress
-from ..devices import Precision
 from .grid import grid, magnified
 from .page import Row
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .grid import LEGIBLE, magnified
 
 GAP, LINE = 4, 16  # pixels between images; height of a line of text

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from ..errors import InputError
+from ..base.errors import InputError
 from ..style.backbone import default_layers
 from ..style.pyramid import with_shorter_side
 from ..style.recipe import PRESETS

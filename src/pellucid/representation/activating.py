@@ -12,16 +12,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..checks import positive_int
-from ..classifier import Classifier
+from ..base.checks import positive_int
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.files import replacing, write_tensors
+from ..base.processes import team
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
-from ..devices import Precision
-from ..errors import InputError
+from ..data.readings import readings
 from ..evaluation.partial import split_sha256
-from ..evaluation.readings import readings
-from ..files import replacing, write_tensors
-from ..ordinary import ordinary
-from ..processes import team
 from ..zoo.models import fingerprint
 
 MAX_BYTES, MAX_FACTS = 2**28, 2**16
@@ -147,7 +147,7 @@ def activating(
     """The images that activate each unit of a layer most and least, in one pass over a split.
 
     A channel's activation is its mean over positions. Of images with the same value the first one counts. Processes
-    that share the work (`pellucid.processes.sharing`) divide the images among them and all get the whole result.
+    that share the work (`pellucid.base.processes.sharing`) divide the images among them and all get the whole result.
 
     Args:
         classifier: whose units.

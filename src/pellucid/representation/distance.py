@@ -12,16 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ball import L2
-from ..checks import check_images, number, positive_int
-from ..classifier import Classifier
-from ..descend import descend
-from ..errors import InputError
-from ..files import replacing
-from ..objective import Distance
-from ..optimizer import Momentum
-from ..ordinary import ordinary
-from ..schedule import cosine
+from ..base.checks import check_images, number, positive_int
+from ..base.errors import InputError
+from ..base.files import replacing
+from ..core.ball import L2
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.objective import Distance
+from ..core.optimizer import Momentum
+from ..core.ordinary import ordinary
+from ..core.schedule import cosine
 from ..synthesis.start import fit, proportionate
 from .invert import alike
 from .match import represent

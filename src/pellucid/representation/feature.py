@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..classifier import Classifier
-from ..errors import InputError
-from ..frozen import frozen
-from ..objective import Activation, Objective, pooled
+from ..base.errors import InputError
+from ..core.classifier import Classifier
+from ..core.frozen import frozen
+from ..core.objective import Activation, Objective, pooled
 
 MAX_BYTES = 64 * 2**20  # of a direction's file
 FORMS = "a unit such as 17, LAYER:CHANNEL, logits:CLASS, direction:FILE.npy, or a sum such as 2 * 17 - layer4:3"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..checks import check_images, positive_int
-from ..classifier import Classifier
-from ..descent import Descent
-from ..errors import InputError
-from ..evaluation.quality import ghosting
-from ..ordinary import ordinary
+from ..base.checks import check_images, positive_int
+from ..base.errors import InputError
+from ..core.classifier import Classifier
+from ..core.descent import Descent
+from ..core.ordinary import ordinary
+from ..data.quality import ghosting
 from ..synthesis.start import fit, proportionate
 from .match import MatchRecipe, match, represent
 

@@ -9,13 +9,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..ball import draw, generators
-from ..checks import check_images
-from ..classifier import Classifier
-from ..descent import Descent
-from ..errors import InputError
-from ..evaluation.quality import psnr, ssim
-from ..ordinary import ordinary
+from ..base.checks import check_images
+from ..base.errors import InputError
+from ..core.ball import draw, generators
+from ..core.classifier import Classifier
+from ..core.descent import Descent
+from ..core.ordinary import ordinary
+from ..data.quality import psnr, ssim
 from ..synthesis.start import fit, proportionate
 from .match import MatchRecipe, match, represent
 

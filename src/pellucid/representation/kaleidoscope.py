@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ball import generators
-from ..checks import positive_int
+from ..base.checks import positive_int
+from ..core.ball import generators
 
 
 def kaleidoscope(count: int, size: int, seed: int = 0) -> Tensor:

@@ -9,15 +9,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..ball import L2, Unbounded
-from ..checks import check_images, literals, number, positive, positive_int
-from ..classifier import Classifier
-from ..descend import descend
-from ..descent import Descent
-from ..errors import InputError
-from ..objective import Activation
-from ..ordinary import ordinary
-from ..stop import Exceeds, Reaches
+from ..base.checks import check_images, literals, number, positive, positive_int
+from ..base.errors import InputError
+from ..core.ball import L2, Unbounded
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import Activation
+from ..core.ordinary import ordinary
+from ..core.stop import Exceeds, Reaches
 from ..synthesis.paint import representation_units
 from ..synthesis.start import fit, proportionate
 

@@ -9,17 +9,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..ball import L2, Ball, Unbounded
-from ..checks import check_images, literals, number, positive, positive_int
-from ..classifier import Classifier
-from ..descend import descend
-from ..descent import Descent
-from ..errors import InputError
-from ..frozen import frozen
-from ..objective import Distance
-from ..optimizer import Momentum
-from ..schedule import constant, cosine
-from ..stop import Near
+from ..base.checks import check_images, literals, number, positive, positive_int
+from ..base.errors import InputError
+from ..core.ball import L2, Ball, Unbounded
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.frozen import frozen
+from ..core.objective import Distance
+from ..core.optimizer import Momentum
+from ..core.schedule import constant, cosine
+from ..core.stop import Near
 
 SCHEDULES = {"constant": constant, "cosine": cosine}
 BATCH_VALUES = 2**20  # pixel values in one batch of a pass without gradients

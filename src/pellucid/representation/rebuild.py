@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from ..classifier import Classifier
+from ..base.errors import InputError
+from ..base.files import finite, plain, write_json
+from ..base.processes import Processes
+from ..core.classifier import Classifier
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.jsonfile import read_json
-from ..errors import InputError
-from ..files import finite, plain, write_json
-from ..processes import Processes
 from .invert import InvertRecipe, begin, invert
 
 SETTINGS, LEDGER = "inversion.json", "inverted.jsonl"

@@ -11,21 +11,21 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..ball import L2, Ball, Unbounded, draw, generators
-from ..checks import check_images, literals, positive_int
-from ..classifier import Classifier
+from ..base.checks import check_images, literals, positive_int
+from ..base.errors import InputError
+from ..core.ball import L2, Ball, Unbounded, draw, generators
+from ..core.classifier import Classifier
+from ..core.descend import at_once, descend
+from ..core.descent import Descent
+from ..core.frozen import frozen
+from ..core.objective import Objective
+from ..core.optimizer import Adam, Steepest
+from ..core.ordinary import ordinary
+from ..core.parametrize import Fourier, Maco, Parametrization, Pixels, magnitude_spectrum
 from ..data.image import cover
 from ..data.transforms import Transform, crops, standard
-from ..descend import at_once, descend
-from ..descent import Descent
-from ..diversity import Diversity
-from ..errors import InputError
-from ..frozen import frozen
-from ..objective import Objective
-from ..optimizer import Adam, Steepest
-from ..ordinary import ordinary
-from ..parametrize import Fourier, Maco, Parametrization, Pixels, magnitude_spectrum
 from ..synthesis.start import proportionate, side
+from .diversity import Diversity
 from .feature import Feature, find_features, maximize
 
 Start = Literal["noise", "gray"]

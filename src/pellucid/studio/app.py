@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .door import Door, login
 from .guard import Guard
 from .routes import router

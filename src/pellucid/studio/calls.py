@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..core.classifier import Classifier
+from ..core.descent import Descent
 from ..data.image import cover
-from ..descent import Descent
 from ..gallery.save import sidecar
 from ..representation.interpolate import interpolate
 from ..representation.manipulate import manipulate

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 
 Recipe = TypeVar("Recipe")
 Kind = Literal["number", "integer", "choice", "switch", "text", "list"]

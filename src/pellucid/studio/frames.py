@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..classifier import Classifier
+    from ..core.classifier import Classifier
 
 SPACING = 0.1  # seconds between two frames, at least
 COST = 15  # the time until the next frame is at least so many times what this one took

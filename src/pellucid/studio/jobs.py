@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .job import PATIENCE, Job, Status, Stopped
 
 MAX_WAITING, MAX_WAITING_TAB = 64, 8

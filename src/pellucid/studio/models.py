@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 from .cores import reserve
 
 if TYPE_CHECKING:
-    from ..classifier import Classifier
+    from ..core.classifier import Classifier
 
 KEPT = 3
 LIBRARY = re.compile(r"(timm|torchvision):[A-Za-z0-9_.-]{1,100}|hub:[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){2,6}")

@@ -6,9 +6,9 @@ import json
 import threading
 from pathlib import Path
 
+from ..base.errors import InputError
+from ..base.files import write_text
 from ..data.jsonfile import read_json
-from ..errors import InputError
-from ..files import write_text
 from .state import keep_private
 
 MAX_NAMES = 20_000

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..classifier import Classifier
-from ..errors import InputError, unknown
-from ..files import plain
+from ..base.errors import InputError, unknown
+from ..base.files import plain
+from ..core.classifier import Classifier
 from ..synthesis.start import proportionate
 from . import actions
 from .actions import ACTIONS, Action
@@ -62,7 +62,7 @@ class Order:
 
     def work(self, job: Job) -> Result:
         """Run it, as the work of a job."""
-        from ..devices import pick_precision
+        from ..base.devices import pick_precision
 
         take_all()
         classifier = self.loaded.classifier

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..ball import draw, generators
+from ..base.errors import InputError
+from ..core.ball import draw, generators
 from ..data.image import FORMATS, cover, decode_image, quiet, to_pil, to_tensor
-from ..errors import InputError
 from ..synthesis.start import seeds
 
 if TYPE_CHECKING:

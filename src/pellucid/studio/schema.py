@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .values import MAX_SIDE, Factor, Id, Name, Png, Seed, Settings, Strength, Unit, check_base64, check_line
 from .wording import worded
 

@@ -9,7 +9,7 @@ import webbrowser
 
 import uvicorn
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .app import create_app
 from .door import Door
 from .guard import EVERYBODY, hosts

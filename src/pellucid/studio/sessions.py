@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..files import write_text
+from ..base.errors import InputError
+from ..base.files import write_text
 from .schema import Session
 from .state import keep_private
 

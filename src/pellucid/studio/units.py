@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
+from ..base.errors import InputError
+from ..base.files import replacing
 from ..data.dataset import LabeledImages, load_data
-from ..errors import InputError
-from ..files import replacing
 from ..representation.activating import Activating, activating
 from ..representation.visualize import VisualizeRecipe, visualize
 from ..synthesis.start import proportionate

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor, nn
 
-from ..classifier import Classifier
-from ..devices import Precision, to_channels_last
-from ..errors import InputError, unknown
-from ..folding import Folding
-from ..layers import straight_through_last_relu
-from ..layout import Layout, looking
+from ..base.devices import Precision, to_channels_last
+from ..base.errors import InputError, unknown
+from ..core.classifier import Classifier
+from ..core.folding import Folding
+from ..core.layers import straight_through_last_relu
+from ..core.layout import Layout, looking
 from .surgery import Padding, Pooling, randomize, replicate_padding, swap_pooling
 
 # What the experiments on each kind of network take: style layers, and the content layer.
@@ -182,7 +182,7 @@ class Backbone:
                 self._end(output)
                 raise _Reached
 
-        hook.counted = True  # type: ignore[attr-defined] - see `pellucid.folding`
+        hook.counted = True  # type: ignore[attr-defined] - see `pellucid.core.folding`
         return hook
 
 

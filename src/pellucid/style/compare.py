@@ -12,9 +12,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..checks import literals
-from ..classifier import Classifier
-from ..errors import InputError
+from ..base.checks import literals
+from ..base.errors import InputError
+from ..core.classifier import Classifier
 from ..zoo.models import fingerprint
 from .backbone import default_layers
 from .judge import Judge, Verdict

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..checks import check_images
-from ..devices import check_memory
-from ..errors import InputError
+from ..base.checks import check_images
+from ..base.devices import check_memory
+from ..base.errors import InputError
 from .pyramid import with_shorter_side
 
 # Bytes for each pixel of a picture: three float32, of which resizing holds about as many copies.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..classifier import Classifier
-from ..errors import InputError
+from ..base.errors import InputError
+from ..core.classifier import Classifier
 from .backbone import Backbone, default_layers
 from .losses import Gram, Statistics, content_distance
 from .pyramid import resized, with_shorter_side

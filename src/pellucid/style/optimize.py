@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError
-from ..parametrize import Parametrization, Pixels
+from ..base.errors import InputError
+from ..core.parametrize import Parametrization, Pixels
 from .objective import Losses
 
 Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..checks import positive_int
-from ..errors import InputError
+from ..base.checks import positive_int
+from ..base.errors import InputError
 from .surgery import Padding, Pooling
 
 RESTRICTED_IMAGENET = ((0.4717, 0.4499, 0.3837), (0.2600, 0.2516, 0.2575))

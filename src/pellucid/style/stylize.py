@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
+from ..core.parametrize import Fourier, Pixels
 from ..data.transforms import Transform, jitter, moves
-from ..devices import Precision
-from ..errors import InputError
-from ..ordinary import ordinary
-from ..parametrize import Fourier, Pixels
 from .artifacts import checkerboard
 from .backbone import Backbone, default_layers
 from .color import linear_transfer, luminance_transfer

@@ -16,7 +16,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 
 # A probe is long enough for the reach of the deepest published layers (a ResNet's layer4 reads 483 pixels), and
 # wide enough for networks without padding.

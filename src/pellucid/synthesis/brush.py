@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..ball import L2, Inside
-from ..checks import check_images
-from ..classifier import Classifier
-from ..descend import descend
-from ..descent import Descent
-from ..objective import CrossEntropy
-from ..ordinary import ordinary
+from ..base.checks import check_images
+from ..core.ball import L2, Inside
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy
+from ..core.ordinary import ordinary
 from .inpaint import check_mask
 from .start import fit, label_each, proportionate
 

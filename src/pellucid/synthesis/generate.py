@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..ball import L2
-from ..checks import literals
-from ..classifier import Classifier
+from ..base.checks import literals
+from ..core.ball import L2
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy
+from ..core.ordinary import ordinary
 from ..data.image import Enlargement
-from ..descend import descend
-from ..descent import Descent
-from ..objective import CrossEntropy
-from ..ordinary import ordinary
 from .start import Start, fit, label_each, proportionate, seeds
 
 

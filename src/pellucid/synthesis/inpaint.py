@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..ball import L2, Inside, generators
-from ..checks import check_images
-from ..classifier import Classifier
-from ..descend import descend
-from ..descent import Descent
-from ..errors import InputError
+from ..base.checks import check_images
+from ..base.errors import InputError
+from ..core.ball import L2, Inside, generators
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy, Outside
+from ..core.ordinary import ordinary
 from ..evaluation.threat import predict
-from ..objective import CrossEntropy, Outside
-from ..ordinary import ordinary
 from .start import label_each, proportionate
 
 

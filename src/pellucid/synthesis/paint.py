@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..ball import L2
-from ..checks import check_images
-from ..classifier import Classifier
-from ..descend import descend
-from ..descent import Descent, Progress
-from ..errors import InputError
-from ..frozen import frozen
-from ..objective import Activation, Outside
-from ..ordinary import ordinary
+from ..base.checks import check_images
+from ..base.errors import InputError
+from ..core.ball import L2
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent, Progress
+from ..core.frozen import frozen
+from ..core.objective import Activation, Outside
+from ..core.ordinary import ordinary
 from .inpaint import check_mask
 from .start import fit, proportionate
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..ball import L2
-from ..classifier import Classifier
-from ..descend import descend
-from ..descent import Descent
-from ..objective import CrossEntropy
-from ..ordinary import ordinary
+from ..core.ball import L2
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy
+from ..core.ordinary import ordinary
 from .start import fit, label_each, proportionate
 
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from ..ball import draw, generators
-from ..classifier import Classifier
+from ..base.errors import InputError
+from ..core.ball import draw, generators
+from ..core.classifier import Classifier
 from ..data.image import Enlargement, cover
-from ..errors import InputError
 
 Start = Literal["gaussian", "noise", "gray"]
 Recipe = TypeVar("Recipe")

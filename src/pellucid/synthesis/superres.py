@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..ball import L2
-from ..checks import check_images, literals
-from ..classifier import Classifier
+from ..base.checks import check_images, literals
+from ..base.errors import InputError
+from ..core.ball import L2
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy
+from ..core.ordinary import ordinary
 from ..data.image import Enlargement, enlarge
-from ..descend import descend
-from ..descent import Descent
-from ..errors import InputError
-from ..evaluation.quality import psnr, ssim
+from ..data.quality import psnr, ssim
 from ..evaluation.threat import predict
-from ..objective import CrossEntropy
-from ..ordinary import ordinary
 from .start import label_each, proportionate, side
 
 

@@ -16,8 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import replacing, write_tensors
+from ..base.errors import InputError
+from ..base.files import replacing, write_tensors
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-before.safetensors"
 State = dict[str, dict[str, Tensor]]

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.devices import peak_memory
 from ..data.dataset import Dataset
-from ..devices import peak_memory
 from .recipe import TrainRecipe
 from .train import Run
 from .watch import LossWatch

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..classifier import Classifier
-from ..errors import InputError
-from ..layers import find_head
+from ..base.errors import InputError
+from ..core.classifier import Classifier
+from ..core.layers import find_head
 from ..zoo.models import fingerprint, load
 from ..zoo.networks import build
 from .recipe import TrainRecipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ..classifier import Classifier
+from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
 
 CONSEQUENCES = ("content", "mean", "std")  # they follow from the other facts; named only where nothing else changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .train import EpochReport
 
 Logger = Callable[[EpochReport], None]

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ball import generators
-from ..classifier import Activations, Classifier
-from ..descend import descend
-from ..devices import Precision
-from ..objective import CrossEntropy, Objective
+from ..base.devices import Precision
+from ..core.ball import generators
+from ..core.classifier import Activations, Classifier
+from ..core.descend import descend
+from ..core.objective import CrossEntropy, Objective
 from .recipe import Attack, TrainRecipe
 
 Losses = Iterator[tuple[Tensor, Tensor]]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..base.devices import Precision
+from ..core.classifier import Classifier
+from ..core.objective import CrossEntropy
 from ..data.dataset import LabeledImages
 from ..data.image import cover
-from ..devices import Precision
-from ..objective import CrossEntropy
 from .method import Situation, perturb
 from .recipe import Attack
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ..ball import Ball, Norm, check_radius, threat_ball
-from ..checks import check_seed, literals
-from ..errors import InputError
+from ..base.checks import check_seed, literals
+from ..base.errors import InputError
+from ..core.ball import Ball, Norm, check_radius, threat_ball
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class TrainRecipe:
     """Decay of the moving average of the weights, which is what the bundle holds; 0 for none. The papers have none."""
     augment: Literal["crop-flip", "resized-crop", "crop-jitter", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
     """crop-flip shifts by an eighth of the side over reflected borders and mirrors; resized-crop takes random parts at
-    the image's size and mirrors; crop-jitter takes larger parts and changes colors too; the other two are the papers'."""
+    the image's size and mirrors; crop-jitter takes larger ones and changes colors; the other two are the papers'."""
     seed: int = 0
     """Of the weights, the order of the images, the augmentation and random starts."""
 

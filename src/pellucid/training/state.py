@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..classifier import Classifier
+from ..core.classifier import Classifier
 from .recipe import TrainRecipe
 
 

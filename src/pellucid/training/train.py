@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..base.devices import Precision, pick_precision
+from ..base.errors import InputError
+from ..base.files import write_text
+from ..base.processes import processes
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
 from ..data.augment import AUGMENTATIONS, Draws
 from ..data.dataset import Dataset
 from ..data.loader import Batch, loader
 from ..data.statistics import channel_statistics
-from ..devices import Precision, pick_precision
-from ..errors import InputError
-from ..files import write_text
-from ..ordinary import ordinary
-from ..processes import processes
 from ..zoo.networks import build
 from .batchnorm import join_batch_norms
 from .checkpoint import forget_checkpoints, load_checkpoint, save_checkpoint

@@ -7,10 +7,10 @@ from collections import Counter
 import torch
 from torch import Tensor
 
+from ..base.devices import check_memory
+from ..base.errors import InputError
 from ..data.augment import AUGMENTATIONS, Draws
 from ..data.dataset import Dataset
-from ..devices import check_memory
-from ..errors import InputError
 from ..zoo.fit import outline
 from .recipe import TrainRecipe
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..base.errors import InputError
 from ..data.dataset import LabeledImages
 from ..data.encoded import FileSplit
-from ..errors import InputError
 
 EVERY, NAMED = 32, 16  # steps between looks; images that a message names
 

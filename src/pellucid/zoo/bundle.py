@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..base.errors import InputError
+from ..base.files import replacing, write_tensors, write_text
+from ..core.classifier import Classifier
 from ..data.gaussians import ClassGaussians
-from ..errors import InputError
-from ..files import replacing, write_tensors, write_text
 from .checksum import digest
 from .fit import filled
 

@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import InputError
-from ..files import write_text
+from ..base.errors import InputError
+from ..base.files import write_text
 
 MAX_PINS = 4 * 2**20
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 
 MAX_NAMES_FILE = 4 * 2**20
 CLASS_NAMES = {

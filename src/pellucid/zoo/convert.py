@@ -14,9 +14,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..checks import positive_int
-from ..classifier import Classifier
-from ..errors import InputError
+from ..base.checks import positive_int
+from ..base.errors import InputError
+from ..core.classifier import Classifier
 from .checksum import check_published, digest
 from .class_names import class_names
 from .fit import classes_of, filled, infer, mismatch, outline, shapes_of

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..errors import InputError
-from ..layers import find_head
+from ..base.errors import InputError
+from ..core.layers import find_head
 from .cifar_resnets import DEPTHS
 from .networks import build
 from .torch_file import printable

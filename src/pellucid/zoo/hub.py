@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..classifier import Classifier
-from ..errors import InputError
+from ..base.errors import InputError
+from ..core.classifier import Classifier
 from .bundle import load_bundle
 from .checksum import cache_folder, check_pinned, check_published, is_pinned, pin
 from .convert import ConvertRecipe, convert

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from ..classifier import Classifier
-from ..devices import pick_device
-from ..errors import InputError, unknown
-from ..ordinary import ordinary
+from ..base.devices import pick_device
+from ..base.errors import InputError, unknown
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
 from .bundle import load_bundle, read_card
 from .checksum import digest
 from .convert import IMAGENET_MEAN, IMAGENET_STD

@@ -6,7 +6,7 @@ import re
 
 from torch import Tensor, nn
 
-from ..errors import InputError, unknown
+from ..base.errors import InputError, unknown
 from .cifar_resnets import DEPTHS, padded_resnet, wide_stage_resnet
 
 OWN = (
@@ -81,8 +81,7 @@ class PreActResNet(nn.Module):
 
 
 class SmoothBlock(nn.Module):
-    """norm, SiLU, 3x3 convolution, twice, beside a shortcut; it halves the resolution by averaging 2 x 2 after the first
-    SiLU.
+    """norm, SiLU, 3x3 convolution, twice, beside a shortcut; a 2 x 2 average after the first SiLU halves the resolution.
 
     A strided convolution or a max pooling sends its gradient to some pixels of every square and not to others, and a
     descent on pixels shows that as a lattice of dots. An average spreads it evenly.

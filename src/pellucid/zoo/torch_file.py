@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .unpickle import MAX_PICKLE, Interpreter, Storage, TensorRecord
 
 MAX_FILE = 8 * 2**30

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .torch_file import printable
 
 NORMALIZER = re.compile(r"(?:^|\.)normaliz\w*\.(?:\d+\.)?(?:new_)?(mean|std)$")

@@ -1,0 +1,202 @@
+"""Balls: the sets that images may move in.
+
+A ball knows three things, each for a batch at once: the projection onto it, the steepest step inside it and a
+uniformly random point of it. Every ball is intersected with the valid images, [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Literal, overload
+
+import torch
+from torch import Tensor
+
+from ..base.errors import InputError
+from .batch import PerImage, check_shape
+
+Norm = Literal["l2", "linf"]
+
+
+@overload
+def per_image(values: Tensor, images: Tensor) -> Tensor: ...
+@overload
+def per_image(values: float, images: Tensor) -> float: ...
+@overload
+def per_image(values: Tensor | float, images: Tensor) -> Tensor | float: ...
+def per_image(values: Tensor | float, images: Tensor) -> Tensor | float:
+    """Shape one value per image, `(N,)`, so that it broadcasts over `images`, `(N, ...)`."""
+    if isinstance(values, Tensor) and values.ndim == 1:
+        return values.to(images.device).reshape(-1, *[1] * (images.ndim - 1))
+    return values
+
+
+def norms(images: Tensor) -> Tensor:
+    """The Euclidean norm of each image, `(N, ...) -> (N,)`."""
+    return torch.linalg.vector_norm(images.flatten(1), dim=1)
+
+
+@dataclass(frozen=True)
+class Ball(PerImage):
+    """The images at distance at most `eps` from a center, within [0, 1].
+
+    `eps` is one radius for all images or one for each, `(N,)`. Raises `InputError` unless every radius is positive.
+    """
+
+    eps: float | Tensor = math.inf
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.eps, (Real, Tensor)):
+            kind = type(self.eps).__name__
+            raise InputError(f"eps must be a number or a torch.Tensor (N,), one for each image, not {kind}")
+        eps = torch.as_tensor(self.eps)
+        if eps.ndim > 1:
+            raise InputError(f"eps must be a number or (N,), one for each image, not {tuple(eps.shape)}")
+        if not bool((eps > 0).all()):  # also refuses NaN
+            raise InputError(f"eps must be positive, not {eps[~(eps > 0)].flatten()[0]:g}")
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        """The images moved into the ball around `center`; both `(N, C, H, W)`."""
+        raise NotImplementedError
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        """The change of norm `step_size` that lowers a loss of this `gradient` fastest."""
+        raise NotImplementedError
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """A uniformly random point of the ball around each image of `center`, then clipped to [0, 1].
+
+        Each image has its own generator, so that its point does not depend on the rest of the batch.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class L2(Ball):
+    """The Euclidean ball, ‖x - center‖₂ <= eps, summed over all pixels of all channels in [0, 1] units.
+
+    >>> L2(1.0).project(torch.tensor([[0.0, 3.0]]), torch.zeros(1, 2))
+    tensor([[0., 1.]])
+    """
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        offset = images - center
+        # Clipping after scaling stays in the ball, because the center is itself in [0, 1].
+        scale = (torch.as_tensor(self.eps, device=images.device) / norms(offset).clamp_min(1e-12)).clamp_max(1)
+        return (center + offset * per_image(scale, images)).clamp(0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        # Scaled to a largest entry of 1 first: the squares of a confident classifier's gradient underflow. An image
+        # whose gradient vanishes stays where it is, instead of 0 / 0.
+        largest = gradient.flatten(1).abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)
+        gradient = gradient / per_image(largest, gradient)
+        return gradient * per_image(-1 / norms(gradient).clamp_min(0.5), gradient) * per_image(step_size, gradient)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        directions = draw(torch.randn, center, generators)
+        dimensions = center[0].numel()
+        radii = torch.stack([torch.rand((), generator=g) for g in generators]).pow(1 / dimensions).to(center)
+        radii = radii * torch.as_tensor(self.eps, device=center.device) / norms(directions)
+        return (center + directions * per_image(radii, center)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Linf(Ball):
+    """The cube, |x - center| <= eps for every pixel and channel, in [0, 1] units: 8/255, not 8.
+
+    >>> Linf(0.25).step(torch.tensor([[2.0, -0.5]]), 0.1)
+    tensor([[-0.1000,  0.1000]])
+    """
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        eps = per_image(self.eps, images)
+        return images.clamp(center - eps, center + eps).clamp(0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        return -gradient.sign() * per_image(step_size, gradient)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        offset = draw(torch.rand, center, generators) * 2 - 1
+        return (center + offset * per_image(self.eps, center)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Unbounded(Ball):
+    """All images in [0, 1]. Steps have the Euclidean norm `step_size`, and a random point is uniform noise.
+
+    The reference code steps by the raw gradient here, whose size depends on the network and on the loss; a step of
+    known length means the same on every network.
+    """
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        return images.clamp(0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        return L2().step(gradient, step_size)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        return draw(torch.rand, center, generators)
+
+
+@dataclass(frozen=True)
+class Inside(Ball):
+    """The points of a ball that equal its center wherever `mask`, `(N, 1, H, W)` or one row for all images, is 0.
+
+    Steps have their full length within the mask: what may not move takes no share of them.
+
+    >>> Inside(L2(1.0), torch.tensor([[0.0, 1.0]])).project(torch.tensor([[0.5, 0.5]]), torch.zeros(1, 2))
+    tensor([[0.0000, 0.5000]])
+    """
+
+    eps: float | Tensor = field(init=False)
+    ball: Ball
+    mask: Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eps", self.ball.eps)
+
+    def project(self, images: Tensor, center: Tensor) -> Tensor:
+        return self.ball.project(self._inside(images, center), center)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
+        return self.ball.step(self._inside(gradient, torch.zeros_like(gradient)), step_size)
+
+    def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
+        return self._inside(self.ball.random(center, generators), center)
+
+    def _inside(self, images: Tensor, elsewhere: Tensor) -> Tensor:
+        check_shape("Inside: mask", self.mask, images)
+        return torch.where(self.mask.to(images.device) > 0, images, elsewhere)
+
+
+def draw(sample, like: Tensor, generators: list[torch.Generator]) -> Tensor:
+    """One sample of the shape of each image of `like`, each from its own CPU generator, on `like`'s device.
+
+    Drawn on the CPU so that a seed means the same image on every device.
+    """
+    return torch.stack([sample(like.shape[1:], generator=g) for g in generators]).to(like)
+
+
+def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:
+    """One generator for each of `count` images, the first of which is image number `first` of the run."""
+    return [torch.Generator().manual_seed((seed * 1_000_003 + first + i) % 2**63) for i in range(count)]
+
+
+def threat_ball(norm: Norm, eps: float) -> Ball:
+    """The images that an attack may choose from; raises `InputError` for a radius that is none.
+
+    >>> threat_ball("linf", 8 / 255)
+    Linf(eps=0.03137254901960784)
+    """
+    check_radius(norm, eps)
+    return {"l2": L2, "linf": Linf}[norm](eps)
+
+
+def check_radius(norm: Norm, eps: float) -> None:
+    """Raise `InputError` unless a radius is positive, finite and, of a cube, at most 1."""
+    if not 0 < eps < math.inf:
+        raise InputError(f"eps must be positive, not {eps}")
+    if norm == "linf" and eps > 1:
+        raise InputError(f"an linf eps of {eps:g} allows any image, values are in [0, 1]; did you mean {eps:g}/255?")

@@ -1,0 +1,269 @@
+"""Objectives: what a descent lowers.
+
+An objective maps `(images, activations)` to one loss per image, `(N,)`; lower is better. Objectives add, subtract
+and scale, and every term of a sum reads the same `Activations`, so the network runs once a step:
+
+    CrossEntropy(label) + 10 * Outside(mask, original)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..base.checks import check_index
+from ..base.errors import InputError
+from .batch import PerImage, check_shape
+
+if TYPE_CHECKING:
+    from .classifier import Activations
+
+
+@dataclass(frozen=True)
+class Objective(PerImage):
+    """One loss per image. A subclass is a frozen dataclass with `__call__`.
+
+    `layers` names what it reads besides logits and representation. `uses_straight_through` asks for the gradient of
+    the representation to pass the last ReLU as if it were the identity (see `Classifier.forward`).
+    """
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        """The loss of each image: `(N, C, H, W)` images in [0, 1] to `(N,)`."""
+        raise NotImplementedError
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The layers it reads."""
+        return frozenset()
+
+    @property
+    def uses_straight_through(self) -> bool:
+        """Whether it wants the straight-through last ReLU."""
+        return bool(getattr(self, "straight_through", False))
+
+    @property
+    def together(self) -> int:
+        """How many images in a row have to be in one batch, because the loss of each reads the others; mostly 1."""
+        return 1
+
+    def check(self, activations: Activations) -> None:
+        """Raise `InputError` for a class or a unit that does not exist, or for numbers that are not finite. Reading a
+        tensor waits for its device, so this is done once a descent, before the first loss."""
+
+    def __add__(self, other: Objective) -> Objective:
+        return Sum((self, _objective(other)), (1.0, 1.0))
+
+    def __radd__(self, other: int) -> Objective:
+        """`sum` begins with 0."""
+        return self if isinstance(other, int) and other == 0 else _objective(other) + self
+
+    def __sub__(self, other: Objective) -> Objective:
+        return Sum((self, _objective(other)), (1.0, -1.0))
+
+    def __mul__(self, weight: float) -> Objective:
+        return Sum((self,), (_weight(weight),))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, number: float) -> Objective:
+        divisor = _weight(number)
+        if divisor == 0:
+            raise InputError("an objective cannot be divided by 0")
+        return self * (1 / divisor)
+
+    def __neg__(self) -> Objective:
+        return self * -1.0
+
+
+def _objective(value: Any) -> Objective:
+    """What is added to an objective or subtracted from it."""
+    if not isinstance(value, Objective):
+        raise InputError(f"only objectives are added to an objective or subtracted from it, not {type(value).__name__}")
+    return value
+
+
+def _weight(value: Any) -> float:
+    """What an objective is multiplied by."""
+    try:
+        weight = float(value)
+    except (TypeError, ValueError, RuntimeError):  # what else has a `float()`, such as a tensor of many
+        raise InputError(f"an objective is multiplied or divided by a number, not by {type(value).__name__}") from None
+    if not math.isfinite(weight):
+        raise InputError(f"an objective is multiplied or divided by a finite number, not by {weight}")
+    return weight
+
+
+@dataclass(frozen=True)
+class Sum(Objective):
+    """Σ wᵢ · termᵢ, written `a + 2 * b - c`."""
+
+    terms: tuple[Objective, ...]
+    weights: tuple[float, ...]
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        losses = [w * term(images, activations) for w, term in zip(self.weights, self.terms, strict=True)]
+        return torch.stack(losses).sum(0)
+
+    def select(self, index: Tensor) -> Objective:
+        """The sum of each term's own selection: not every term has a row for each image."""
+        return replace(self, terms=tuple(term.select(index) for term in self.terms))
+
+    def check(self, activations: Activations) -> None:
+        for term in self.terms:
+            term.check(activations)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset().union(*(term.layers for term in self.terms))
+
+    @property
+    def uses_straight_through(self) -> bool:
+        return any(term.uses_straight_through for term in self.terms)
+
+    @property
+    def together(self) -> int:
+        return math.lcm(*(term.together for term in self.terms))
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Objective):
+    """-log softmax(logits)[label]: low where the classifier sees `label`, an int or `(N,)` ints.
+
+    Towards a class: `CrossEntropy(label)`. Away from it, as an untargeted attack goes: `-CrossEntropy(label)`.
+    """
+
+    label: Tensor | int
+    straight_through: bool = False
+
+    def check(self, activations: Activations) -> None:
+        check_index("the classifier has classes", self.label, activations.logits.shape[1])
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        logits = activations.logits
+        if isinstance(self.label, int):  # a tensor is checked where it costs nothing to wait for it
+            self.check(activations)
+        labels = torch.as_tensor(self.label, device=logits.device).expand(len(logits))
+        return F.cross_entropy(logits, labels, reduction="none")
+
+
+def pooled(values: Tensor) -> Tensor:
+    """A layer's activations as `(N, U)`: channels `(N, C, H, W)` and tokens `(N, T, U)` averaged over their positions.
+
+    A classifier's activations are of these forms, wherever its network has images and units (see `pellucid.core.layout`).
+
+    >>> pooled(torch.ones(2, 5, 4, 4)).shape, pooled(torch.ones(2, 9, 5)).shape, pooled(torch.ones(2, 5)).shape
+    (torch.Size([2, 5]), torch.Size([2, 5]), torch.Size([2, 5]))
+    """
+    check_axes(values)
+    if values.ndim == 4:
+        return values.mean((2, 3))
+    return values.mean(1) if values.ndim == 3 else values
+
+
+def check_axes(values: Tensor) -> None:
+    """Raise `InputError` for activations that are not units, tokens or channels."""
+    if not 2 <= values.ndim <= 4:
+        raise InputError(f"a layer of units, tokens or channels has 2 to 4 axes, not {tuple(values.shape)}")
+
+
+def _check_finite(what: str, values: Tensor) -> None:
+    if not bool(values.isfinite().all()):
+        raise InputError(f"{what} must hold finite numbers alone")
+
+
+@dataclass(frozen=True)
+class Activation(Objective):
+    """One activation of a layer: a unit or channel, or a direction in its space.
+
+    `unit` is one int for all images or `(N,)` ints; of a layer with positions it is a channel, averaged over them (see
+    `pooled`). `direction`, `(U,)` for all images or `(N, U)`, takes the dot product instead. Lower is better, so what
+    an image is to show is maximized by `-Activation(unit=5)`.
+    """
+
+    unit: Tensor | int | None = None
+    layer: str = "representation"
+    direction: Tensor | None = None
+    straight_through: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.unit is None) == (self.direction is None):
+            raise InputError("an Activation takes either a unit or a direction")
+        if isinstance(self.direction, Tensor) and self.direction.ndim == 1:
+            # One row for all images; with two dimensions there is a row for each.
+            object.__setattr__(self, "direction", self.direction[None])
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset({self.layer})
+
+    def check(self, activations: Activations) -> None:
+        if self.unit is not None:
+            check_index(f"layer {self.layer!r} has units", self.unit, pooled(activations[self.layer]).shape[1])
+        if self.direction is not None:
+            _check_finite("a direction", self.direction)
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        values = pooled(activations[self.layer])
+        if self.direction is not None:
+            if self.direction.shape[1:] != values.shape[1:]:
+                given = tuple(self.direction.shape[1:])
+                raise InputError(f"layer {self.layer!r} has {values.shape[1]} units; the direction given is {given}")
+            return (values * self.direction.to(values)).sum(1)
+        if isinstance(self.unit, int):  # a tensor is checked where it costs nothing to wait for it
+            self.check(activations)
+        units = torch.as_tensor(self.unit, device=values.device).expand(len(values))
+        return values.gather(1, units[:, None])[:, 0]
+
+
+@dataclass(frozen=True)
+class Distance(Objective):
+    """‖a(x) - target‖₂ / ‖target‖₂ of a layer's activations `a`: eq. 4 of the representations paper.
+
+    `target` holds one row for each image, or one for all, of the layer's shape. Its loss has no unit: 0 is reached, 1
+    is as far away as the zero vector.
+    """
+
+    target: Tensor
+    layer: str = "representation"
+    straight_through: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target.ndim < 2:
+            raise InputError(f"a target is (N, ...), or (1, ...) for all images, not {tuple(self.target.shape)}")
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset({self.layer})
+
+    def check(self, activations: Activations) -> None:
+        _check_finite("a target", self.target)
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        values, target = activations[self.layer], self.target.flatten(1)
+        if values.shape[1:].numel() != target.shape[1]:
+            found, given = tuple(values.shape[1:]), tuple(self.target.shape[1:])
+            raise InputError(f"layer {self.layer!r} yields {found} for an image, and the target has {given}")
+        offset = values.flatten(1) - target
+        return torch.linalg.vector_norm(offset, dim=1) / torch.linalg.vector_norm(target, dim=1).clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class Outside(Objective):
+    """mean((x - original)² · (1 - mask)): what changed outside the mask.
+
+    `mask` is `(N, 1, H, W)`, or one row for all images, 1 where change is free. The papers write a norm (eq. 3 and 5);
+    their code, and so their published weights, use this mean of squares over all pixels and channels.
+    """
+
+    mask: Tensor
+    original: Tensor
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        check_shape("Outside: mask", self.mask, images)
+        check_shape("Outside: original", self.original, images)
+        return ((images - self.original).square() * (1 - self.mask)).flatten(1).mean(1)

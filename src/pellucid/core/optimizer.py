@@ -1,0 +1,82 @@
+"""Optimizers: how a descent turns the gradients of its steps into changes.
+
+An optimizer keeps its memory in tensors with one row for each image, so that finished images can leave the batch, and
+no image's steps depend on another's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..base.checks import number
+from .ball import Ball, per_image
+
+State = tuple[Tensor, ...]
+
+
+class Optimizer(Protocol):
+    """From the gradient of a step to the change that it asks for."""
+
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
+        """The change of what moves, `(N, ...)`, and the state for the next step; the first state is `()`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Steepest:
+    """The ball's steepest step of the given length: projected gradient descent as the papers use it.
+
+    >>> from pellucid import L2
+    >>> Steepest().step(torch.tensor([[3.0, 4.0]]), 1.0, L2(8.0), ())[0]
+    tensor([[-0.6000, -0.8000]])
+    """
+
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
+        """-step_size · g / ‖g‖ in an L2 ball."""
+        return ball.step(gradient, step_size), ()
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Steps of the given length along a decaying sum of directions:   v ← μ v + g / ‖g‖,   step along -v.
+
+    Directions are summed and not gradients (Dong et al. 2018, *Boosting Adversarial Attacks with Momentum*, there with
+    another norm), so that the length of a step still means the same on every network.
+    """
+
+    decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        number("momentum", self.decay, 0, 1)
+
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
+        """The steepest step against the sum of directions."""
+        direction = -ball.step(gradient, 1.0)
+        velocity = direction if not state else self.decay * state[0] + direction
+        return ball.step(velocity, step_size), (velocity,)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam's steps (Kingma and Ba 2015), for every element on its own; `step_size` is its learning rate."""
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
+        """-step_size · m / (√v + epsilon), m and v the gradient's running mean and mean square, corrected for bias."""
+        if not state:
+            count = torch.zeros(len(gradient), device=gradient.device)
+            state = (torch.zeros_like(gradient), torch.zeros_like(gradient), count)
+        first, second, count = state
+        b1, b2 = self.betas
+        first = b1 * first + (1 - b1) * gradient
+        second = b2 * second + (1 - b2) * gradient.square()
+        count = count + 1
+        mean = first / per_image(1 - b1**count, gradient)
+        power = second / per_image(1 - b2**count, gradient)
+        return -per_image(step_size, gradient) * mean / (power.sqrt() + self.epsilon), (first, second, count)

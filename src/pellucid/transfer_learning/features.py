@@ -1,0 +1,148 @@
+"""Features: what a layer of a frozen classifier says about the images of a split, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.files import replacing, write_tensors
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
+from ..data.augment import Draws, random_part
+from ..data.dataset import LabeledImages
+from ..data.readings import readings
+from .content import network_facts, split_digest
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a split.
+
+    Attributes:
+        values: `(n, U)` float32, on the CPU.
+        index: `(n,)` int64, whose they are: files that cannot be read may have been left out.
+    """
+
+    values: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """How images are shown to the classifier: as they are, or as random parts.
+
+    Number 0 shows them as they are. Any other number shows of each image a random part, mirrored or not, at the
+    image's size (Szegedy et al. 2015); which part follows from the number and the image's place in the split.
+    """
+
+    number: int = 0
+
+    def __call__(self, images: Tensor, first: int) -> Tensor:
+        """`(N, 3, H, W)` in [0, 1], which begin at this place of the split, to the same shape."""
+        if not self.number:
+            return images
+        mixed = np.random.SeedSequence([self.number, first]).generate_state(1, np.uint64)
+        draws = Draws(torch.Generator().manual_seed(int(mixed[0])), len(images))
+        return random_part(images, draws, (images.shape[2], images.shape[3]))
+
+
+@ordinary()
+def features(
+    classifier: Classifier,
+    split: LabeledImages,
+    *,
+    layer: str = "representation",
+    view: View | None = None,
+    cache: str | Path | None = None,
+    precision: Precision = "float32",
+    callback: Callable[[float], None] | None = None,
+) -> Features:
+    """The activations of a layer for every image of a split, in eval mode and with the classifier's normalization.
+
+    Args:
+        classifier: the source.
+        split: images of its size.
+        layer: `representation`, `logits` or any other layer; positions of convolutional layers are averaged.
+        view: how the images are shown; as they are if not given.
+        cache: a folder, in which the features are found again by content: by the classifier's network
+            and normalization, the images, layer and axis of its units, view and precision. A file that is damaged is
+            computed anew.
+        precision: "bfloat16" runs the network in autocast.
+        callback: called with the share of the images that is done.
+
+    Raises:
+        InputError: no images, images of another size, a layer that does not exist, features that are not finite.
+
+    >>> import pellucid as pl
+    >>> split = pl.Split(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    >>> features(pl.load("cifar10-l2-0.5", "cpu"), split).values.shape
+    torch.Size([4, 320])
+    """
+    _check(classifier, split)
+    view = view or View()
+    if cache is None:
+        return _compute(classifier, split, layer, view, precision, callback)
+    path = Path(cache) / f"{_key(classifier, split, layer, view, precision)}.safetensors"
+    kept = _read(path, len(split))
+    if kept is None:
+        kept = _compute(classifier, split, layer, view, precision, callback)
+        with replacing(path) as temporary:
+            write_tensors({"values": kept.values, "index": kept.index}, temporary, {"crc32": _checksum(kept)})
+    return kept
+
+
+def _compute(
+    classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision,
+    callback: Callable[[float], None] | None,
+) -> Features:  # fmt: skip
+    values, index = [], []
+    for numbers, found in readings(classifier, split, layer, range(len(split)), precision, view):
+        values.append(found)
+        index.append(numbers)
+        if callback is not None:
+            callback((int(numbers[-1]) + 1) / len(split))
+    if not values:
+        raise InputError("none of the split's images can be read")
+    return Features(torch.cat(values), torch.cat(index))
+
+
+def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
+    """The sha256 of everything that the features depend on."""
+    where = [layer, classifier.unit_axes.get(layer)]
+    facts = [3, *network_facts(classifier), split_digest(split), *where, view.number, precision]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _read(path: Path, count: int) -> Features | None:
+    """Kept features of a split of `count` images; None if there are none, or none that can be used."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            kept = Features(file.get_tensor("values"), file.get_tensor("index"))
+            checksum = (file.metadata() or {}).get("crc32")
+    except (OSError, SafetensorError):
+        return None
+    whole = kept.values.ndim == 2 and len(kept.values) == len(kept.index) <= count
+    return kept if whole and checksum == _checksum(kept) else None
+
+
+def _checksum(kept: Features) -> str:
+    return str(zlib.crc32(kept.values.numpy().tobytes(), zlib.crc32(kept.index.numpy().tobytes())))
+
+
+def _check(classifier: Classifier, split: LabeledImages) -> None:
+    if not len(split):
+        raise InputError("there are no images to compute features of")
+    height, width = split.size
+    if classifier.size and (height, width) != (classifier.size, classifier.size):
+        raise InputError(f"the images are {width} x {height} and the source takes {classifier.size} px; give that size")

@@ -1,0 +1,37 @@
+"""What a point of a study depends on besides its settings, told from cards and files: no image is decoded and no
+network built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from ..base.errors import InputError
+from ..training.identity import content
+from ..zoo.models import card, weights_sha256
+from .targets import open_target
+
+WEIGHTS = ("arch", "sha256", "checksum", "mean", "std", "size", "class_names")
+"""What of a card tells which source it is; its accuracy, say, may be measured anew."""
+
+
+def source_digest(name: str) -> str:
+    """The sha256 of what a source's card says of its weights, and of a bundle's weights as they are."""
+    known = card(name)
+    known["sha256"] = weights_sha256(name) or known.get("sha256")  # a file may have been replaced under an old card
+    return _digest([known.get(key) for key in WEIGHTS])
+
+
+def target_digest(name: str, root: Path) -> str:
+    """The sha256 of a target's classes, labels and pixels; of images that are files, of names, sizes and times of
+    change. Empty where it cannot be opened: its transfers will say why."""
+    try:
+        data = open_target(name, root, None, memory=0)
+        return _digest([data.class_names, content(data.train), content(data.test)])
+    except InputError:
+        return ""
+
+
+def _digest(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""What a transfer yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from torch import Tensor
+
+from ..core.classifier import Classifier
+from .metrics import METRICS, Metric, interval, sampling_interval
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one seed gave.
+
+    Attributes:
+        predicted, labels: `(n,)`, the test images' classes.
+        chosen: the penalty or learning rate that was chosen, by name.
+        tried: for each that was tried, its accuracy on the images that choose.
+        classifier: what was trained, on the CPU; None where a head was fitted to features.
+    """
+
+    predicted: Tensor
+    labels: Tensor
+    chosen: dict[str, float]
+    tried: dict[float, float]
+    classifier: Classifier | None = None
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """The accuracy of a source on a target.
+
+    Attributes:
+        trials: one for each seed.
+        metric: the accuracy that counts, `top-1` or `per-class`.
+        facts: what was measured, and how, as plain JSON.
+    """
+
+    trials: list[Trial]
+    metric: Metric
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def accuracies(self, metric: Metric | None = None) -> list[float]:
+        """The test accuracy of each seed, in this metric or in the one that counts."""
+        return [METRICS[metric or self.metric](trial.predicted, trial.labels) for trial in self.trials]
+
+    @property
+    def accuracy(self) -> float:
+        """The mean over seeds."""
+        return fmean(self.accuracies())
+
+    @property
+    def seed_interval(self) -> tuple[float, float] | None:
+        """The 95% interval of the mean over seeds; None of one seed. It does not know that the test images are few."""
+        return interval(self.accuracies())
+
+    @property
+    def sampling_interval(self) -> tuple[float, float]:
+        """The 95% interval over test images like these. It does not know how other seeds would come out."""
+        return sampling_interval([trial.predicted for trial in self.trials], self.trials[0].labels, self.metric)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, accuracies rounded to 4 places."""
+
+        def rounded(values) -> list[float] | None:
+            return None if values is None else [round(value, 4) for value in values]
+
+        return {
+            **self.facts,
+            "metric": self.metric,
+            "accuracy": round(self.accuracy, 4),
+            "seed_interval": rounded(self.seed_interval),
+            "sampling_interval": rounded(self.sampling_interval),
+            "top-1": rounded(self.accuracies("top-1")),
+            "per-class": rounded(self.accuracies("per-class")),
+            "chosen": [trial.chosen for trial in self.trials],
+            "tried": [{str(value): round(found, 4) for value, found in trial.tried.items()} for trial in self.trials],
+        }

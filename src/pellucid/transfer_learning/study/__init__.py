@@ -1,0 +1,1 @@
+"""Studies of many transfers: jobs, tables, figures, advice."""

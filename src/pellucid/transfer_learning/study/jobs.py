@@ -1,0 +1,145 @@
+"""The points of a study as jobs: independent of each other, each with a result file of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...base.devices import Precision
+from ...base.errors import InputError
+from ...base.files import write_text
+from ...zoo.models import load
+from ..targets import open_target
+from ..transfer import transfer
+from .study import Point, done
+from .worker import begin_worker, work
+
+CONTEXT = "spawn"  # processes begin anew rather than as copies: a copy of torch's threads would wait forever
+
+Outcome = dict[str, Any] | InputError
+"""A result as plain values, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and with what the jobs run.
+
+    Attributes:
+        folder: gets a file for each point.
+        cache: for features.
+        root: of the paper's data sets.
+        size: side of the images, for sources that do not say which they take.
+        device, precision: as everywhere.
+        threads: of each job; torch's own number if None.
+    """
+
+    folder: Path
+    cache: Path
+    root: Path = Path("data")
+    size: int | None = None
+    device: str = "auto"
+    precision: Precision = "float32"
+    threads: int | None = None
+
+
+def run_point(point: Point, place: Place) -> dict[str, Any]:
+    """Do one transfer and write its result; returns it as plain values.
+
+    Raises:
+        InputError: what `transfer` raises, or a target that cannot be loaded.
+    """
+    if place.threads is not None:
+        torch.set_num_threads(place.threads)
+    source = load(point.source, place.device)
+    data = open_target(point.target, place.root, source.size or place.size)
+    result = transfer(source, data, point.recipe, cache=place.cache, precision=place.precision)
+    facts = {"point": point.digest, "source": point.source, "target": point.target, **result.to_json()}
+    write_text(place.folder / point.file, json.dumps(facts, indent=2) + "\n")
+    return facts
+
+
+Runner = Callable[[Sequence[Point], Place], Iterator[tuple[Point, Outcome]]]
+"""Does the transfers of some points and yields what became of each, in the order in which they end."""
+
+
+def one_by_one(points: Sequence[Point], place: Place) -> Iterator[tuple[Point, Outcome]]:
+    """In this process."""
+    for point in points:
+        yield point, attempt(point, place)
+
+
+def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[tuple[Point, Outcome]]:
+    """So many at once, in processes of their own, each with its share of the processors."""
+    place = replace(place, threads=place.threads or max(1, (os.cpu_count() or 1) // jobs))
+    context = get_context(CONTEXT)
+    heard, told = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(heard,))
+    with heard, told, pool:
+        try:
+            futures: dict[Future, Point] = {pool.submit(work, attempt, point, place): point for point in points}
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except BrokenProcessPool as error:
+                    yield futures[future], InputError(str(error))
+        except BaseException:
+            told.send_bytes(b"stop")  # nobody takes it out, so that every worker hears it
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def attempt(point: Point, place: Place) -> Outcome:
+    """`run_point`; what stops it, such as memory that does not suffice, is no reason to stop others."""
+    try:
+        return run_point(point, place)
+    except InputError as error:
+        return error
+    except (OSError, MemoryError, RuntimeError) as error:
+        return InputError(first_line(error))
+
+
+def first_line(error: Exception) -> str:
+    """What an error that may be long says first.
+
+    >>> first_line(RuntimeError("no memory\\nin a long stack")), first_line(MemoryError())
+    ('no memory', 'MemoryError')
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def run_points(
+    points: Sequence[Point],
+    place: Place,
+    run: Runner = one_by_one,
+    callback: Callable[[float], None] | None = None,
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The results by their files, in the order of the points, and what failed and why.
+
+    Those that are in the folder already are not computed again.
+
+    Args:
+        points: of `Study.points`.
+        place: where.
+        run: how: `one_by_one`, or `side_by_side` or `cluster.on_cluster` with their further arguments bound.
+        callback: called with the share of the points that is done.
+    """
+    known = done(points, place.folder)
+    failed: list[str] = []
+    left = [point for point in points if point.file not in known]
+    for point, outcome in run(left, place) if left else ():
+        if isinstance(outcome, InputError):
+            failed.append(f"{point.source} to {point.target}: {outcome}")
+        else:
+            known[point.file] = outcome
+        if callback is not None:
+            callback((len(known) + len(failed)) / len(points))
+    return {point.file: known[point.file] for point in points if point.file in known}, failed

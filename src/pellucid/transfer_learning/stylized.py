@@ -1,0 +1,207 @@
+"""A stylized copy of a data set: images keep shapes and class, and lose their textures (Geirhos et al. 2019).
+
+How much of a classifier's accuracy is left on it says how little it relied on texture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base.checks import literals
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.files import replacing
+from ..core.classifier import Classifier
+from ..core.ordinary import ordinary
+from ..data.dataset import Dataset, LabeledImages, Split
+from ..style.recipe import StylizeRecipe
+from ..style.stylize import stylize
+from .content import network_facts, split_digest
+
+PART = 32  # images that are written at once; so many are lost where the work is stopped
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class StylizeDataRecipe:
+    """Settings of `stylize_data`."""
+
+    train: Literal["plain", "stylized", "both"] = "plain"
+    """The training images of the copy: as they are, stylized, or all of them as they are and stylized too."""
+    seed: int = 0
+    """Which style each image gets follows from it."""
+    style: StylizeRecipe = StylizeRecipe(evaluations=20)
+    """How an image is stylized. Twenty evaluations are enough for images of 32 or 64 px."""
+
+    def __post_init__(self) -> None:
+        literals(self)
+        if self.style.size is not None:
+            raise InputError("a stylized copy has images of the data's size; leave out --style.size")
+
+
+@ordinary()
+def stylize_data(
+    classifier: Classifier,
+    data: Dataset,
+    styles: Sequence[Tensor],
+    recipe: StylizeDataRecipe | None = None,
+    *,
+    parts: Path | None = None,
+    precision: Precision = "float32",
+    callback: Callable[[float], None] | None = None,
+) -> Dataset:
+    """A copy of a data set with stylized test images, and training images as the recipe says.
+
+    Args:
+        classifier: whose style layers are matched, preferably none of those that are to be compared on the copy.
+        data: images in memory, with class names.
+        styles: pictures `(1, 3, h, w)` in [0, 1], of which each image gets one at random. If there are none, each gets
+            another image of the data set's training images.
+        recipe: everything else that decides the result.
+        parts: a folder for images that are done, so that work that was stopped goes on; not kept if not given.
+        precision: of the network's passes.
+        callback: called with the share of the images that is done.
+
+    Raises:
+        InputError: images that are not in memory, no test images, no picture to take a style from.
+
+    >>> import pellucid as pl
+    >>> split = pl.Split(torch.randint(0, 256, (3, 3, 32, 32)).byte(), torch.tensor([0, 1, 0]))
+    >>> short = pl.StylizeDataRecipe(style=pl.StylizeRecipe(evaluations=2))
+    >>> noise = pl.Dataset("noise", split, split, ["a", "b"])
+    >>> copy = pl.stylize_data(pl.load("cifar10-l2-0.5", "cpu"), noise, [], short)
+    >>> copy.test.labels.tolist(), torch.equal(copy.train.images, split.images)
+    ([0, 1, 0], True)
+    """
+    recipe = recipe or StylizeDataRecipe()
+    _check(data, styles)
+    made = {}
+    wanted = SPLITS if recipe.train != "plain" else ("test",)
+    count, done = sum(len(getattr(data, name)) for name in wanted), 0
+    for name in wanted:
+        job = _Job(classifier, data, name, styles, recipe, precision)
+        pieces = []
+        for piece in job.pieces(None if parts is None else parts / job.digest):
+            pieces.append(piece)
+            done += len(piece)
+            if callback is not None:
+                callback(done / count)
+        made[name] = Split(torch.cat(pieces), getattr(data, name).labels)
+    return replace(data, train=_training(data.train, made.get("train"), recipe), test=made["test"])
+
+
+def _training(plain: LabeledImages, stylized: Split | None, recipe: StylizeDataRecipe) -> LabeledImages:
+    if stylized is None:
+        return plain
+    if recipe.train == "stylized":
+        return stylized
+    both = [plain.raw(slice(0, None)), stylized.images]
+    return Split(torch.cat(both), torch.cat([plain.labels, stylized.labels]))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One split to stylize."""
+
+    classifier: Classifier
+    data: Dataset
+    split: str
+    styles: Sequence[Tensor]
+    recipe: StylizeDataRecipe
+    precision: Precision
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of everything that the stylized images depend on, in 16 digits."""
+        sources = [split_digest(self.data.train)] if not self.styles else []
+        pictures = [hashlib.sha256(style.cpu().numpy().tobytes()).hexdigest() for style in self.styles]
+        facts = [self.split, split_digest(self.images), *sources, *pictures, *network_facts(self.classifier)]
+        facts += [asdict(self.recipe.style), self.recipe.seed, self.precision]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    @property
+    def images(self) -> LabeledImages:
+        return getattr(self.data, self.split)
+
+    def pieces(self, folder: Path | None) -> Iterator[Tensor]:
+        """The stylized images, `(n, 3, H, W)` uint8, some at a time; those that the folder holds are not made again."""
+        for first in range(0, len(self.images), PART):
+            numbers = range(first, min(first + PART, len(self.images)))
+            path = None if folder is None else folder / f"{first:07d}.npy"
+            kept = None if path is None else _read(path, (len(numbers), 3, *self.images.size))
+            piece = torch.cat([self._stylized(number) for number in numbers]) if kept is None else kept
+            if path is not None and kept is None:
+                with replacing(path) as temporary:
+                    np.save(temporary, piece.numpy())
+            yield piece
+
+    def _stylized(self, number: int) -> Tensor:
+        """`(1, 3, H, W)` uint8."""
+        content, _ = self.images.batch(slice(number, number + 1))
+        found = stylize(
+            self.classifier, content, [self._style(number)], self.recipe.style, seed=number, precision=self.precision
+        )
+        if found.interrupted:  # a picture that is half done is of use to someone who looks at it, and not here
+            raise KeyboardInterrupt
+        return (found.images.cpu() * 255).round().byte()
+
+    def _style(self, number: int) -> Tensor:
+        """One of the pictures, or a training image that is not the image itself."""
+        random = np.random.default_rng([self.recipe.seed, SPLITS.index(self.split), number])
+        if self.styles:
+            return self.styles[int(random.integers(len(self.styles)))]
+        others = len(self.data.train) - (self.split == "train")
+        drawn = int(random.integers(others))
+        drawn += self.split == "train" and drawn >= number
+        return self.data.train.batch(slice(drawn, drawn + 1))[0]
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
+    """Kept images; None if there are none of this shape."""
+    try:
+        kept = np.load(path, mmap_mode="r", allow_pickle=False)  # the shape is seen before anything is read
+        if kept.shape == shape and kept.dtype == np.uint8:
+            return torch.from_numpy(np.array(kept))
+    except (OSError, ValueError, EOFError):
+        pass
+    return None
+
+
+def forget_parts(parts: Path) -> None:
+    """Remove what `stylize_data` kept in a folder, and the folder if it holds nothing else."""
+    for file in parts.glob(f"{'[0-9a-f]' * 16}/{'[0-9]' * 7}.npy"):
+        file.unlink()
+    for folder in [*parts.glob("[0-9a-f]" * 16), parts]:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def save_npz(data: Dataset, path: Path) -> None:
+    """Write a data set in memory as an `.npz` that `load_data` reads, in one piece."""
+    arrays = {"class_names": np.array(data.class_names)}
+    for name in SPLITS:
+        split: LabeledImages = getattr(data, name)
+        if len(split):
+            arrays[f"{name}_images"] = split.raw(slice(0, None)).permute(0, 2, 3, 1).numpy()
+            arrays[f"{name}_labels"] = split.labels.numpy()
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def _check(data: Dataset, styles: Sequence[Tensor]) -> None:
+    if not len(data.test):
+        raise InputError(f"{data.name} has no test images to stylize; give data with a train and a test split")
+    if not (isinstance(data.train, Split) and isinstance(data.test, Split)):
+        raise InputError(f"stylizing needs the images of {data.name} in memory: take fewer or smaller ones")
+    if not styles and len(data.train) < 2:
+        raise InputError(f"{data.name} has no training images to take styles from; give style pictures")

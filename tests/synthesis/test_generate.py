@@ -1,0 +1,90 @@
+import pytest
+import torch
+from helpers import images
+
+from pellucid import L2, CrossEntropy, GenerateRecipe, InputError, descend, generate
+from pellucid.core.ball import generators, norms
+
+RECIPE = GenerateRecipe(eps=1.5, steps=8, step_size=0.3)
+LABELS = ["ship", "cat", "cat"]
+
+
+def close(made, expected):
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
+
+
+def test_it_is_descent_on_cross_entropy_from_class_gaussian_seeds(classifier):
+    made = generate(classifier, LABELS, RECIPE, seed=3)
+    label = torch.tensor([2, 0, 0])
+    start = classifier.gaussians.sample(label, generators(3, 3))
+    expected = descend(classifier, CrossEntropy(label), start, ball=L2(1.5), steps=8, step_size=0.3)
+    assert torch.equal(made.start, start)
+    assert torch.equal(made.label, label)
+    close(made.images, expected.images)
+
+
+def test_images_stay_in_the_ball_and_the_loss_falls(classifier):
+    made = generate(classifier, LABELS, RECIPE)
+    assert (norms(made.images - made.start) <= 1.5 + 1e-5).all()
+    assert (made.loss < made.history[0]).all()
+    assert made.images.min() >= 0
+    assert made.images.max() <= 1
+    assert made.forwards == made.backwards == 8
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("gray", 0.0, 0.0), ("noise", 0.03, 0.07)])
+def test_a_start_without_gaussians_is_gray_or_noise_around_it(classifier, kind, low, high):
+    start = generate(classifier, LABELS, GenerateRecipe(1.5, 8, 0.3, kind)).start
+    assert start.shape == (3, 3, 8, 8)
+    assert low <= float((start - 0.5).square().mean().sqrt()) <= high
+    assert torch.equal(start[0], start[1]) == (kind == "gray")
+
+
+def test_a_mixture_draws_seeds_from_other_classes_and_keeps_the_label(classifier):
+    made = generate(classifier, LABELS, RECIPE, mixture={"dog": 1.0}, seed=1)
+    expected = classifier.gaussians.mixture({1: 1.0}, 3, generators(1, 3))
+    assert torch.equal(made.start, expected)
+    assert made.label.tolist() == [2, 0, 0]
+
+
+def test_start_images_are_brought_to_the_size_of_the_classifier(classifier):
+    batch = images(3, size=16)
+    made = generate(classifier, LABELS, RECIPE, start=batch)
+    close(made.start, torch.nn.functional.interpolate(batch, (8, 8), mode="bilinear", antialias=True))
+
+
+def test_a_seed_repeats_and_another_seed_differs(classifier):
+    first, again, other = (generate(classifier, LABELS, RECIPE, seed=seed).images for seed in (5, 5, 6))
+    close(first, again)
+    assert (first - other).abs().max() > 0.01
+
+
+def test_an_image_does_not_depend_on_how_many_are_made(classifier):
+    together = generate(classifier, LABELS, RECIPE, seed=2)
+    close(together.images[:1], generate(classifier, LABELS[:1], RECIPE, seed=2).images)
+    close(together.images, generate(classifier, LABELS, RECIPE, seed=2, batch_size=2).images)
+
+
+def test_an_unknown_class_gives_the_nearest(classifier):
+    with pytest.raises(InputError, match="unknown class 'shipp'; did you mean 'ship'"):
+        generate(classifier, ["shipp"])
+
+
+def test_a_classifier_without_gaussians_or_size_says_what_to_do_instead(classifier, monkeypatch):
+    monkeypatch.setattr(classifier, "gaussians", None)
+    with pytest.raises(InputError, match="no class Gaussians; start from noise or gray"):
+        generate(classifier, LABELS, RECIPE)
+    monkeypatch.setattr(classifier, "card", {})
+    with pytest.raises(InputError, match="does not say its image size; give a start image"):
+        generate(classifier, LABELS, GenerateRecipe(start="gray"))
+
+
+@pytest.mark.parametrize("recipe", [GenerateRecipe(eps=0), GenerateRecipe(steps=0), GenerateRecipe(step_size=-1)])
+def test_a_recipe_that_cannot_be_is_refused(classifier, recipe):
+    with pytest.raises(InputError, match=r"eps|steps|step_size"):
+        generate(classifier, LABELS, recipe)
+
+
+def test_start_images_and_labels_must_agree_in_number(classifier):
+    with pytest.raises(InputError, match="3 classes for 2 images"):
+        generate(classifier, LABELS, RECIPE, start=images(2))

@@ -1,0 +1,170 @@
+"""Features: right, kept by content, computed anew where the file is damaged."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from helpers import PETS, conv_classifier, forward_batches, pictures
+
+from pellucid import Dataset, Features, InputError, Split, features, write_image
+from pellucid.data.dataset import load_data
+from pellucid.transfer_learning.content import image_digests, shared, split_digest
+from pellucid.transfer_learning.features import View
+
+
+def test_features_are_the_representation_in_eval_mode_with_the_normalization(classifier):
+    split = pictures(8, 10)
+    pixels = (split.images.float() / 255 - classifier.mean) / classifier.std
+    with torch.no_grad():
+        expected = classifier.network[:-1](pixels)
+    classifier.train()
+    found = features(classifier, split)
+    assert classifier.training
+    classifier.eval()
+    torch.testing.assert_close(found.values, expected, atol=1e-5, rtol=1e-5)
+    assert found.index.tolist() == list(range(10))
+
+
+def test_positions_of_a_layer_are_averaged(classifier):
+    split = pictures(8, 4)
+    with torch.no_grad():
+        expected = classifier(split.batch(slice(0, 4))[0], ["2"])["2"].mean((2, 3))
+    torch.testing.assert_close(features(classifier, split, layer="2").values, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_second_time_nothing_is_computed(classifier, tmp_path):
+    split = pictures(8, 10)
+    first = features(classifier, split, cache=tmp_path)
+    with forward_batches(classifier.network) as passes:
+        again = features(classifier, split, cache=tmp_path)
+    assert passes == []
+    assert torch.equal(first.values, again.values)
+
+
+def test_whatever_matters_is_in_the_key(classifier, tmp_path):
+    split = pictures(8, 10)
+    one_pixel = split.images.clone()
+    one_pixel[9, 2, 7, 7] ^= 1
+    bare = conv_classifier(3)
+    for model, images, options in (
+        (classifier, split, {}),
+        (classifier, Split(one_pixel, split.labels), {}),
+        (classifier, split, {"layer": "2"}),
+        (classifier, split, {"view": View(1)}),
+        (classifier, split, {"view": View(2)}),
+        (classifier, split, {"precision": "bfloat16"}),
+        (bare, split, {}),
+    ):
+        features(model, images, cache=tmp_path, **options)
+    assert len(list(tmp_path.iterdir())) == 7
+    features(classifier, Split(split.images, 2 - split.labels), cache=tmp_path)  # labels do not matter
+    assert len(list(tmp_path.iterdir())) == 7
+
+
+def test_another_normalization_is_another_source(classifier, tmp_path):
+    split = pictures(8, 4)
+    with_card = conv_classifier(3)
+    with_card.card["sha256"] = "the same"
+    features(with_card, split, cache=tmp_path)
+    with_card.mean += 0.1
+    features(with_card, split, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_axis_of_a_layers_units_is_in_the_key(classifier, tmp_path):
+    classifier, split = copy.deepcopy(classifier), pictures(8, 4)
+    kept = {}
+    for axis in (1, 3):
+        classifier.unit_axes["2"] = axis
+        kept[axis] = features(classifier, split, layer="2", cache=tmp_path).values
+        assert torch.equal(kept[axis], features(classifier, split, layer="2").values)
+    assert kept[1].shape != kept[3].shape
+
+
+def test_what_the_weights_do_not_tell_of_a_network_is_in_the_key(classifier, tmp_path):
+    classifier, split = copy.deepcopy(classifier), pictures(8, 4)
+    features(classifier, split, cache=tmp_path)
+    classifier.network[2] = torch.nn.GELU()
+    assert torch.equal(features(classifier, split, cache=tmp_path).values, features(classifier, split).values)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty"])
+def test_a_damaged_file_is_computed_anew(classifier, tmp_path, damage):
+    split = pictures(8, 10)
+    first = features(classifier, split, cache=tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        content[-3] ^= 64
+    path.write_bytes({"cut": content[:-5], "flipped": content, "text": b"hello", "empty": b""}[damage])
+    assert torch.equal(features(classifier, split, cache=tmp_path).values, first.values)
+    with forward_batches(classifier.network) as passes:
+        features(classifier, split, cache=tmp_path)
+    assert passes == []
+
+
+def test_views_differ_and_follow_from_their_number(classifier):
+    split = pictures(8, 6)
+    plain, one, again, two = (features(classifier, split, view=View(n)).values for n in (0, 1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.allclose(one, two)
+    assert not torch.allclose(one, plain)
+
+
+def test_images_that_cannot_be_read_are_left_out(classifier, tmp_path):
+    for number, pixels in enumerate(pictures(8, 4).images):
+        write_image(tmp_path / "data" / PETS[number % 2] / f"{number}.png", pixels.float() / 255)
+    (tmp_path / "data" / "cat" / "broken.png").write_bytes(b"no image")
+    data = load_data(tmp_path / "data", 8, skip_unreadable=True, memory=0)
+    with pytest.warns(UserWarning, match="1 of 5 images cannot be read"):
+        found = features(classifier, data.train)
+    assert len(found.values) == 4
+    assert 2 not in found.index.tolist()
+
+
+@pytest.mark.parametrize(
+    ("split", "options", "message"),
+    [
+        (pictures(16, 4), {}, "the images are 16 x 16 and the source takes 8 px"),
+        (pictures(8, 0), {}, "there are no images"),
+        (pictures(8, 4), {"layer": "representatoin"}, "did you mean 'representation'"),
+    ],
+)
+def test_mistakes(classifier, split, options, message):
+    with pytest.raises(InputError, match=message):
+        features(classifier, split, **options)
+
+
+def test_features_that_are_no_numbers_are_refused():
+    model = conv_classifier(3)
+    model.network[0].bias.data[0] = float("nan")
+    with pytest.raises(InputError, match="'representation' is not finite on images 0 to 3"):
+        features(model, pictures(8, 4))
+
+
+# Content
+
+
+def test_shared_images_are_found_by_their_pixels():
+    train, test = pictures(8, 9), pictures(8, 6, seed=1)
+    test.images[4] = train.images[7]
+    assert shared(Dataset("pets", train, test, PETS)).tolist() == [4]
+
+
+def test_shared_files_are_found_by_their_content(tmp_path):
+    for part, seed in (("train", 0), ("test", 1)):
+        for number, pixels in enumerate(pictures(8, 4, seed).images):
+            write_image(tmp_path / part / PETS[number % 2] / f"{number}.png", pixels.float() / 255)
+    (tmp_path / "test/dog/same.png").write_bytes((tmp_path / "train/cat/0.png").read_bytes())
+    data = load_data(tmp_path, 8, memory=0)
+    assert shared(data).tolist() == [4]
+    assert len(set(image_digests(data.train))) == 4
+
+
+def test_the_digest_of_a_split_knows_order_and_size():
+    split = pictures(8, 4)
+    order = Split(split.images.flip(0), split.labels)
+    shape = Split(torch.from_numpy(np.ascontiguousarray(split.images.reshape(4, 3, 4, 16))), split.labels)
+    assert len({split_digest(part) for part in (split, order, shape)}) == 3
+    assert isinstance(features(conv_classifier(3), split), Features)
