@@ -8,69 +8,87 @@ import pytest
 import pellucid
 
 SOURCE = Path(pellucid.__file__).parent
-LAYERS = [
+LEVELS = [  # a room imports from rooms above it in this list, and from no other
+    {"base"},
     {"core"},
-    {"data", "zoo"},
-    {"training"},
+    {"data"},
+    {"zoo"},
     {"evaluation"},
-    {"synthesis", "style", "representation", "transfer"},
+    {"training", "synthesis", "style", "representation"},
+    {"transfer_learning"},
     {"gallery"},
-    {"cli", "studio"},
+    {"studio"},
+    {"cli"},
 ]
-LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.name not in ("__init__.py", "__main__.py")]
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+MODULES = {
+    path.relative_to(SOURCE).with_suffix("").parts: path
+    for path in sorted(SOURCE.rglob("*.py"))
+    if path.parent != SOURCE and path.name != "__init__.py"
+}
+NAMES = [".".join(module) for module in MODULES]
 
 
-def room_of(parts):
-    """The room that a module lives in; files of the package itself are the core."""
-    return parts[0] if parts and parts[0] in LEVEL else "core"
+def imports(module, text):
+    """Every import from pellucid in this text, also within functions and under TYPE_CHECKING: (module, name)."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] == "pellucid"):
+            base = module[: len(module) - node.level] if node.level else ()
+            source = (node.module or "").split(".") if node.module else []
+            source = tuple(source if node.level else source[1:])
+            for alias in node.names:
+                found = (*base, *source)
+                yield ((*found, alias.name), None) if (*found, alias.name) in MODULES else (found, alias.name)
 
 
-def imported_when_loaded(path):
-    """The modules of pellucid, as parts, that importing this file imports; not what functions and type checkers do."""
-    package = path.relative_to(SOURCE).parts[:-1]
-    found = []
-
-    def visit(nodes):
-        for node in nodes:
-            if isinstance(node, ast.ImportFrom) and node.level:
-                base = package[: len(package) + 1 - node.level]
-                module = tuple(node.module.split(".")) if node.module else ()
-                found.append((*base, *module) if module else (*base, node.names[0].name))
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pellucid":
-                found.append(tuple(node.module.split(".")[1:]))
-            elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                visit(node.orelse)
-            elif isinstance(node, (ast.If, ast.Try, ast.With, ast.ClassDef)):
-                visit(ast.iter_child_nodes(node))
-
-    visit(ast.parse(path.read_text()).body)
-    return found
+def graph():
+    """The modules that each module imports."""
+    return {m: {f for f, _ in imports(m, path.read_text()) if f in MODULES} for m, path in MODULES.items()}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_down_the_layers(path):
-    own = room_of(path.relative_to(SOURCE).parts)
-    for module in imported_when_loaded(path):
-        other = room_of(module)
-        assert LEVEL[other] <= LEVEL[own], f"{own} imports {'.'.join(module)}"
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_point_down_the_levels(name):
+    module = tuple(name.split("."))
+    for found, _ in imports(module, MODULES[module].read_text()):
+        if found and found[0] != module[0]:  # `from .. import __version__` is the root itself
+            assert LEVEL[found[0]] < LEVEL[module[0]], f"{name} imports {'.'.join(found)}"
 
 
-def test_the_layering_test_sees_relative_imports_and_not_those_within_functions(tmp_path):
-    path = SOURCE / "gallery" / "imaginary.py"
-    text = "from ..cli import main\nfrom . import grid\ndef f():\n    from ..zoo import models\n"
-    (tmp_path / "imaginary.py").write_text(text)
-
-    class Imaginary(type(path)):
-        def read_text(self):
-            return text
-
-    assert imported_when_loaded(Imaginary(path)) == [("cli",), ("gallery", "grid")]
+@pytest.mark.parametrize("name", NAMES)
+def test_no_private_name_is_imported_from_another_package(name):
+    module = tuple(name.split("."))
+    for found, what in imports(module, MODULES[module].read_text()):
+        if found[:1] != module[:1]:
+            assert not (what or "").startswith("_") or what == "__version__", f"{name} imports {what}"
 
 
-def test_every_folder_is_a_known_room():
-    folders = {path.parent.relative_to(SOURCE).parts[0] for path in FILES if path.parent != SOURCE}
-    assert folders <= set(LEVEL)
+def test_no_modules_import_each_other_in_a_circle():
+    rest = graph()
+    while free := [module for module, needed in rest.items() if not needed & rest.keys()]:
+        for module in free:
+            del rest[module]
+    assert not rest, f"these are on circles, or above one: {sorted('.'.join(module) for module in rest)}"
+
+
+def test_the_layering_test_sees_every_kind_of_import():
+    text = """
+from ..core.ball import L2
+from . import grid
+from .. import __version__
+def f():
+    from ..zoo.models import _load
+if TYPE_CHECKING:
+    from pellucid.cli.main import main
+"""
+    assert list(imports(("gallery", "imaginary"), text)) == [
+        (("core", "ball"), "L2"), (("gallery", "grid"), None), ((), "__version__"), (("zoo", "models"), "_load"),
+        (("cli", "main"), "main"),
+    ]  # fmt: skip
+
+
+def test_every_folder_is_a_known_room_and_the_root_holds_none_of_the_code():
+    assert {module[0] for module in MODULES} == set(LEVEL)
+    assert {path.name for path in SOURCE.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
 def test_importing_pellucid_loads_nothing_heavy():
@@ -101,13 +119,6 @@ def test_every_public_name_is_there(name):
     assert name in dir(pellucid)
 
 
-def test_the_names_for_type_checkers_are_those_for_everyone():
-    tree = ast.parse((SOURCE / "__init__.py").read_text())
-    block = next(node for node in tree.body if isinstance(node, ast.If))
-    names = {alias.name: node.module for node in block.body for alias in node.names}
-    assert names == pellucid._HOME
-
-
 def test_a_name_that_is_not_there_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="pellucid has no 'sculpt'"):
+    with pytest.raises(AttributeError, match="sculpt"):
         pellucid.sculpt  # noqa: B018

@@ -94,7 +94,7 @@ def test_no_image_is_predicted_by_a_head_that_saw_it():
 
 
 def test_layer_and_metric_are_heeded(classifier, pets, monkeypatch):
-    from pellucid.transfer_learning import advise as module
+    from pellucid.transfer_learning.study import advise as module
 
     layers, features = [], module.features
     monkeypatch.setattr(

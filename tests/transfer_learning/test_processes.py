@@ -1,7 +1,5 @@
 """Fine-tuning in two processes against one, and what several processes are not for."""
 
-from importlib import import_module
-
 import pytest
 import torch
 from helpers import PETS, in_two_processes, pictures
@@ -10,11 +8,9 @@ from pellucid import Dataset, TransferRecipe, load
 from pellucid.base.processes import Processes, processes
 from pellucid.cli.main import main
 from pellucid.training.recipe import TrainRecipe
+from pellucid.transfer_learning import transfer as transfers
 
 PartialState = pytest.importorskip("accelerate", reason='needs the extra "distributed"').PartialState
-transfers = import_module(
-    "pellucid.transfer_learning.transfer"
-)
 
 
 def weights_of_a_transfer(source, monkeypatch, rank=None):
@@ -58,7 +54,7 @@ def test_two_processes_fine_tune_as_one_with_the_same_batch(tiny_bundle, tmp_pat
     ],
 )
 def test_what_several_processes_cannot_do_is_refused(data_folder, tiny_bundle, words, message, monkeypatch, capsys):
-    for name in ("transfer.transfer", "cli.transfer", "cli.transfer_study", "cli.stylize_data"):
+    for name in ("transfer_learning.transfer", "cli.transfer", "cli.transfer_study", "cli.stylize_data"):
         monkeypatch.setattr(import_module(f"pellucid.{name}"), "processes", lambda: Processes(0, 2))
     given = {"transfer": ["--data", "data.npz", "--source"], "transfer-study": ["--sources"],
              "stylize-data": ["--data", "data.npz", "--model"]}[words[0]]  # fmt: skip

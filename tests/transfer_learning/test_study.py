@@ -435,7 +435,7 @@ def test_what_succeeds_has_its_tables_and_all_that_fails_is_named(here, tmp_path
 
 
 def test_a_size_is_for_sources_that_do_not_say_theirs(here, tmp_path, monkeypatch):
-    from pellucid.transfer_learning import study
+    from pellucid.transfer_learning.study import study
 
     monkeypatch.setattr(study, "known_sources", lambda names: {name: FACTS[name] for name in names})
     monkeypatch.setattr(study, "source_digest", str)
@@ -450,7 +450,7 @@ def test_a_size_is_for_sources_that_do_not_say_theirs(here, tmp_path, monkeypatc
     ("target", "drawn"), [("paper:pets", True), ("torchvision:CIFAR10", True), ("pets.npz", False), ("cifar10", False)]
 )
 def test_a_files_name_is_no_proof_that_it_is_the_papers_data(tmp_path, monkeypatch, target, drawn):
-    from pellucid.transfer_learning import figures
+    from pellucid.transfer_learning.study import figures
 
     monkeypatch.setattr(figures, "_draw", lambda panels, *_, **__: panels)
     panels = figures.eps_figure(by_eps([result("a", 0.5, target)], FACTS), tmp_path)

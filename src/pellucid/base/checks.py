@@ -36,7 +36,7 @@ def check_index(there_are: str, index: Tensor | int, size: int) -> None:
 
     >>> check_index("layer 'conv1' has units", 64, 64)
     Traceback (most recent call last):
-    pellucid.errors.InputError: layer 'conv1' has units 0 to 63, not 64
+    pellucid.base.errors.InputError: layer 'conv1' has units 0 to 63, not 64
     """
     values = torch.as_tensor(index)
     if values.ndim > 1 or values.dtype != torch.int64:
@@ -64,7 +64,7 @@ def number(name: str, value: float, least: float = -math.inf, below: float = mat
 
     >>> number("momentum", 1.5, 0, 1)
     Traceback (most recent call last):
-    pellucid.errors.InputError: momentum must be a finite number, at least 0 and less than 1, not 1.5
+    pellucid.base.errors.InputError: momentum must be a finite number, at least 0 and less than 1, not 1.5
     """
     if not (math.isfinite(value) and least <= value < below):
         limits = [f"at least {least:g}"] * (least > -math.inf) + [f"less than {below:g}"] * (below < math.inf)

@@ -149,7 +149,7 @@ def parsed(kind: type[Kind], text: bytes) -> Kind:
     'cifar10-l2-0.5'
     >>> parsed(ModelBody, b'{"name": 5}')
     Traceback (most recent call last):
-    pellucid.errors.InputError: name must be a text
+    pellucid.base.errors.InputError: name must be a text
     """
     try:
         return kind.model_validate_json(text)

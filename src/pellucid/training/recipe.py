@@ -71,8 +71,8 @@ class TrainRecipe:
     """Everything that decides what a training run yields, apart from the images."""
 
     arch: str = "preact-32-80-160-320"
-    """Network: preact-W1-W2-... (preact2-... for 64 px), smooth-W1-W2-... (smooth2-, smooth4- for 64, 128 px), cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME, torchvision:NAME;
-    see docs/zoo.md."""
+    """Network: preact-W1-W2-... (preact2-... for 64 px), smooth-W1-W2-... (smooth2-, smooth4- for 64, 128 px),
+    cifar-resnet18, wrn-DEPTH-WIDTH, timm:NAME, torchvision:NAME; see docs/zoo.md."""
     start: str = ""
     """Fine-tune: a model to take the weights (and the architecture) from. Its head is new where the classes differ."""
     attack: Attack = Attack()

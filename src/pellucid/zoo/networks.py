@@ -81,7 +81,7 @@ class PreActResNet(nn.Module):
 
 
 class SmoothBlock(nn.Module):
-    """norm, SiLU, 3x3 convolution, twice, beside a shortcut; a 2 x 2 average after the first SiLU halves the resolution.
+    """norm, SiLU, 3x3 convolution, twice, beside a shortcut; a 2 x 2 average after the first SiLU may halve the size.
 
     A strided convolution or a max pooling sends its gradient to some pixels of every square and not to others, and a
     descent on pixels shows that as a lattice of dots. An average spreads it evenly.
