@@ -1,5 +1,7 @@
 """Fine-tuning in two processes against one, and what several processes are not for."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from helpers import PETS, in_two_processes, pictures
