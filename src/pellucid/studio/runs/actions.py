@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -20,26 +20,10 @@ from ...synthesis import paint as painting
 from ...synthesis import sketch as sketching
 from ...synthesis import superres as superresolution
 from ...synthesis import translate as translation
-from ...synthesis.brush import BrushRecipe
+from ...synthesis.brush import BrushRecipe, brush
 from ...synthesis.start import seeds
-from . import calls
-from .calls import START, Call, Made
+from .calls import Call, Made, Needs, call_interpolate, call_paint, call_stylize, direct
 from .frames import Camera
-from ..kept.pictures import decoded
-
-
-@dataclass(frozen=True)
-class Needs:
-    """The inputs of an action besides its settings."""
-
-    picture: bool = True
-    mask: Literal["no", "yes"] = "no"
-    label: Literal["no", "optional", "yes"] = "no"
-    unit: bool = False
-    strokes: bool = False
-    second: bool = False
-    style: bool = False
-    factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,10 +86,10 @@ def perform(
 def _start(action: Action, call: Call) -> Tensor:
     """The image with which a run begins."""
     if action.name == "generate":
-        label = call.classifier.labels(call.labels or [])
-        recipe = call.recipe
-        return seeds(call.classifier, label, recipe.start, call.options["seed"], None, recipe.enlargement)[0]
-    return decoded(call.files[START]) if action.needs.style else call.images()[0]
+        (label,), recipe = call.inputs(), call.recipe
+        labels = call.classifier.labels(label)
+        return seeds(call.classifier, labels, recipe.start, call.options["seed"], None, recipe.enlargement)[0]
+    return (call.picture() if action.needs.style else call.images())[0]
 
 
 def _steps(action: Action, call: Call) -> int:
@@ -118,56 +102,44 @@ ACTIONS = {
     for action in (
         Action(
             "generate", "Generate", "An image of a class, from a random seed of it.",
-            Needs(picture=False, label="yes"), generation.GenerateRecipe(), generation.PRESETS, calls.call_generate,
+            Needs(picture=False, label="yes"), generation.GenerateRecipe(), generation.PRESETS, direct(generation.generate),
         ),
         Action(
             "sketch", "Sketch to image", "Turn a drawing into an image of a class; flat colors say more than lines.",
-            Needs(label="yes"), sketching.SketchRecipe(), sketching.PRESETS, calls.call_sketch,
+            Needs(label="yes"), sketching.SketchRecipe(), sketching.PRESETS, direct(sketching.sketch),
         ),
         Action(
             "brush", "Class brush", "Paint a class into a region, over what is there.",
-            Needs(mask="yes", label="yes"), BrushRecipe(), {}, calls.call_brush,
+            Needs(mask="yes", label="yes"), BrushRecipe(), {}, direct(brush),
         ),
         Action(
             "paint", "Paint with features", "Paint units of the representation, stroke by stroke.",
-            Needs(strokes=True), painting.PaintRecipe(), painting.PRESETS, calls.call_paint,
+            Needs(strokes=True), painting.PaintRecipe(), painting.PRESETS, call_paint,
         ),
         Action(
             "translate", "Translate", "Turn the image into one of another class.",
-            Needs(label="yes"), translation.TranslateRecipe(), translation.PRESETS, calls.call_translate,
+            Needs(label="yes"), translation.TranslateRecipe(), translation.PRESETS, direct(translation.translate),
         ),
         Action(
             "inpaint", "Inpaint", "Fill in a region as if it were missing.",
-            Needs(mask="yes", label="optional"), inpainting.InpaintRecipe(), inpainting.PRESETS, calls.call_inpaint,
+            Needs(mask="yes", label="optional"), inpainting.InpaintRecipe(), inpainting.PRESETS, direct(inpainting.inpaint),
         ),
         Action(
             "superres", "Super-resolve", "Enlarge a small image; a larger one is first brought down by a factor.",
             Needs(label="optional", factor=True),
-            superresolution.SuperresRecipe(), superresolution.PRESETS, calls.call_superres,
+            superresolution.SuperresRecipe(), superresolution.PRESETS, direct(superresolution.superres),
         ),
         Action(
             "manipulate", "Manipulate", "Add a feature: raise one unit until it exceeds every other one.",
-            Needs(unit=True), manipulation.ManipulateRecipe(), manipulation.PRESETS, calls.call_manipulate,
+            Needs(unit=True), manipulation.ManipulateRecipe(), manipulation.PRESETS, direct(manipulation.manipulate),
         ),
         Action(
             "interpolate", "Interpolate", "Walk from this image to another through their representations.",
-            Needs(second=True), interpolation.InterpolateRecipe(), interpolation.PRESETS, calls.call_interpolate,
+            Needs(second=True), interpolation.InterpolateRecipe(), interpolation.PRESETS, call_interpolate,
         ),
         Action(
             "stylize", "Stylize", "The content of this image in the style of another.",
-            Needs(second=True, style=True), StylizeRecipe(), STYLES, calls.call_stylize,
+            Needs(second=True, style=True), StylizeRecipe(), STYLES, call_stylize,
         ),
     )
 }  # fmt: skip
-
-
-def described(action: Action, fields: list[dict[str, Any]], presets: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """An action as JSON for the page."""
-    return {
-        "name": action.name,
-        "title": action.title,
-        "help": action.help,
-        "needs": asdict(action.needs),
-        "form": fields,
-        "presets": presets,
-    }

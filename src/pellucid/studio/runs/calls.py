@@ -1,10 +1,11 @@
-"""How the actions call the library: one function each, from a `Call` to a `Made`."""
+"""How the actions call the library: from a `Call` to a `Made`."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,19 +15,26 @@ from ...core.descent import Descent
 from ...data.image import cover
 from ...gallery.save import sidecar
 from ...representation.interpolate import interpolate
-from ...representation.manipulate import manipulate
 from ...style.artifacts import rounded
 from ...style.stylize import stylize
-from ...synthesis import paint as painting
-from ...synthesis.brush import brush
-from ...synthesis.generate import generate
-from ...synthesis.inpaint import inpaint
-from ...synthesis.sketch import sketch
-from ...synthesis.superres import superres
-from ...synthesis.translate import translate
+from ...synthesis.paint import Stroke, paint
 from ..kept.pictures import decoded, read_mask
 
 START, SECOND, MASK = "start.png", "second.png", "mask.png"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The inputs of an action besides its settings."""
+
+    picture: bool = True
+    mask: Literal["no", "yes"] = "no"
+    label: Literal["no", "optional", "yes"] = "no"
+    unit: bool = False
+    strokes: bool = False
+    second: bool = False
+    style: bool = False
+    factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Call:
 
     Attributes:
         classifier: the first argument of every function.
+        needs: which inputs the function takes.
         recipe: the settings.
         files: PNGs by name, as a sidecar embeds them.
         label, unit: a class, or a unit of the representation.
@@ -43,6 +52,7 @@ class Call:
     """
 
     classifier: Classifier
+    needs: Needs
     recipe: Any
     files: dict[str, bytes]
     label: str | None
@@ -50,20 +60,31 @@ class Call:
     strokes: list[tuple[int, float]]
     options: dict[str, Any]
 
-    def images(self, name: str = START, size: int | None = None) -> Tensor:
+    def picture(self, name: str = START) -> Tensor:
+        """One of the pictures as it is, `(1, 3, H, W)`."""
+        return decoded(self.files[name])[None]
+
+    def images(self, name: str = START) -> Tensor:
         """One of the pictures, `(1, 3, S, S)` at the classifier's size, as the commands read one."""
-        size = size or self.classifier.size
-        image = decoded(self.files[name])[None]
+        image, size = self.picture(name), self.classifier.size
         return cover(image, size) if size else image
 
     def mask(self, name: str, images: Tensor) -> Tensor:
         """One of the masks, `(1, 1, H, W)`, at the size of these images."""
         return read_mask(self.files[name], (images.shape[2], images.shape[3]))
 
-    @property
-    def labels(self) -> list[str] | None:
-        """The class as the functions take it."""
-        return None if self.label is None else [self.label]
+    def inputs(self) -> list[Any]:
+        """The images, the mask, the classes and the unit, as far as the function takes them."""
+        inputs: list[Any] = []
+        if self.needs.picture:
+            inputs.append(self.picture() if self.needs.factor else self.images())
+        if self.needs.mask == "yes":
+            inputs.append(self.mask(MASK, inputs[0]))
+        if self.needs.label != "no":
+            inputs.append(None if self.label is None else [self.label])
+        if self.needs.unit:
+            inputs.append(torch.tensor([self.unit]))
+        return inputs
 
 
 @dataclass(frozen=True)
@@ -77,61 +98,25 @@ class Made:
     walk: list[tuple[float, Tensor]] = field(default_factory=list)
 
 
-def _of(descent: Descent, steps: int | None = None) -> Made:
-    done = int(descent.stopped_at[0]) if steps is None else steps
-    return Made(descent.images[0], sidecar(descent), done, float(descent.loss[0]))
+def direct(function: Callable[..., Descent]) -> Callable[[Call], Made]:
+    """How to call a function that takes the classifier, `Call.inputs` and the recipe."""
 
+    def run(call: Call) -> Made:
+        descent = function(call.classifier, *call.inputs(), call.recipe, **call.options)
+        return _of(descent, int(descent.stopped_at[0]))
 
-def call_generate(call: Call) -> Made:
-    """A draw of a class, or noise or gray, moved toward the class."""
-    return _of(generate(call.classifier, call.labels or [], call.recipe, **call.options))
-
-
-def call_sketch(call: Call) -> Made:
-    """The picture as a drawing of the class."""
-    return _of(sketch(call.classifier, call.images(), call.labels or [], call.recipe, **call.options))
-
-
-def call_brush(call: Call) -> Made:
-    """The class in the masked region."""
-    images = call.images()
-    mask = call.mask(MASK, images)
-    return _of(brush(call.classifier, images, mask, call.labels or [], call.recipe, **call.options))
+    return run
 
 
 def call_paint(call: Call) -> Made:
     """The strokes, one after the other."""
     images = call.images()
     strokes = [
-        painting.Stroke(call.mask(f"stroke-{number}.png", images), unit, strength)
+        Stroke(call.mask(f"stroke-{number}.png", images), unit, strength)
         for number, (unit, strength) in enumerate(call.strokes)
     ]
-    descents = painting.paint(call.classifier, images, strokes, call.recipe, **call.options)
+    descents = paint(call.classifier, images, strokes, call.recipe, **call.options)
     return _of(descents[-1], sum(int(descent.stopped_at[0]) for descent in descents))
-
-
-def call_translate(call: Call) -> Made:
-    """The picture as one of the class."""
-    return _of(translate(call.classifier, call.images(), call.labels, call.recipe, **call.options))
-
-
-def call_inpaint(call: Call) -> Made:
-    """The picture with its masked region filled in."""
-    images = call.images()
-    mask = call.mask(MASK, images)
-    return _of(inpaint(call.classifier, images, mask, call.labels, call.recipe, **call.options))
-
-
-def call_superres(call: Call) -> Made:
-    """The small picture at the classifier's size."""
-    small = decoded(call.files[START])[None]
-    return _of(superres(call.classifier, small, call.labels, call.recipe, **call.options))
-
-
-def call_manipulate(call: Call) -> Made:
-    """The unit added to the picture."""
-    unit = torch.tensor([call.unit])
-    return _of(manipulate(call.classifier, call.images(), unit, call.recipe, **call.options))
 
 
 def call_interpolate(call: Call) -> Made:
@@ -145,8 +130,7 @@ def call_stylize(call: Call) -> Made:
     """The picture in the style of the second one."""
     from ... import __version__
 
-    content, style = (decoded(call.files[name])[None] for name in (START, SECOND))
-    made = stylize(call.classifier, content, [style], call.recipe, **call.options)
+    made = stylize(call.classifier, call.picture(), [call.picture(SECOND)], call.recipe, **call.options)
     facts = {
         "evaluations": made.evaluations,
         "checkerboard_db": rounded(made.checkerboard),
@@ -154,3 +138,7 @@ def call_stylize(call: Call) -> Made:
     }
     last = None if made.losses is None else made.losses.total
     return Made(made.images[0].cpu(), facts, made.evaluations, last)
+
+
+def _of(descent: Descent, steps: int) -> Made:
+    return Made(descent.images[0], sidecar(descent), steps, float(descent.loss[0]))

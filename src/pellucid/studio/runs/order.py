@@ -6,15 +6,14 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...base.errors import InputError, unknown
 from ...base.files import plain
 from ...core.classifier import Classifier
 from ...synthesis.start import proportionate
-from . import actions
-from .actions import ACTIONS, Action
+from .actions import ACTIONS, Action, perform
 from .calls import MASK, SECOND, START, Call
 from .form import described, filled, values, words
 from .frames import Camera
@@ -67,9 +66,10 @@ class Order:
         use_all_cores()
         classifier = self.loaded.classifier
         options = {"seed": self.seed, "precision": pick_precision(self.machine.precision, classifier.device)}
-        call = Call(classifier, self.recipe, self.files, self.label, self.unit, self.strokes, options)
+        needs = self.action.needs
+        call = Call(classifier, needs, self.recipe, self.files, self.label, self.unit, self.strokes, options)
         label = None if self.label is None else classifier.label(self.label)
-        made = actions.perform(self.action, call, Camera(classifier, label, job.keep), job.check, job.advance)
+        made = perform(self.action, call, Camera(classifier, label, job.keep), job.check, job.advance)
         return Result(png(made.image), made.facts)
 
     def sidecar(self, job: Job) -> dict[str, Any]:
@@ -151,11 +151,14 @@ def find(name: str) -> Action:
 def catalog(classifier: Classifier) -> list[dict[str, Any]]:
     """All actions as JSON for the page, with defaults in proportion to the classifier's size."""
     return [
-        actions.described(
-            action,
-            described(proportionate(action.recipe, classifier.size)),
-            {name: values(preset) for name, preset in action.presets.items()},
-        )
+        {
+            "name": action.name,
+            "title": action.title,
+            "help": action.help,
+            "needs": asdict(action.needs),
+            "form": described(proportionate(action.recipe, classifier.size)),
+            "presets": {name: values(preset) for name, preset in action.presets.items()},
+        }
         for action in ACTIONS.values()
     ]
 
