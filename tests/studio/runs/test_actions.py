@@ -48,15 +48,10 @@ REQUESTS = {
     "stylize": {
         "picture": picture(9, 24),
         "second": picture(10, 40),
-        "settings": {
-            "evaluations": 3,
-            "smallest": 16,
-            "style_layers": ["stem", "stage1"],
-            "content_layers": ["stage1"],
-            "relative": False,
-        },
+        "settings": {"evaluations": 3, "smallest": 16, "style_layers": ["stem", "stage1"], "content_layers": ["stage1"],
+                     "relative": False},
     },
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

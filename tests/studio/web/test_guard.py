@@ -165,12 +165,8 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_is_read(stu
     ids=str,
 )
 def test_other_pages_are_refused(studio, headers):
-    for method, path in (
-        ("POST", "/api/jobs"),
-        ("PUT", f"/api/sessions/{TAB}"),
-        ("POST", "/api/models"),
-        ("DELETE", "/"),
-    ):
+    changes = ("POST", "/api/jobs"), ("PUT", f"/api/sessions/{TAB}"), ("POST", "/api/models"), ("DELETE", "/")
+    for method, path in changes:
         studio.refused(method, path, {"name": "cifar10-standard"}, status=403, headers=headers)
     if {"Host", "Origin"} & set(headers):
         studio.refused("GET", "/api/state", status=403, headers=headers)
@@ -208,10 +204,8 @@ def test_looking_loads_no_classifier(studio, path, monkeypatch):
 def test_its_own_page_is_not(studio):
     for host in (f"localhost:{studio.port}", f"[::1]:{studio.port}", "127.0.0.1"):
         headers = {**OWN, "Host": host, "Origin": f"http://{host}"}
-        assert (
-            studio.request("PUT", "/api/units/3/name", json.dumps({"model": studio.model, "name": "fur"}), headers)[0]
-            == 200
-        )
+        body = json.dumps({"model": studio.model, "name": "fur"})
+        assert studio.request("PUT", "/api/units/3/name", body, headers)[0] == 200
 
 
 def test_headers_are_on_every_answer(studio):
@@ -235,15 +229,8 @@ def closed(tiny_bundle, tmp_path):
 
 
 def test_nothing_is_answered_without_the_token(closed):
-    for path in (
-        "/",
-        "/?token=",
-        "/?token=guess",
-        "/api/state",
-        "/page/style.css",
-        "/api/sessions",
-        f"/page?token={TOKEN}",
-    ):
+    paths = ("/", "/?token=", "/?token=guess", "/api/state", "/page/style.css", "/api/sessions", f"/page?token={TOKEN}")
+    for path in paths:
         for cookie in ("pellucid=guess", "pellucid=", f"other={TOKEN}", "=;\xff"):
             assert "token" in closed.refused("GET", path, status=401, headers={**OWN, "Cookie": cookie})
         closed.refused("GET", path, status=401)
