@@ -17,10 +17,10 @@ from evaluation_helpers import flat_classifier, gray_split
 from helpers import PETS, pictures
 
 from pellucid import Classifier, EvaluateRecipe, InputError, evaluate, load, load_data
-from pellucid.cli.common import parse
 from pellucid.cli.evaluate import Evaluate
 from pellucid.cli.layers import LayersFlags
 from pellucid.cli.main import main
+from pellucid.cli.parse import parse
 from pellucid.cli.transferability import TransferabilityFlags
 from pellucid.data.dataset import Split
 from pellucid.data.image import write_image
@@ -147,7 +147,7 @@ def test_unreadable_images_are_left_out_on_demand_and_those_of_the_train_split_n
     photos, capsys, monkeypatch, memory
 ):
     loaded = functools.partial(load_data, memory=memory)
-    monkeypatch.setattr("pellucid.cli.measured.load_data", loaded)
+    monkeypatch.setattr("pellucid.cli.inputs.load_data", loaded)
     words = ("--data", photos, "--eps", "0.1", "--steps", "1", "--batch-size", "1", "--random-start")
     code, _, err = run(capsys, *words)
     assert code == 2

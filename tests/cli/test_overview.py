@@ -9,8 +9,8 @@ import pytest
 
 import pellucid
 from pellucid import load_bundle
-from pellucid.cli.common import value_of
 from pellucid.cli.main import COMMANDS, main
+from pellucid.cli.parse import value_of
 from pellucid.zoo import models
 
 

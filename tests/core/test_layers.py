@@ -10,7 +10,6 @@ from torch import nn
 from torchvision import models
 
 from pellucid import L2, Classifier, InputError, load
-from pellucid.cli.layers import places
 from pellucid.cli.main import main
 from pellucid.core.ball import norms
 from pellucid.core.descend import descend
@@ -26,6 +25,7 @@ from pellucid.evaluation.layers import (
     layer_robustness,
     read,
 )
+from pellucid.gallery.plots import places
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 

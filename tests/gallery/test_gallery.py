@@ -8,9 +8,8 @@ from PIL import Image
 
 from pellucid import Descent, InputError, read_image
 from pellucid.data.image import to_tensor
-from pellucid.gallery.demo import folder_replacing
 from pellucid.gallery.grid import grid, magnified, write_gif
-from pellucid.gallery.page import Row, Section, page
+from pellucid.gallery.page import Row, Section, folder_replacing, page
 from pellucid.gallery.save import save
 
 
@@ -103,7 +102,7 @@ def test_the_suffix_names_the_format(tmp_path, suffix):
 
 def test_a_folder_gets_every_image_at_its_own_size(tmp_path):
     made = descent()
-    assert made.save(tmp_path / "new" / "pets") == tmp_path / "new" / "pets" / "descent.json"
+    assert save(made, tmp_path / "new" / "pets") == tmp_path / "new" / "pets" / "descent.json"
     assert set(files(tmp_path / "new" / "pets")) == {"0000.png", "0001.png", "0002.png", "descent.json"}
     for number, image in enumerate(made.images):
         assert torch.allclose(read_image(tmp_path / "new" / "pets" / f"000{number}.png"), eight_bit(image), atol=1e-6)

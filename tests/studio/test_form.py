@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pellucid import ManipulateRecipe, SketchRecipe, StylizeRecipe
 from pellucid.base.errors import InputError
-from pellucid.cli.common import parse
+from pellucid.cli.parse import parse
 from pellucid.studio.actions import ACTIONS
 from pellucid.studio.form import described, filled, form, values, words
 

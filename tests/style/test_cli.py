@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 import pellucid.cli.stylize as command
-from pellucid.cli.common import parse
 from pellucid.cli.main import main
+from pellucid.cli.parse import parse
 from pellucid.cli.stylize import Stylize
 from pellucid.data.image import read_image, write_image
 from pellucid.data.picture import Picture, read_picture, write_picture

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import torch
 
 from ..base.errors import InputError
 from ..core.descent import Descent
+from ..gallery.sheet import Row
 from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
-from .common import INLINE, BesideFlags, Row, carry_out, parse
-from .pictures import pictures
+from .flags import INLINE, BesideFlags, PictureFlags
+from .inputs import pictures
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Manipulate(BesideFlags):
+class Manipulate(BesideFlags, PictureFlags):
     """Add a feature to images: raise a unit of the representation until it exceeds every other one.
 
     pellucid manipulate --images photo.png --units 17 200 --out striped.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Image files, or folders of them."""
-    data: str = ""
-    """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
-    count: int = 8
-    """How many images of the data."""
     units: tuple[int, ...] = ()
     """Units of the representation; each is added to every image."""
     preset: str | None = None

@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import tyro
 
 from ..base.errors import InputError
+from .flags import MachineFlags, ModelFlags
+from .parse import parse
 
 
 @dataclass(frozen=True)
-class StudioFlags:
+class StudioFlags(ModelFlags, MachineFlags):
     """The local web app: paint with features, turn sketches into photos, see a classifier think.
 
     pellucid studio --open
     """
 
-    model: str = "cifar10-l2-0.5"
-    """The classifier to begin with; others can be chosen in the page."""
     models: tuple[str, ...] = ()
     """Further classifiers to offer, such as paths of bundles, which the page cannot name by itself."""
     data: str | None = None
@@ -32,23 +29,13 @@ class StudioFlags:
     password: str | None = None
     """What visitors are asked for, 8 characters or more. The environment variable PELLUCID_PASSWORD does the same, and
     hides it from others on this machine."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the network's passes; auto takes bfloat16 where it is faster."""
     open: bool = False
     """Open the page in a browser."""
 
 
-def parse(argv: Sequence[str]) -> StudioFlags:
-    """Flags from the command line. The other commands' `parse` would load torch before the page can be shown."""
-    config = (tyro.conf.FlagCreatePairsOff,)
-    return tyro.cli(StudioFlags, args=argv, prog="pellucid studio", description=StudioFlags.__doc__, config=config)
-
-
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
-    flags = parse(argv)
+    flags = parse(StudioFlags, argv, "studio")
     try:
         from ..studio.guard import LOOPBACK
         from ..studio.serve import serve

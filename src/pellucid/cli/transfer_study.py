@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from ..base.checks import positive_int
 from ..base.devices import pick_device, pick_precision
 from ..base.errors import InputError
-from ..base.files import write_text
+from ..base.files import write_json
 from ..base.processes import processes
 from ..gallery.save import check_writable
 from ..transfer_learning.recipe import TransferRecipe
@@ -27,7 +26,9 @@ from ..transfer_learning.study.study_file import read_study
 from ..transfer_learning.targets import open_target
 from ..zoo.checksum import cache_folder
 from ..zoo.models import load
-from .common import INLINE, parse, progress_bar
+from .flags import INLINE, MachineFlags, QuietFlags
+from .parse import parse
+from .run import progress_bar
 from .table import print_table
 
 ADVICE = ("--study", "--sources", "--targets", "--advise", "--probe", "--root", "--size", "--cache", "--device",
@@ -36,7 +37,7 @@ ADVICE = ("--study", "--sources", "--targets", "--advise", "--probe", "--root", 
 
 
 @dataclass(frozen=True)
-class StudyFlags:
+class StudyFlags(MachineFlags, QuietFlags):
     """Many sources transferred to many targets, and what that says: by eps, width, accuracy, granularity, texture.
 
     pellucid transfer-study --sources cifar10-standard cifar10-l2-0.5 --targets photos signs.npz --out study
@@ -75,12 +76,6 @@ class StudyFlags:
     """Side of the images, for sources that do not say which they take."""
     cache: Path | None = None
     """A folder for features; pellucid's own if not given."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the networks' passes; auto takes bfloat16 where it is faster."""
-    quiet: bool = False
-    """No progress bar, no tables."""
     recipe: Annotated[TransferRecipe, INLINE] = TransferRecipe()
 
 
@@ -120,7 +115,7 @@ def write(flags: StudyFlags, study: Study, sources: dict[str, SourceFacts], resu
         "sources": {name: asdict(facts) for name, facts in sources.items()},
         "points": list(results),
     }
-    write_text(flags.out / "study.json", json.dumps(facts, indent=2) + "\n")
+    write_json(flags.out / "study.json", facts)
     if not flags.quiet:
         for table in tables:
             show(table)

@@ -20,7 +20,10 @@ from ..gallery.sheet import Row
 from ..representation.feature import random_units
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
 from ..synthesis.start import side
-from .common import INLINE, BesideFlags, carry_out, find_images, parse, read_images
+from .flags import INLINE, BesideFlags
+from .inputs import find_images, read_images
+from .parse import parse
+from .run import carry_out
 
 PROBES = 64  # images on which a unit that is to be drawn at random must be on
 

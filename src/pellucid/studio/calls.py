@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import cover
-from ..gallery.save import sidecar
+from ..gallery.sidecar import of_descent
 from ..representation.interpolate import interpolate
 from ..representation.manipulate import manipulate
 from ..style.artifacts import rounded
@@ -79,7 +79,7 @@ class Made:
 
 def _of(descent: Descent, steps: int | None = None) -> Made:
     done = int(descent.stopped_at[0]) if steps is None else steps
-    return Made(descent.images[0], sidecar(descent), done, float(descent.loss[0]))
+    return Made(descent.images[0], of_descent(descent), done, float(descent.loss[0]))
 
 
 def call_generate(call: Call) -> Made:
@@ -138,7 +138,7 @@ def call_interpolate(call: Call) -> Made:
     """The walk from the picture to the second one; its images stand side by side."""
     descent = interpolate(call.classifier, call.images(), call.images(SECOND), call.recipe, **call.options)
     walk = list(zip(descent.info["shares"], descent.images, strict=True))
-    return Made(torch.cat(list(descent.images), dim=2), sidecar(descent), int(descent.stopped_at.max()), walk=walk)
+    return Made(torch.cat(list(descent.images), dim=2), of_descent(descent), int(descent.stopped_at.max()), walk=walk)
 
 
 def call_stylize(call: Call) -> Made:
