@@ -249,8 +249,8 @@ def test_the_command_compares_models_and_a_random_control(tiny_bundle, other_bun
     assert all("first_order" in checks["stem"] for checks in facts["checks"].values())
     assert [set(entry) for entry in facts["inputs"]] == [{"path", "sha256"}] * 4
     said = capsys.readouterr().out
-    assert "with 5x the steps" in said
-    assert "to first order" in said
+    assert "5x steps" in said
+    assert "first order" in said
 
 
 def test_a_cube_has_no_first_order_estimate(tiny_bundle, photos, tmp_path, capsys):

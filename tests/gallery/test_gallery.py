@@ -192,7 +192,7 @@ def test_the_page_holds_its_sections_rows_and_pictures_and_nothing_from_elsewher
 def test_a_folder_appears_when_it_is_done_and_replaces_the_old_one(tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "old").write_text("old")
-    with folder_replacing(tmp_path / "site") as temporary:
+    with folder_replacing(tmp_path / "site", overwrite=True) as temporary:
         (temporary / "new").write_text("new")
         assert files(tmp_path / "site") == {"old": b"old"}
     assert files(tmp_path) == {"site/new": b"new"}
@@ -203,7 +203,7 @@ def test_a_folder_that_fails_half_way_leaves_what_was_there(tmp_path):
     (tmp_path / "site" / "old").write_text("old")
 
     def stopped():
-        with folder_replacing(tmp_path / "site") as temporary:
+        with folder_replacing(tmp_path / "site", overwrite=True) as temporary:
             (temporary / "new").write_text("new")
             raise KeyboardInterrupt
 

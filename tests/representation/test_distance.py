@@ -118,7 +118,7 @@ def test_sources_and_targets_may_be_files(tiny_bundle, tmp_path):
         (["--images", "a.png"], "pairs need --images and --targets, or --data"),
         (["--radii", "2", "1"], "radii must be finite, positive and increasing, not 2, 1"),
         (["--count", "5"], "10 images are asked for and "),
-        (["--out", "x.jpg"], "the curves are a .png"),
+        (["--out", "x.jpg"], "a .png, not x.jpg"),
         (["--save-frames", "x.gif"], "distance has no frames"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

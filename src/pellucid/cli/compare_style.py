@@ -106,7 +106,8 @@ def main(argv: Sequence[str]) -> int:
          f"{content} / {style}")
         for (network, content, style), c in best.items()
     ]  # fmt: skip
-    print_table(("network", "style ", "content ", "weight ", "start", "picture"), rows, f"Chosen: {rule}")
+    print(f"chosen: {rule}")
+    print_table(("network", "style ", "content ", "weight ", "start", "picture"), rows)
     if not flags.quiet:
         print(f"{flags.out / 'index.html'}  (numbers: {flags.out / 'comparison.json'})")
     return 0

@@ -120,12 +120,12 @@ def steps_made(task: str, facts: dict[str, Any]) -> list[str]:
     step = facts["stopped"]
     if type(step) is not int or step < 1:
         raise InputError("this run was stopped before its first step: there is no result to repeat")
-    if value_of(facts["command"], "--steps") is None:
-        raise InputError(f"the run was stopped at step {step}, but its command has no --steps")
     strokes = sum(entry["path"].startswith("stroke-") for entry in facts["inputs"])
     if task not in STEADY or strokes > 1:
         why = f"it is a painting of {strokes} strokes" if strokes > 1 else "its steps depend on how many there are"
         raise InputError(f"this {task} was stopped at step {step}, and {why}; {whole}")
+    if value_of(facts["command"], "--steps") is None:
+        raise InputError(f"the run was stopped at step {step}, but its command has no --steps")
     return ["--steps", str(step)]
 
 
