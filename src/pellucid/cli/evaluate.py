@@ -68,7 +68,9 @@ def main(argv: Sequence[str]) -> int:
         raise KeyboardInterrupt(f"the same command goes on from {partial}") from None
     if not team.main:
         return 0
-    signs = signs_of_deception(classifier, split, flags.recipe, result) if flags.sanity else []
+    signs = []
+    if flags.sanity:
+        signs = [*sanity(classifier, split, flags.recipe), *filter(None, [rises_with_eps(result)])]
     for sign in signs:
         print(f"warning: {sign}", file=sys.stderr)
     print(table(result, source["split"]))
@@ -79,14 +81,6 @@ def main(argv: Sequence[str]) -> int:
     if partial is not None:
         partial.unlink(missing_ok=True)  # only now: until the result is written, it is all there is
     return 0
-
-
-def signs_of_deception(
-    classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe, result: Accuracies
-) -> list[str]:
-    """What `pellucid.evaluation.sanity` says of the classifier and of the result."""
-    rise = rises_with_eps(result)
-    return [*sanity(classifier, split, recipe), *([rise] if rise else [])]
 
 
 def table(result: Accuracies, split: str) -> str:

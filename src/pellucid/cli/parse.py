@@ -99,14 +99,17 @@ def _check_seeds(flags: Any) -> None:
 def value_of(words: Sequence[str], flag: str) -> str | None:
     """What a command line gives for `flag`, as the next word or after an equals sign; None if it is not there.
 
-    >>> value_of(["--out", "a", "--save_frames=b"], "--save-frames")
-    'b'
+    Of several the last one counts, as for the parser.
+
+    >>> value_of(["--seed", "1", "--save_frames=a"], "--save-frames"), value_of(["--out", "a", "--out", "b"], "--out")
+    ('a', 'b')
     """
+    found = None
     for word, following in zip(words, [*words[1:], None], strict=False):
         name, equals, value = word.partition("=")
         if name.replace("_", "-") == flag:
-            return value if equals else following
-    return None
+            found = value if equals else following
+    return found
 
 
 def _decimals(words: Sequence[str]) -> list[str]:
