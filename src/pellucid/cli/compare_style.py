@@ -114,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def named(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """Pictures `(1, 3, H, W)` by their files' names, which are as short as tells them apart."""
+    """Pictures `(1, 3, H, W)` by their files' names, without folders and suffixes where those are not needed."""
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError(f"{twice[0]} is named twice; name each picture once")
     names = short([str(path.with_suffix("")) for path in paths])

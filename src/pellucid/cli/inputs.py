@@ -121,7 +121,7 @@ def measured(flags: Any, classifier: Classifier) -> tuple[dict[str, Any], Labele
     """What the flags `data`, `grouping` and `skip_unreadable` name, in the size and the class order of a classifier.
 
     Returns:
-        The names of the data set and of the split and what was warned of, as they stand in the result; and the split.
+        The names of the data set and the split with the warnings, as they stand in the result; and the split.
     """
     with noted() as said:
         data = load_data(
@@ -138,7 +138,7 @@ def measured(flags: Any, classifier: Classifier) -> tuple[dict[str, Any], Labele
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Within, what is warned of is also kept in the list: whoever reads a result's file should know it too."""
+    """Yields a list of the warnings made within, for the result's file; they are shown as always."""
     said: list[str] = []
     show = warnings.showwarning
 

@@ -42,7 +42,7 @@ class Invert(BesideFlags):
     """Instead of targets: this number of random kaleidoscope patterns, which are like no image of any data set."""
     folder: Path | None = None
     """Instead of targets: a folder with images at any depth, of which --out becomes a copy made by inversion. The same
-    command goes on where it was stopped; --overwrite removes inversions of other images or settings."""
+    command goes on after an interruption; --overwrite removes inversions of other images or settings."""
     images: tuple[Path, ...] = ()
     """Image files to begin with, one for all targets or one for each, instead of noise or gray."""
     preset: str | None = None

@@ -90,10 +90,15 @@ def main(argv: Sequence[str]) -> int:
     facts["layers"] = {name: [result.to_json() for result in results] for name, results in found.items()}
     numbers = write_sidecar(flags.out, {**facts, "checks": checks})
     for name, results in found.items():
-        told = checks.get(name, {})
-        columns = [column for column in CHECKS if any(column in numbers for numbers in told.values())]
+        checked = checks.get(name, {})
+        columns = [column for column in CHECKS if any(column in numbers for numbers in checked.values())]
         rows = [
-            (r.layer, f"{r.value:.4f}", f"[{r.low:.4f}, {r.high:.4f}]", *(f"{told[r.layer][c]:.4f}" for c in columns))
+            (
+                r.layer,
+                f"{r.value:.4f}",
+                f"[{r.low:.4f}, {r.high:.4f}]",
+                *(f"{checked[r.layer][c]:.4f}" for c in columns),
+            )
             for r in results
         ]
         print_table(("layer", "R ", "95%", *(CHECKS[column] for column in columns)), rows, name)
@@ -103,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def take(source: Pictures, side: int | None) -> tuple[Tensor, dict[str, Any]]:
-    """The images, and what tells data from others; files are told apart as inputs."""
+    """The images, and facts that identify a data set; files are identified as inputs."""
     if source.files:
         return source.read(side), {}
     name, split = source.drawn(side)

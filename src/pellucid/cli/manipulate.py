@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def rows(made: dict[str, Descent]) -> list[Row]:
-    """The images, and below them for each unit what became of them; captions tell the step at which each was done."""
+    """The images, and below them for each unit what became of them; captions name the step at which each was done."""
     first = next(iter(made.values()))
     units = first.info["units"]
     each = units.count(units[0])
@@ -58,6 +58,6 @@ def rows(made: dict[str, Descent]) -> list[Row]:
         for name, descent in made.items():
             part = slice(begin, begin + each)
             ends = zip(descent.stopped_at[part].tolist(), descent.stopped[part], strict=True)
-            told = [f"step {at}" if why == "stop" else "not done" for at, why in ends]
-            found.append(Row(f"{name} unit {units[begin]}", descent.images[part], told))
+            reached = [f"step {at}" if why == "stop" else "not done" for at, why in ends]
+            found.append(Row(f"{name} unit {units[begin]}", descent.images[part], reached))
     return found

@@ -46,7 +46,7 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
         cause: BaseException | None = leaving
         while cause is not None and not isinstance(cause, InputError):
             cause = cause.__context__
-        raise cause or InputError(f"{_first_paragraph(said.getvalue())}; {help_is_at}") from None
+        raise cause or InputError(f"{_first_paragraph(said.getvalue()).rstrip('.')}; {help_is_at}") from None
     if others:
         near = [word for other in others for word in get_close_matches(other, _names(kind, options), n=1)]
         hint = f"; perhaps you meant {' or '.join(near)}" if near else ""
@@ -65,14 +65,14 @@ def _first_paragraph(box: str) -> str:
 
 
 def _names(kind: type, options: dict[str, Any]) -> list[str]:
-    """Every flag that the help names."""
+    """Every flag that the help names, but for --help itself."""
     said = io.StringIO()
     try:
         with redirect_stdout(said):
             tyro.cli(kind, args=["--help"], **options)
     except SystemExit:
         pass
-    return re.findall(r"--[\w.-]+", said.getvalue())
+    return re.findall(r"--(?!help\b)[\w.-]+", said.getvalue())
 
 
 def _proportionate(default: Any, model: str) -> Any:

@@ -24,7 +24,7 @@ from ..zoo.models import fingerprint, load
 from .flags import OutputFlags
 from .parse import parse, value_of
 
-# Of these, a step is the same however many follow it, so that a run that was stopped can be repeated up to there.
+# The steps of these do not depend on how many follow: a run that was stopped can be repeated up to there.
 STEADY = ("generate", "sketch", "brush", "paint", "translate", "inpaint", "superres", "manipulate")
 WITH_DATA = ("stylize-data", "transfer")  # their data set may be a folder, and is known by its content
 TASKS = (*STEADY, "invert", "interpolate", "distance", "visualize", "activating", "stylize", *WITH_DATA)
@@ -107,7 +107,7 @@ def classifiers(facts: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def steps_made(task: str, facts: dict[str, Any]) -> list[str]:
-    """The flag for as many steps as a run made that somebody stopped in the studio; nothing for one that is whole.
+    """`--steps` for a run that was stopped in the studio; nothing for a whole run.
 
     Raises:
         InputError: fewer steps would make another picture than the one that was reached.

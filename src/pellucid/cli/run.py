@@ -62,8 +62,8 @@ def carry_out(
     facts |= {"classes": classifiers[flags.model].class_names}
     for name in names[1:]:
         other = of_descent(made[name][-1])
-        told = {"model": name, "model_sha256": fingerprint(classifiers[name]), **made[name][-1].info}
-        facts["beside"] = {**told, "images": other["images"]}
+        facts_of_it = {"model": name, "model_sha256": fingerprint(classifiers[name]), **made[name][-1].info}
+        facts["beside"] = {**facts_of_it, "images": other["images"]}
     page = None
     if rows is not None and flags.out.suffix:
         page = sheet(rows({called: made[name][-1] for called, name in zip(short(names), names, strict=True)}))

@@ -31,7 +31,7 @@ class StylizeData(MachineFlags, OutputFlags):
     pellucid transfer-study --sources cifar10-standard cifar10-l2-0.5 --targets photos.npz \\
         --stylized photos-stylized.npz
 
-    Stopped, the same command goes on where it was.
+    After an interruption, the same command goes on where it was.
     """
 
     data: str = ""

@@ -64,7 +64,7 @@ class Train(MachineFlags, OutputFlags):
     tensorboard: bool = False
     """Also log for TensorBoard, into --out; needs the extra "log"."""
     examples_every: int = 5
-    """Every so many epochs a picture of training images above their worst neighbors; 0 for none."""
+    """Epochs from one picture of training images above their worst neighbors to the next; 0 for none."""
     grain: int | None = None
     """Class Gaussians are fitted to images whose sides are divided by this: 2 if not given, or what divides the side.
     The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%,

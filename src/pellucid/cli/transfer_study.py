@@ -62,7 +62,7 @@ class StudyFlags(MachineFlags, QuietFlags):
     advise: bool = False
     """Only say which source to use for each target, from fixed features of some of its training images."""
     probe: int = 1000
-    """So many images for that."""
+    """How many images that takes."""
     out: Path = Path("transfer-study")
     """A folder for results, tables and figures."""
     jobs: int = 1

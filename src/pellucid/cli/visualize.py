@@ -39,7 +39,7 @@ class Visualize(BesideFlags):
     """Each one of: 17 (a unit of the representation), LAYER:CHANNEL, logits:CLASS, direction:FILE.npy, or a sum of
     those in quotes, "2 * stage3:3 - logits:dog + 17"."""
     random: int = 0
-    """Also so many random units of the representation, of those that are ever on."""
+    """Also this number of random units of the representation, of those that are ever on."""
     seeds: int = 1
     """How many starts each feature has."""
     images: tuple[Path, ...] = ()

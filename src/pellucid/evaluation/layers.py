@@ -292,9 +292,9 @@ def check(
     To first order an L2 ball becomes an ellipsoid, whose longest axis is known; R comes near it at a small eps.
     """
     growth = converged(classifier, images, [result.layer for result in found], recipe, seed=seed)
-    told = {layer: {"five_times_the_steps": round(grown, 4)} for layer, grown in growth.items()}
+    checks = {layer: {"five_times_the_steps": round(grown, 4)} for layer, grown in growth.items()}
     if recipe.norm == "l2":
         for result in found:
             change = float(largest_singular_value(classifier, images, result.layer).mean()) * recipe.eps
-            told[result.layer]["first_order"] = round(change / result.spread, 5)
-    return told
+            checks[result.layer]["first_order"] = round(change / result.spread, 5)
+    return checks
