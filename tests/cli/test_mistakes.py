@@ -156,6 +156,7 @@ def test_a_seed_out_of_range_is_refused(refused, data, words, seed):
         (["generate", "--seed"], "Missing value for argument '--seed'"),
         (["generate", "--colour", "red"], "--colour red"),
         (["generate", "--clases", "cat"], "perhaps you meant --classes"),
+        (["studio", "--prot", "80"], "perhaps you meant --port"),
         (["generate", "--precision", "float8"], "invalid choice 'float8' for argument '--precision'"),
         (["inpaint", "--images", "photo.png", "--box", "1", "2"], "--box"),
         (["evaluate", "--norm", "l1"], "Expected one of ('l2', 'linf')."),

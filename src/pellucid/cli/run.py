@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,14 @@ def carry_out(
     facts |= {"model": flags.model, "model_sha256": fingerprint(classifiers[flags.model])}
     facts |= {"classes": classifiers[flags.model].class_names}
     for name in names[1:]:
-        other = of_descent(made[name][-1])
-        facts_of_it = {"model": name, "model_sha256": fingerprint(classifiers[name]), **made[name][-1].info}
-        facts["beside"] = {**facts_of_it, "images": other["images"]}
+        beside = made[name][-1]
+        facts["beside"] = {"model": name, "model_sha256": fingerprint(classifiers[name]), **beside.info}
+        facts["beside"]["images"] = of_descent(beside)["images"]
     page = None
     if rows is not None and flags.out.suffix:
         page = sheet(rows({called: made[name][-1] for called, name in zip(short(names), names, strict=True)}))
-    path = save(final.about(final.label, **{**facts, **final.info}), flags.out, sheet=page, overwrite=flags.overwrite)
+    final = replace(final, info={**facts, **final.info})
+    path = save(final, flags.out, sheet=page, overwrite=flags.overwrite)
     if not flags.out.suffix:
         for name in names[1:]:
             for number, image in enumerate(made[name][-1].images):
