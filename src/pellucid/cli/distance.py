@@ -24,6 +24,7 @@ from .flags import INLINE, BesideFlags
 from .inputs import pictures
 from .parse import parse
 from .run import models, progress_bar, short
+from .table import print_table
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
     numbers = write_sidecar(flags.out, {**facts, "curves": {name: curve.to_json() for name, curve in curves.items()}})
     if flags.sheet is not None:
         write_image(flags.sheet, sheet(rows(curves)))
-    print(table(curves))
+    print_table(("radius ", *(f"{name} " for name in curves)), table(curves))
     if not flags.quiet:
         print(f"{flags.out}  (numbers: {numbers})")
     return 0
@@ -106,12 +107,8 @@ def _cell(mean: float, margin: float) -> str:
     return f"{mean:.3f}" if math.isnan(margin) else f"{mean:.3f} ± {margin:.3f}"
 
 
-def table(curves: dict[str, DistanceCurve]) -> str:
-    """The means, of several pairs with half their 95% confidence intervals, a line for each radius."""
-    width = max(16, *map(len, curves))
-    lines = ["  ".join([f"{'radius':>8}", *(f"{name:>{width}}" for name in curves)])]
+def table(curves: dict[str, DistanceCurve]) -> list[tuple[str, ...]]:
+    """A row for each radius: the means, those of several pairs with half their 95% confidence intervals."""
+    columns = [map(_cell, curve.mean.tolist(), curve.margin.tolist()) for curve in curves.values()]
     radii = next(iter(curves.values())).radii.tolist()
-    for row, radius in enumerate(radii):
-        cells = [_cell(float(curve.mean[row]), float(curve.margin[row])) for curve in curves.values()]
-        lines.append("  ".join([f"{radius:>8g}", *(f"{cell:>{width}}" for cell in cells)]))
-    return "\n".join(lines)
+    return list(zip((f"{radius:g}" for radius in radii), *columns, strict=True))

@@ -12,8 +12,6 @@ from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.files import write_json
 from ..base.processes import processes, sharing
-from ..core.classifier import Classifier
-from ..data.dataset import LabeledImages
 from ..evaluation.accuracy import EvaluateRecipe, evaluate
 from ..evaluation.outcomes import Accuracies
 from ..evaluation.sanity import rises_with_eps, sanity

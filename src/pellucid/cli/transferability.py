@@ -10,7 +10,6 @@ from typing import Annotated
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..evaluation.transferability import (
-    Transferability,
     TransferabilityRecipe,
     check_alike,
     transferability,
@@ -22,7 +21,8 @@ from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, MeasuredFlags, OutputFlags
 from .inputs import measured
 from .parse import parse
-from .run import progress_bar
+from .run import progress_bar, short
+from .table import print_table
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,12 @@ def main(argv: Sequence[str]) -> int:
     facts["model_sha256"] = {name: fingerprint(model) for name, model in models.items()}
     plot_transferability(result, flags.out)
     numbers = write_sidecar(flags.out, facts)
-    print(table(result))
+    names = short(result.names)
+    rows = [
+        (name, *(f"{100 * rate:.1f}" if rate == rate else "-" for rate in rates))
+        for name, rates in zip(names, result.rates.tolist(), strict=True)
+    ]
+    print_table(("made on", *(f"{name} " for name in names)), rows)
     if not flags.quiet:
         print(f"{flags.out}  (numbers: {numbers})")
     return 0
-
-
-def table(result: Transferability) -> str:
-    """The matrix as text, in percent."""
-    names = [Path(name).name for name in result.names]
-    first, widths = max(9, *map(len, names)), [max(6, len(name)) for name in names]
-    lines = ["  ".join([f"{'made on':<{first}}", *(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))])]
-    for name, rates in zip(names, result.rates.tolist(), strict=True):
-        cells = (
-            f"{100 * rate:{w}.1f}" if rate == rate else f"{'-':>{w}}" for rate, w in zip(rates, widths, strict=True)
-        )
-        lines.append("  ".join([f"{name:<{first}}", *cells]))
-    return "\n".join(lines)
