@@ -14,6 +14,7 @@ from ..base.errors import InputError
 from ..base.files import write_json
 from ..base.processes import processes
 from ..gallery.save import check_writable
+from ..gallery.sidecar import made_by
 from ..transfer_learning.recipe import TransferRecipe
 from ..transfer_learning.source import SourceFacts, known_sources
 from ..transfer_learning.study.advise import advise
@@ -100,21 +101,22 @@ def main(argv: Sequence[str]) -> int:
     with progress_bar("transfer-study", flags.quiet) as advance:
         results, failed = run_points(points, place, run, advance)
     if results:
-        write(flags, study, sources, results)
+        write(flags, argv, study, sources, results)
     if failed:
         raise InputError(f"{len(failed)} of {len(points)} transfers failed: {'; '.join(failed)}")
     return 0
 
 
-def write(flags: StudyFlags, study: Study, sources: dict[str, SourceFacts], results: dict[str, dict[str, Any]]) -> None:
+def write(
+    flags: StudyFlags, argv: Sequence[str], study: Study, sources: dict[str, SourceFacts],
+    results: dict[str, dict[str, Any]],
+) -> None:  # fmt: skip
     """Tables and figures of these results, and which they are."""
     textures = Textures(dict(zip(study.targets, study.stylized, strict=False)), study.texture_augmented)
     tables = analyses(list(results.values()), sources, textures)
     figures = save_tables(tables, sources, flags.out)
-    facts = {
-        "sources": {name: asdict(facts) for name, facts in sources.items()},
-        "points": list(results),
-    }
+    facts = made_by("transfer-study", argv, recipe=study.recipe)
+    facts |= {"sources": {name: asdict(known) for name, known in sources.items()}, "points": list(results)}
     write_json(flags.out / "study.json", facts)
     if not flags.quiet:
         for table in tables:
