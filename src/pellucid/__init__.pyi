@@ -24,6 +24,7 @@ from .core.reading import Activations as Activations
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Split as Split
 from .data.dataset import load_data as load_data
+from .data.fourier import Fourier as Fourier
 from .data.gaussians import ClassGaussians as ClassGaussians
 from .data.gaussians import fit_gaussians as fit_gaussians
 from .data.grouping import Grouping as Grouping
@@ -40,13 +41,13 @@ from .evaluation.sanity import sanity as sanity
 from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
 from .evaluation.transferability import transferability as transferability
+from .gallery.save import save as save
 from .representation.activating import Activating as Activating
 from .representation.activating import activating as activating
 from .representation.distance import DistanceCurve as DistanceCurve
 from .representation.distance import DistanceRecipe as DistanceRecipe
 from .representation.distance import distance as distance
 from .representation.diversity import Diversity as Diversity
-from .representation.fourier import Fourier as Fourier
 from .representation.interpolate import InterpolateRecipe as InterpolateRecipe
 from .representation.interpolate import interpolate as interpolate
 from .representation.invert import InvertRecipe as InvertRecipe

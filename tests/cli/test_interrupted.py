@@ -9,7 +9,7 @@ def test_ctrl_c_leaves_nothing_behind(command, run, here, monkeypatch):
     before = files(here)
     code, out, err = run(*COMMAND_LINES[command], *QUICK, "--out", "made", "--save-frames", "made.gif")
     assert (code, out) == (130, "")
-    assert err == f"pellucid {command}: stopped; nothing half-done was left\n"
+    assert err == f"pellucid {command}: interrupted; nothing was written\n"
     assert files(here) == before
 
 

@@ -38,6 +38,8 @@ def test_rerun_repeats_a_result_bit_for_bit(command, run, here):
     assert (here / "made-rerun.png").read_bytes() == (here / "made.png").read_bytes()
     first, again = sidecar(here / "made.json"), sidecar(here / "made-rerun.json")
     assert {key for key in first if first[key] != again[key]} <= {"command"}
+    assert run("rerun", "made-rerun.json", model=False)[0] == 0
+    assert (here / "made-rerun-rerun.png").read_bytes() == (here / "made.png").read_bytes()
 
 
 @each

@@ -9,7 +9,6 @@ import pytest
 
 import pellucid
 from pellucid import load_bundle
-from pellucid.cli.common import value_of
 from pellucid.cli.main import COMMANDS, main
 from pellucid.zoo import models
 
@@ -37,11 +36,3 @@ def test_the_package_runs_as_a_program(words):
     done = subprocess.run([sys.executable, "-m", "pellucid", *words], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.startswith("usage: pellucid" if words == ["--help"] else f"pellucid {pellucid.__version__}")
-
-
-def test_value_of_finds_a_flag_however_it_is_written():
-    assert value_of(["--out", "a", "--seed=1"], "--out") == "a"
-    assert value_of(["--out", "a", "--seed=1"], "--seed") == "1"
-    assert value_of(["--save_frames", "b"], "--save-frames") == "b"
-    assert value_of(["--seed", "1", "--out"], "--out") is None
-    assert value_of([], "--out") is None

@@ -25,9 +25,9 @@ def test_a_file_that_is_no_sidecar_is_refused(refused, here, text):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"command": ["train", "--out", "x"]}, "only generate, inpaint"),
-        ({"command": ["rerun", "made.json"]}, "only generate, inpaint"),
-        ({"command": ["..cli.train"]}, "only generate, inpaint"),
+        ({"command": ["train", "--out", "x"]}, "only generate"),
+        ({"command": ["rerun", "made.json"]}, "only generate"),
+        ({"command": ["..cli.train"]}, "only generate"),
         ({"command": ["translate", 5]}, "is not a sidecar"),
         ({"command": []}, "is not a sidecar"),
         ({"model": 5}, "is not a sidecar"),

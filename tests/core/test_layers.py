@@ -10,7 +10,6 @@ from torch import nn
 from torchvision import models
 
 from pellucid import L2, Classifier, InputError, load
-from pellucid.cli.layers import places
 from pellucid.cli.main import main
 from pellucid.core.batch import norms
 from pellucid.core.descend import descend
@@ -26,6 +25,7 @@ from pellucid.evaluation.layers import (
     layer_robustness,
     read,
 )
+from pellucid.gallery.plots import places
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 
@@ -249,8 +249,8 @@ def test_the_command_compares_models_and_a_random_control(tiny_bundle, other_bun
     assert all("first_order" in checks["stem"] for checks in facts["checks"].values())
     assert [set(entry) for entry in facts["inputs"]] == [{"path", "sha256"}] * 4
     said = capsys.readouterr().out
-    assert "with 5x the steps" in said
-    assert "to first order" in said
+    assert "5x steps" in said
+    assert "first order" in said
 
 
 def test_a_cube_has_no_first_order_estimate(tiny_bundle, photos, tmp_path, capsys):

@@ -7,7 +7,7 @@ from helpers import images
 from pellucid import L2, Adam, CrossEntropy, InputError, Linf, Momentum, NormalizedGradient, Unbounded, descend
 from pellucid.core.batch import norms
 from pellucid.core.optimizer import cosine
-from pellucid.representation.fourier import Fourier
+from pellucid.data.fourier import Fourier
 
 OPTIMIZERS = [NormalizedGradient(), Momentum(0.8), Adam()]
 

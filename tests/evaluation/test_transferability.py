@@ -165,8 +165,9 @@ def test_the_command_writes_a_figure_and_its_numbers(here, capsys):
     assert set(facts["model_sha256"]) == {"net0", "net1"}
     assert (facts["data"], facts["split"]) == ("data", "test")
     assert np.array(facts["counts"]).shape == (2, 2)
-    assert out.splitlines()[0].split() == ["made", "on", "net0", "net1"]
-    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["net0", "net1"]
+    lines = [line.split() for line in out.splitlines() if line.strip(" ─")]
+    assert lines[0] == ["made", "on", "net0", "net1"]
+    assert [line[0] for line in lines[1:3]] == ["net0", "net1"]
     assert main(words) == 2
     assert "exists; choose another name or say --overwrite" in capsys.readouterr().err
 

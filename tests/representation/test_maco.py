@@ -6,8 +6,8 @@ from helpers import conv_classifier, images
 
 from pellucid import Activation, InputError, Maco, Unbounded, descend, magnitude_spectrum
 from pellucid.core.batch import generators
+from pellucid.data.fourier import COLORS
 from pellucid.data.transforms import crop, pad, resize, standard
-from pellucid.representation.fourier import COLORS
 
 
 def decorrelated(x):

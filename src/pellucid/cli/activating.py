@@ -22,7 +22,9 @@ from ..representation.activating import Activating, activating
 from ..representation.feature import find_features
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
 from ..zoo.models import fingerprint, load
-from .common import INLINE, RunFlags, carry_out, parse, progress_bar
+from .flags import INLINE, RunFlags
+from .parse import parse
+from .run import carry_out, progress_bar
 
 
 @dataclass(frozen=True)

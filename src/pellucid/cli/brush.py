@@ -10,19 +10,19 @@ from typing import Annotated
 from ..base.errors import InputError
 from ..synthesis.brush import BrushRecipe, brush
 from ..synthesis.inpaint import box_mask
-from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
-from .masks import read_mask
+from .flags import INLINE, ImageFlags, RunFlags
+from .inputs import find_images, one_label_each, read_images, read_mask
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Brush(RunFlags):
+class Brush(RunFlags, ImageFlags):
     """Brush a class onto a region of each image.
 
     pellucid brush --images photo.png --mask where.png --classes cat --out brushed.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Image files, or folders of them."""
     mask: Path | None = None
     """An image of each image's size, white where the class goes."""
     box: tuple[int, int, int, int] | None = None

@@ -10,13 +10,15 @@ from typing import Annotated
 import tyro
 
 from ..base.errors import InputError
+from ..gallery.save import check_file
 from ..zoo.bundle import save_bundle
 from ..zoo.convert import ConvertRecipe, convert
-from .common import INLINE, parse
+from .flags import INLINE, OutputFlags
+from .parse import parse
 
 
 @dataclass(frozen=True)
-class Convert:
+class Convert(OutputFlags):
     """A checkpoint, a pickle of torch or a state dict in safetensors, as a bundle. Nothing in the file is executed.
 
     pellucid convert resnet50_l2_eps3.ckpt --out imagenet-resnet50-l2-3.safetensors
@@ -28,10 +30,6 @@ class Convert:
     """The bundle: NAME.safetensors, and its card NAME.json beside it."""
     half: bool = False
     """Store weights in float16: half the size, about three digits. By default they stay float32, exactly."""
-    overwrite: bool = False
-    """Replace a bundle that exists."""
-    quiet: bool = False
-    """Print nothing but what was refused."""
     recipe: Annotated[ConvertRecipe, INLINE] = ConvertRecipe()
 
 
@@ -43,8 +41,7 @@ def main(argv: Sequence[str]) -> int:
     if flags.out is None or flags.out.suffix != ".safetensors":
         raise InputError(f"name the bundle: --out NAME.safetensors{f', not {flags.out}' if flags.out else ''}")
     for path in (flags.out, flags.out.with_suffix(".json")):
-        if path.is_dir() or (path.exists() and not flags.overwrite):
-            raise InputError(f"{path} exists; choose another name or say --overwrite")
+        check_file(path, flags.overwrite)
     classifier = convert(flags.file, flags.recipe)
     for name in classifier.card.get("refused", []):
         print(f"refused, not run: {name}")

@@ -6,17 +6,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ..base.devices import pick_precision
 from ..gallery.demo import demo
 from ..gallery.scene import Pair
 from ..zoo.models import load
-from .common import parse, progress_bar
+from .flags import MachineFlags, ModelFlags, OutputFlags, SeedFlags
+from .parse import parse
+from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class Demo:
+class Demo(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     """Every task on the bundled classifiers, as one page of pictures.
 
     pellucid demo --out pellucid-demo
@@ -24,24 +25,12 @@ class Demo:
 
     out: Path = Path("pellucid-demo")
     """A folder for index.html and its pictures."""
-    model: str = "cifar10-l2-0.5"
-    """The robust classifier; it needs class Gaussians."""
     standard: str = "cifar10-standard"
     """The standard classifier to compare it with."""
     larger_model: str = "animals59-l2-1.0"
     """The robust classifier of larger images, which takes over wherever these tell more; "" for none."""
     larger_standard: str = "animals59-standard"
     """The standard classifier to compare that one with."""
-    seed: int = 0
-    """Every random choice follows from it."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the network's passes; auto takes bfloat16 where it is faster."""
-    overwrite: bool = False
-    """Replace the folder."""
-    quiet: bool = False
-    """No progress bar."""
 
 
 def main(argv: Sequence[str]) -> int:

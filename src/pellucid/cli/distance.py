@@ -12,16 +12,19 @@ import torch
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..base.files import write_json
 from ..base.processes import processes, sharing
-from ..base.recipes import plain
 from ..data.image import write_image
-from ..gallery.save import check_free, sidecar_path
+from ..gallery.plots import plot_distances
+from ..gallery.save import check_figure, check_free
 from ..gallery.sheet import Row, sheet
-from ..representation.distance import PRESETS, DistanceCurve, DistanceRecipe, distance, plot
+from ..gallery.sidecar import made_by, write_sidecar
+from ..representation.distance import PRESETS, DistanceCurve, DistanceRecipe, distance
 from ..zoo.models import fingerprint, load
-from .common import INLINE, BesideFlags, file_sha256, models, parse, progress_bar, short
-from .pictures import pictures
+from .flags import INLINE, BesideFlags
+from .inputs import pictures
+from .parse import parse
+from .run import models, progress_bar, short
+from .table import print_table
 
 
 @dataclass(frozen=True)
@@ -51,21 +54,19 @@ class DistanceFlags(BesideFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(DistanceFlags, argv, "distance", PRESETS)
-    if flags.out.suffix.lower() != ".png":
-        raise InputError(f"the curves are a .png, not {flags.out}")
     if flags.save_frames is not None:
         raise InputError("distance has no frames to save; --sheet shows the images")
     if bool(flags.images) != bool(flags.targets):
         raise InputError("pairs need --images and --targets, or --data")
-    check_free(flags.out, flags.overwrite)
+    check_figure(flags.out, flags.overwrite)
     if flags.sheet is not None:
         check_free(flags.sheet, flags.overwrite)
     sources = pictures(flags.images, flags.data, 2 * flags.count, flags.seed)
     targets = pictures(flags.targets, flags.data, 2 * flags.count, flags.seed)
-    together, curves, prints = processes(), {}, {}
-    together.wait()
+    team, curves, prints = processes(), {}, {}
+    team.wait()
     names = models(flags)
-    with sharing(together), progress_bar("distance", flags.quiet or not together.main) as advance:
+    with sharing(team), progress_bar("distance", flags.quiet or not team.main) as advance:
         for number, (name, called) in enumerate(zip(names, short(names), strict=True)):
             classifier = load(name, flags.device)
             first, last = (part.read(classifier.size) for part in (sources, targets))
@@ -77,27 +78,18 @@ def main(argv: Sequence[str]) -> int:
                 callback=lambda p, number=number: advance((number + p.step / p.steps) / len(names)),
             )  # fmt: skip
             prints[name] = fingerprint(classifier)
-    if not together.main:
+    if not team.main:
         return 0
-    plot(curves, flags.out)
-    facts = {
-        "task": "distance",
-        "command": ["distance", *argv],
-        "recipe": plain(flags.recipe),
-        "seed": flags.seed,
-        "model": flags.model,
-        "model_sha256": prints[flags.model],
-        "inputs": [
-            {"path": str(p), "sha256": file_sha256(p)} for p in dict.fromkeys((*sources.inputs, *targets.inputs))
-        ],
-        "curves": {name: curve.to_json() for name, curve in curves.items()},
-    }
-    write_json(sidecar_path(flags.out), facts)
+    plot_distances(curves, flags.out)
+    inputs = (*sources.inputs, *targets.inputs)
+    facts = made_by("distance", argv, recipe=flags.recipe, seed=flags.seed, inputs=inputs)
+    facts |= {"model": flags.model, "model_sha256": prints[flags.model]}
+    numbers = write_sidecar(flags.out, {**facts, "curves": {name: curve.to_json() for name, curve in curves.items()}})
     if flags.sheet is not None:
         write_image(flags.sheet, sheet(rows(curves)))
-    print(table(curves))
+    print_table(("radius ", *(f"{name} " for name in curves)), table(curves))
     if not flags.quiet:
-        print(f"{flags.out}  (numbers: {sidecar_path(flags.out)})")
+        print(f"{flags.out}  (numbers: {numbers})")
     return 0
 
 
@@ -115,12 +107,8 @@ def _cell(mean: float, margin: float) -> str:
     return f"{mean:.3f}" if math.isnan(margin) else f"{mean:.3f} ± {margin:.3f}"
 
 
-def table(curves: dict[str, DistanceCurve]) -> str:
-    """The means, of several pairs with half their 95% confidence intervals, a line for each radius."""
-    width = max(16, *map(len, curves))
-    lines = ["  ".join([f"{'radius':>8}", *(f"{name:>{width}}" for name in curves)])]
+def table(curves: dict[str, DistanceCurve]) -> list[tuple[str, ...]]:
+    """A row for each radius: the means, those of several pairs with half their 95% confidence intervals."""
+    columns = [map(_cell, curve.mean.tolist(), curve.margin.tolist()) for curve in curves.values()]
     radii = next(iter(curves.values())).radii.tolist()
-    for row, radius in enumerate(radii):
-        cells = [_cell(float(curve.mean[row]), float(curve.margin[row])) for curve in curves.values()]
-        lines.append("  ".join([f"{radius:>8g}", *(f"{cell:>{width}}" for cell in cells)]))
-    return "\n".join(lines)
+    return list(zip((f"{radius:g}" for radius in radii), *columns, strict=True))

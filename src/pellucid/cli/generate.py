@@ -9,7 +9,10 @@ from typing import Annotated
 from ..base.checks import positive_int
 from ..base.errors import InputError
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
-from .common import INLINE, RunFlags, carry_out, find_images, parse, read_images
+from .flags import INLINE, RunFlags
+from .inputs import find_images, read_images
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,19 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..data.image import cover, read_alpha
 from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
-from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
-from .masks import read_mask
+from .flags import INLINE, ImageFlags, RunFlags
+from .inputs import find_images, one_label_each, read_images, read_mask
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Inpaint(RunFlags):
+class Inpaint(RunFlags, ImageFlags):
     """Fill in a region of each image.
 
     pellucid inpaint --images photo.png --patch 10 --out filled.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Image files, or folders of them."""
     mask: Path | None = None
     """An image of each image's size, white where pixels are missing."""
     box: tuple[int, int, int, int] | None = None

@@ -12,25 +12,24 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..core.descend import Descent
 from ..gallery.grid import grid, magnified, write_gif
+from ..gallery.save import check_file
+from ..gallery.sheet import Row
 from ..representation.interpolate import PRESETS, InterpolateRecipe, interpolate
-from .common import INLINE, BesideFlags, Row, carry_out, parse
-from .frames import check_frames
-from .pictures import pictures
+from .flags import INLINE, BesideFlags, PictureFlags
+from .inputs import pictures
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Interpolate(BesideFlags):
+class Interpolate(BesideFlags, PictureFlags):
     """Walk from one image to another through their representations, beside the average of their pixels.
 
     pellucid interpolate --images dog.png wolf.png --out walk.png --gif walk.gif
     """
 
     images: tuple[Path, ...] = ()
-    """Image files: from the first to the second, from the third to the fourth, ..."""
-    data: str = ""
-    """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
-    count: int = 8
-    """How many images of the data, two for each walk."""
+    """Image files: from the first to the second, from the third to the fourth; of data, two for each walk."""
     gif: Path | None = None
     """Also write the walks, there and back, as an animation: a name ending in .gif."""
     preset: str | None = None
@@ -45,9 +44,7 @@ def main(argv: Sequence[str]) -> int:
     if (len(source.files) or source.count) % 2:
         raise InputError(f"a walk needs two images, and {len(source.files) or source.count} make no pairs")
     if flags.gif is not None:
-        if flags.gif.suffix.lower() != ".gif":
-            raise InputError(f"the animation is a .gif, not {flags.gif}")
-        check_frames(flags.gif, flags.overwrite)
+        check_file(flags.gif, flags.overwrite, "the animation", ".gif")
     walks: list[Tensor] = []
 
     def task(classifier, **options):

@@ -13,12 +13,15 @@ from ..base.processes import processes, sharing
 from ..core.descend import Descent
 from ..data.image import side
 from ..gallery.save import check_writable
+from ..gallery.sheet import Row
 from ..representation.invert import PRESETS, InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope
 from ..representation.rebuild import SETTINGS, rebuild
 from ..zoo.models import fingerprint, load
-from .common import INLINE, BesideFlags, Row, carry_out, find_images, parse, progress_bar, read_images
-from .pictures import pictures
+from .flags import INLINE, BesideFlags
+from .inputs import find_images, pictures, read_images
+from .parse import parse
+from .run import carry_out, progress_bar
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class Invert(BesideFlags):
     count: int = 8
     """How many images of the data."""
     kaleidoscope: int | None = None
-    """Instead of targets: so many random kaleidoscope patterns, which are like no image of any data set."""
+    """Instead of targets: this number of random kaleidoscope patterns, which are like no image of any data set."""
     folder: Path | None = None
     """Instead of targets: a folder with images at any depth, of which --out becomes a copy made by inversion. The same
-    command goes on where it was stopped; --overwrite removes inversions of other images or settings."""
+    command goes on after an interruption; --overwrite removes inversions of other images or settings."""
     images: tuple[Path, ...] = ()
     """Image files to begin with, one for all targets or one for each, instead of noise or gray."""
     preset: str | None = None
@@ -91,16 +94,18 @@ def whole_folder(flags: Invert, folder: Path) -> int:
     if flags.out.suffix or flags.out.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"--out must be a folder outside of {folder}, not {flags.out}")
     check_writable(flags.out / SETTINGS)
-    classifier, together = load(flags.model, flags.device), processes()
+    classifier, team = load(flags.model, flags.device), processes()
     if flags.out.is_dir() and any(flags.out.iterdir()) and not (flags.out / SETTINGS).is_file():
         raise InputError(f"{flags.out} is not empty; choose another --out")
     facts = {"model": flags.model, "model_sha256": fingerprint(classifier)}
-    with sharing(together), progress_bar("invert", flags.quiet or not together.main) as advance:
-        made = rebuild(
-            classifier, folder, flags.out, flags.recipe, facts=facts, seed=flags.seed,
-            overwrite=flags.overwrite, team=together, callback=advance,
-            precision=pick_precision(flags.precision, classifier.device),
-        )  # fmt: skip
-    if together.main and not flags.quiet:
+    try:
+        with sharing(team), progress_bar("invert", flags.quiet or not team.main) as advance:
+            made = rebuild(
+                classifier, folder, flags.out, flags.recipe, facts=facts, seed=flags.seed, overwrite=flags.overwrite,
+                team=team, callback=advance, precision=pick_precision(flags.precision, classifier.device),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("what is finished is kept, and the same command goes on") from None
+    if team.main and not flags.quiet:
         print(f"{flags.out}  ({made} images inverted)")
     return 0

@@ -41,6 +41,14 @@ COMMANDS = {
     "rerun": "repeat a result from its JSON sidecar",
 }
 
+# What is there after Ctrl-C, of the commands that write before they are done.
+AGAIN = "what is finished is kept, and the same command goes on"
+KEPT = {
+    "train": "the last checkpoint is kept, go on with --resume",
+    "transfer-study": AGAIN,
+    "stylize-data": AGAIN,
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 2 for a mistake of the user's, 130 for Ctrl-C."""
@@ -62,8 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"pellucid{f' {name}' if name in COMMANDS else ''}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"pellucid {name}: stopped; nothing half-done was left", file=sys.stderr)
+    except KeyboardInterrupt as interrupted:
+        told = str(interrupted) or KEPT.get(name, "nothing was written")
+        print(f"pellucid {name}: interrupted; {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as in `pellucid models | head`
         sys.stderr.close()

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import torch
 
 from ..base.errors import InputError
 from ..core.descend import Descent
+from ..gallery.sheet import Row
 from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
-from .common import INLINE, BesideFlags, Row, carry_out, parse
-from .pictures import pictures
+from .flags import INLINE, BesideFlags, PictureFlags
+from .inputs import pictures
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Manipulate(BesideFlags):
+class Manipulate(BesideFlags, PictureFlags):
     """Add a feature to images: raise a unit of the representation until it exceeds every other one.
 
     pellucid manipulate --images photo.png --units 17 200 --out striped.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Image files, or folders of them."""
-    data: str = ""
-    """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
-    count: int = 8
-    """How many images of the data."""
     units: tuple[int, ...] = ()
     """Units of the representation; each is added to every image."""
     preset: str | None = None
@@ -53,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def rows(made: dict[str, Descent]) -> list[Row]:
-    """The images, and below them for each unit what became of them; captions tell the step at which each was done."""
+    """The images, and below them for each unit what became of them; captions name the step at which each was done."""
     first = next(iter(made.values()))
     units = first.info["units"]
     each = units.count(units[0])
@@ -62,6 +58,6 @@ def rows(made: dict[str, Descent]) -> list[Row]:
         for name, descent in made.items():
             part = slice(begin, begin + each)
             ends = zip(descent.stopped_at[part].tolist(), descent.stopped[part], strict=True)
-            told = [f"step {at}" if why == "stop" else "not done" for at, why in ends]
-            found.append(Row(f"{name} unit {units[begin]}", descent.images[part], told))
+            reached = [f"step {at}" if why == "stop" else "not done" for at, why in ends]
+            found.append(Row(f"{name} unit {units[begin]}", descent.images[part], reached))
     return found

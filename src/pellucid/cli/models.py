@@ -9,7 +9,7 @@ from typing import Any
 
 from ..zoo.models import bundled, card
 from ..zoo.published import Published, published
-from .common import parse
+from .parse import parse
 from .table import print_table
 
 OTHERS = [

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Annotated
 
 from ..base.errors import InputError
-from ..data.image import cover, read_image
 from ..synthesis.inpaint import box_mask
 from ..synthesis.paint import PRESETS, PaintRecipe, Stroke, paint
-from .common import INLINE, RunFlags, carry_out, find_images, parse, read_images
+from .flags import INLINE, ImageFlags, RunFlags
+from .inputs import find_images, read_images, read_mask
+from .parse import parse
+from .run import carry_out
 
 STROKE = re.compile(r"(?P<where>.+?):(?P<unit>\d+)(?::(?P<strength>[0-9.]+))?")
 
 
 @dataclass(frozen=True)
-class Paint(RunFlags):
+class Paint(RunFlags, ImageFlags):
     """Paint units of the representation onto images.
 
     pellucid paint --images photo.png --strokes 0,20,32,12:17 sky.png:3:1.5 --out painted.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Image files, or folders of them."""
     strokes: tuple[str, ...] = ()
     """WHERE:UNIT or WHERE:UNIT:STRENGTH; WHERE is a mask image, white where to paint, or LEFT,TOP,WIDTH,HEIGHT."""
     preset: str | None = None
@@ -71,8 +71,4 @@ def _mask(where: str, size: tuple[int, int], files: Sequence[Path]):
     box = _box(where)
     if box is not None:
         return box_mask(size, box)
-    mask = read_image(where)
-    sizes = {tuple(read_image(file).shape[1:]) for file in files} | {size}
-    if tuple(mask.shape[1:]) not in sizes:
-        raise InputError(f"the mask {where} is {mask.shape[2]} x {mask.shape[1]} pixels; give one of the image's size")
-    return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+    return read_mask(Path(where), files, size)

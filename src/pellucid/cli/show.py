@@ -11,7 +11,7 @@ import tyro
 
 from ..zoo.anatomy import Anatomy, anatomy
 from ..zoo.models import card
-from .common import parse
+from .parse import parse
 from .table import print_table
 
 

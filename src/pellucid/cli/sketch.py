@@ -9,7 +9,10 @@ from typing import Annotated
 
 from ..base.errors import InputError
 from ..synthesis.sketch import PRESETS, SketchRecipe, sketch
-from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .flags import INLINE, RunFlags
+from .inputs import find_images, one_label_each, read_images
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)

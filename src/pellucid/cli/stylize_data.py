@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from .. import __version__
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..base.files import write_text
 from ..base.processes import processes
 from ..data.dataset import load_data
 from ..data.image import read_image
-from ..gallery.save import check_writable
+from ..gallery.save import check_file
+from ..gallery.sidecar import made_by, write_sidecar
 from ..transfer_learning.content import check_unchanged, data_digest
 from ..transfer_learning.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
 from ..zoo.models import fingerprint, load
-from .common import INLINE, file_sha256, find_images, parse, progress_bar
+from .flags import INLINE, MachineFlags, OutputFlags
+from .inputs import find_images
+from .parse import parse
+from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class StylizeData:
+class StylizeData(MachineFlags, OutputFlags):
     """A copy of a data set whose test images keep their shapes and get the textures of other pictures.
 
     pellucid stylize-data --data photos.npz --styles paintings --out photos-stylized.npz
     pellucid transfer-study --sources cifar10-standard cifar10-l2-0.5 --targets photos.npz \\
         --stylized photos-stylized.npz
 
-    Stopped, the same command goes on where it was.
+    After an interruption, the same command goes on where it was.
     """
 
     data: str = ""
@@ -44,14 +45,6 @@ class StylizeData:
     """Side to which images are brought; needed where a folder's images differ."""
     out: Path = Path("stylized.npz")
     """The .npz that is made; a .json beside it says how."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the network's passes; auto takes bfloat16 where it is faster."""
-    overwrite: bool = False
-    """Replace a copy that exists."""
-    quiet: bool = False
-    """No progress bar."""
     recipe: Annotated[StylizeDataRecipe, INLINE] = StylizeDataRecipe()
 
 
@@ -71,18 +64,11 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
             classifier, data, styles, flags.recipe, parts=parts,
             precision=pick_precision(flags.precision, classifier.device), callback=advance,
         )  # fmt: skip
-    facts: dict[str, Any] = {
-        "command": ["stylize-data", *argv],
-        "data": data.name,
-        "data_sha256": data_digest(data),
-        "model": flags.model,
-        "model_sha256": fingerprint(classifier),
-        "inputs": [{"path": str(file), "sha256": file_sha256(file)} for file in [*given, *files]],
-        "recipe": asdict(flags.recipe),
-        "versions": {"pellucid": __version__},
-    }
+    facts = made_by("stylize-data", argv, recipe=flags.recipe, inputs=[*given, *files])
+    facts |= {"data": data.name, "data_sha256": data_digest(data)}
+    facts |= {"model": flags.model, "model_sha256": fingerprint(classifier)}
     save_npz(copy, flags.out)
-    write_text(flags.out.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
+    write_sidecar(flags.out, facts)
     forget_parts(parts)
     if not flags.quiet:
         print(f"{flags.out}  ({len(copy.test)} stylized test images; training images: {flags.recipe.train})")
@@ -95,8 +81,4 @@ def check(flags: StylizeData) -> None:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if processes().count > 1:
         raise InputError("stylize-data is one process's work; start it without accelerate")
-    if flags.out.suffix != ".npz":
-        raise InputError(f"the copy is an .npz, not {flags.out}")
-    if flags.out.is_dir() or (flags.out.exists() and not flags.overwrite):
-        raise InputError(f"{flags.out} exists; choose another name or say --overwrite")
-    check_writable(flags.out)
+    check_file(flags.out, flags.overwrite, "the copy", ".npz")

@@ -13,7 +13,10 @@ from ..base.checks import positive_int
 from ..base.errors import InputError
 from ..data.image import cover, side
 from ..synthesis.superres import PRESETS, SuperresRecipe, superres
-from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .flags import INLINE, RunFlags
+from .inputs import find_images, one_label_each, read_images
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..zoo.torch_file import printable
 
-WIDTH = 400  # of a pipe, where nobody breaks lines
+WIDTH = 400  # of a pipe, where lines may be long
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

@@ -27,11 +27,13 @@ from ..training.recipe import TrainRecipe
 from ..training.train import EpochReport, TrainProgress, train
 from ..training.trainable import check_data, trained_size
 from ..zoo.bundle import save_bundle
-from .common import INLINE, parse, progress_bar
+from .flags import INLINE, MachineFlags, OutputFlags
+from .parse import parse
+from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(MachineFlags, OutputFlags):
     """Train a classifier and write it as a bundle, with class Gaussians for its seeds.
 
     pellucid train --data torchvision:CIFAR10 --attack.eps 0.5 --out runs/robust
@@ -62,7 +64,7 @@ class Train:
     tensorboard: bool = False
     """Also log for TensorBoard, into --out; needs the extra "log"."""
     examples_every: int = 5
-    """Every so many epochs a picture of training images above their worst neighbors; 0 for none."""
+    """Epochs from one picture of training images above their worst neighbors to the next; 0 for none."""
     grain: int | None = None
     """Class Gaussians are fitted to images whose sides are divided by this: 2 if not given, or what divides the side.
     The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%,
@@ -72,14 +74,8 @@ class Train:
     half: bool = False
     """Write the bundle in float16: half the size, about three digits; logits move by about 1e-3. By default the weights
     stay float32, exactly."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's passes; auto takes bfloat16 where it is faster. Weights stay float32."""
-    overwrite: bool = False
-    """Begin anew in a folder that holds a run."""
-    quiet: bool = False
-    """No progress bar."""
     recipe: Annotated[TrainRecipe, INLINE] = TrainRecipe()
 
 
@@ -92,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"examples-every must be a number of epochs, or 0 for no pictures, not {flags.examples_every}")
     held = any((flags.out / name).exists() for name in (CHECKPOINT, PREVIOUS))
     if held and not (flags.resume or flags.overwrite or flags.dry_run):
-        raise InputError(f"{flags.out} holds a run; go on with --resume or begin anew with --overwrite")
+        raise InputError(f"{flags.out} holds a run; go on with --resume or begin again with --overwrite")
     if flags.resume and not held:
         raise InputError(f"{flags.out} holds no {CHECKPOINT} to resume from")
     check_writable(flags.out / CHECKPOINT)

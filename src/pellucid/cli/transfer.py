@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from .. import __version__
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..base.files import write_text
+from ..base.files import write_json
 from ..base.processes import processes
 from ..core.classifier import Classifier
-from ..gallery.save import check_writable
+from ..gallery.save import check_file
+from ..gallery.sidecar import made_by
 from ..transfer_learning.content import check_unchanged
 from ..transfer_learning.recipe import PRESETS, TransferRecipe
 from ..transfer_learning.result import TransferResult
@@ -24,11 +23,13 @@ from ..transfer_learning.transfer import transfer
 from ..zoo.bundle import save_bundle
 from ..zoo.checksum import cache_folder
 from ..zoo.models import fingerprint, load
-from .common import INLINE, file_sha256, parse, progress_bar
+from .flags import INLINE, MachineFlags, OutputFlags
+from .parse import parse
+from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class TransferFlags:
+class TransferFlags(MachineFlags, OutputFlags):
     """How well a source serves for other classes: a linear head on its features, or fine-tuning.
 
     pellucid transfer --source cifar10-l2-0.5 --data photos --mode fixed --seeds 3 --out result.json
@@ -55,14 +56,6 @@ class TransferFlags:
     """What is trained (mode full, or paper-compat): NAME, of the first seed, as the bundle NAME.safetensors."""
     cache: Path | None = None
     """A folder for features; pellucid's own if not given."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the network's passes; auto takes bfloat16 where it is faster."""
-    overwrite: bool = False
-    """Replace a result that exists."""
-    quiet: bool = False
-    """No progress bar."""
     recipe: Annotated[TransferRecipe, INLINE] = TransferRecipe()
 
 
@@ -73,7 +66,7 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
         raise InputError("name the target: --data FOLDER, FILE.npz, torchvision:NAME or paper:NAME")
     flags.recipe.check_mode()
     if flags.out is not None:
-        check_result(flags.out, flags.overwrite)
+        check_file(flags.out, flags.overwrite, suffix=".json")
     if flags.save is not None:
         check_save(flags)
     source = load(flags.source, flags.device)
@@ -96,22 +89,15 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     if flags.save is not None:
         print(f"seed 0: {save(result, flags, argv)}")
     if flags.out is not None:
-        facts = {**described(flags, argv, source), **result.to_json(), "versions": {"pellucid": __version__}}
-        write_text(flags.out, json.dumps(facts, indent=2) + "\n")
+        write_json(flags.out, {**described(flags, argv, source), **result.to_json()})
     return 0
 
 
 def described(flags: TransferFlags, argv: Sequence[str], source: Classifier) -> dict[str, Any]:
     """What `pellucid rerun` must know, as in every sidecar; the target's images are known by `data_sha256`, too."""
     named = [Path(name) for name in (flags.data, flags.grouping) if name and Path(name).is_file()]
-    return {
-        "task": "transfer",
-        "command": ["transfer", *argv],
-        "model": flags.source,
-        "model_sha256": fingerprint(source),
-        "inputs": [{"path": str(path), "sha256": file_sha256(path)} for path in named],
-        "source": flags.source,
-    }
+    facts = {"model": flags.source, "model_sha256": fingerprint(source), "source": flags.source}
+    return {**made_by("transfer", argv, inputs=named), **facts}
 
 
 def save(result: TransferResult, flags: TransferFlags, argv: Sequence[str]) -> Path:
@@ -140,18 +126,7 @@ def check_save(flags: TransferFlags) -> None:
     if flags.out is not None and flags.out.resolve() == card.resolve():
         raise InputError(f"{card} will be the card of --save; choose another name for --out")
     for path in (weights, card):
-        if path.exists() and not flags.overwrite:
-            raise InputError(f"{path} exists; choose another name or say --overwrite")
-        check_writable(path)
-
-
-def check_result(out: Path, overwrite: bool) -> None:
-    """Raise `InputError` unless a result can be written there."""
-    if out.suffix != ".json":
-        raise InputError(f"the result is a .json, not {out}")
-    if out.is_dir() or (out.exists() and not overwrite):
-        raise InputError(f"{out} exists; choose another name or say --overwrite")
-    check_writable(out)
+        check_file(path, flags.overwrite)
 
 
 def table(result: TransferResult) -> str:

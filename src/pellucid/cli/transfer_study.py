@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from ..base.checks import positive_int
 from ..base.devices import pick_device, pick_precision
 from ..base.errors import InputError
-from ..base.files import write_text
+from ..base.files import write_json
 from ..base.processes import processes
 from ..gallery.save import check_writable
+from ..gallery.sidecar import made_by
 from ..transfer_learning.recipe import TransferRecipe
 from ..transfer_learning.source import SourceFacts, known_sources
 from ..transfer_learning.study.advise import advise
@@ -27,7 +27,9 @@ from ..transfer_learning.study.study_file import read_study
 from ..transfer_learning.targets import open_target
 from ..zoo.checksum import cache_folder
 from ..zoo.models import load
-from .common import INLINE, parse, progress_bar
+from .flags import INLINE, MachineFlags, QuietFlags
+from .parse import parse
+from .run import progress_bar
 from .table import print_table
 
 ADVICE = ("--study", "--sources", "--targets", "--advise", "--probe", "--root", "--size", "--cache", "--device",
@@ -36,7 +38,7 @@ ADVICE = ("--study", "--sources", "--targets", "--advise", "--probe", "--root", 
 
 
 @dataclass(frozen=True)
-class StudyFlags:
+class StudyFlags(MachineFlags, QuietFlags):
     """Many sources transferred to many targets, and what that says: by eps, width, accuracy, granularity, texture.
 
     pellucid transfer-study --sources cifar10-standard cifar10-l2-0.5 --targets photos signs.npz --out study
@@ -61,7 +63,7 @@ class StudyFlags:
     advise: bool = False
     """Only say which source to use for each target, from fixed features of some of its training images."""
     probe: int = 1000
-    """So many images for that."""
+    """How many images that takes."""
     out: Path = Path("transfer-study")
     """A folder for results, tables and figures."""
     jobs: int = 1
@@ -75,12 +77,6 @@ class StudyFlags:
     """Side of the images, for sources that do not say which they take."""
     cache: Path | None = None
     """A folder for features; pellucid's own if not given."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of the networks' passes; auto takes bfloat16 where it is faster."""
-    quiet: bool = False
-    """No progress bar, no tables."""
     recipe: Annotated[TransferRecipe, INLINE] = TransferRecipe()
 
 
@@ -105,22 +101,23 @@ def main(argv: Sequence[str]) -> int:
     with progress_bar("transfer-study", flags.quiet) as advance:
         results, failed = run_points(points, place, run, advance)
     if results:
-        write(flags, study, sources, results)
+        write(flags, argv, study, sources, results)
     if failed:
         raise InputError(f"{len(failed)} of {len(points)} transfers failed: {'; '.join(failed)}")
     return 0
 
 
-def write(flags: StudyFlags, study: Study, sources: dict[str, SourceFacts], results: dict[str, dict[str, Any]]) -> None:
+def write(
+    flags: StudyFlags, argv: Sequence[str], study: Study, sources: dict[str, SourceFacts],
+    results: dict[str, dict[str, Any]],
+) -> None:  # fmt: skip
     """Tables and figures of these results, and which they are."""
     textures = Textures(dict(zip(study.targets, study.stylized, strict=False)), study.texture_augmented)
     tables = analyses(list(results.values()), sources, textures)
     figures = save_tables(tables, sources, flags.out)
-    facts = {
-        "sources": {name: asdict(facts) for name, facts in sources.items()},
-        "points": list(results),
-    }
-    write_text(flags.out / "study.json", json.dumps(facts, indent=2) + "\n")
+    facts = made_by("transfer-study", argv, recipe=study.recipe)
+    facts |= {"sources": {name: asdict(known) for name, known in sources.items()}, "points": list(results)}
+    write_json(flags.out / "study.json", facts)
     if not flags.quiet:
         for table in tables:
             show(table)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..base.files import write_text
 from ..evaluation.transferability import (
-    Transferability,
     TransferabilityRecipe,
     check_alike,
     transferability,
 )
-from ..gallery.save import check_free, sidecar_path
+from ..gallery.plots import plot_transferability
+from ..gallery.save import check_figure
+from ..gallery.sidecar import made_by, write_sidecar
 from ..zoo.models import fingerprint, load
-from .common import INLINE, parse, progress_bar
-from .measured import measured
+from .flags import INLINE, MachineFlags, MeasuredFlags, OutputFlags
+from .inputs import measured
+from .parse import parse
+from .run import progress_bar, short
+from .table import print_table
 
 
 @dataclass(frozen=True)
-class TransferabilityFlags:
+class TransferabilityFlags(MeasuredFlags, MachineFlags, OutputFlags):
     """Adversarial examples of each model, tried on every other: a matrix, as a figure and as JSON.
 
     pellucid transferability --models cifar10-l2-0.5 cifar10-standard --data torchvision:CIFAR10 --eps 0.5
@@ -33,22 +35,8 @@ class TransferabilityFlags:
     models: tuple[str, ...] = ()
     """Two or more: bundled names, bundles' paths, timm:NAME or torchvision:NAME, of one input size and the same
     classes."""
-    data: str = ""
-    """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
-    grouping: str | None = None
-    """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
-    skip_unreadable: bool = False
-    """Leave out image files that cannot be read, with one warning, instead of refusing the data."""
     out: Path = Path("transferability.png")
     """An image file for the figure; the numbers go to a .json beside it."""
-    device: str = "auto"
-    """auto, cpu, cuda, mps, ..."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Of PGD. What counts is confirmed in float32."""
-    overwrite: bool = False
-    """Replace a result that exists."""
-    quiet: bool = False
-    """No progress bar."""
     recipe: Annotated[TransferabilityRecipe, INLINE] = TransferabilityRecipe()
 
 
@@ -59,9 +47,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if repeated := [name for name in flags.models if flags.models.count(name) > 1]:
         raise InputError(f"{repeated[0]} is named twice; name each model once")
-    if flags.out.suffix.lower() != ".png":
-        raise InputError(f"the figure is a .png, not {flags.out}")
-    check_free(flags.out, flags.overwrite)
+    check_figure(flags.out, flags.overwrite)
     models = {name: load(name, flags.device) for name in flags.models}
     check_alike(models)
     first = next(iter(models.values()))
@@ -69,23 +55,16 @@ def main(argv: Sequence[str]) -> int:
     precision = pick_precision(flags.precision, first.device)
     with progress_bar("transferability", flags.quiet) as advance:
         result = transferability(models, split, flags.recipe, precision=precision, callback=advance)
-    facts = {**source, "model_sha256": {name: fingerprint(model) for name, model in models.items()}}
-    result.save_figure(flags.out)
-    write_text(sidecar_path(flags.out), json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
-    print(table(result))
+    facts = {**made_by("transferability", argv), **result.to_json(), **source}
+    facts["model_sha256"] = {name: fingerprint(model) for name, model in models.items()}
+    plot_transferability(result, flags.out)
+    numbers = write_sidecar(flags.out, facts)
+    names = short(result.names)
+    rows = [
+        (name, *(f"{100 * rate:.1f}" if rate == rate else "-" for rate in rates))
+        for name, rates in zip(names, result.rates.tolist(), strict=True)
+    ]
+    print_table(("made on", *(f"{name} " for name in names)), rows)
     if not flags.quiet:
-        print(f"{flags.out}  (numbers: {sidecar_path(flags.out)})")
+        print(f"{flags.out}  (numbers: {numbers})")
     return 0
-
-
-def table(result: Transferability) -> str:
-    """The matrix as text, in percent."""
-    names = [Path(name).name for name in result.names]
-    first, widths = max(9, *map(len, names)), [max(6, len(name)) for name in names]
-    lines = ["  ".join([f"{'made on':<{first}}", *(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))])]
-    for name, rates in zip(names, result.rates.tolist(), strict=True):
-        cells = (
-            f"{100 * rate:{w}.1f}" if rate == rate else f"{'-':>{w}}" for rate, w in zip(rates, widths, strict=True)
-        )
-        lines.append("  ".join([f"{name:<{first}}", *cells]))
-    return "\n".join(lines)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from ..synthesis.translate import PRESETS, TranslateRecipe, translate
-from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
+from .flags import INLINE, ImageFlags, RunFlags
+from .inputs import find_images, one_label_each, read_images
+from .parse import parse
+from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Translate(RunFlags):
+class Translate(RunFlags, ImageFlags):
     """Turn images into another class.
 
     pellucid translate --images horse.png --classes deer --out deer.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Image files, or folders of them."""
     classes: tuple[str, ...] = ()
     """What to turn them into: one class, or one for each image; of two classes the other one, if not given."""
     preset: str | None = None

@@ -19,7 +19,10 @@ from ..gallery.sheet import Row
 from ..representation.feature import random_units
 from ..representation.maco import magnitude_spectrum
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
-from .common import INLINE, BesideFlags, carry_out, find_images, parse, read_images
+from .flags import INLINE, BesideFlags
+from .inputs import find_images, read_images
+from .parse import parse
+from .run import carry_out
 
 PROBES = 64  # images on which a unit that is to be drawn at random must be on
 
@@ -35,7 +38,7 @@ class Visualize(BesideFlags):
     """Each one of: 17 (a unit of the representation), LAYER:CHANNEL, logits:CLASS, direction:FILE.npy, or a sum of
     those in quotes, "2 * stage3:3 - logits:dog + 17"."""
     random: int = 0
-    """Also so many random units of the representation, of those that are ever on."""
+    """Also this number of random units of the representation, of those that are ever on."""
     seeds: int = 1
     """How many starts each feature has."""
     images: tuple[Path, ...] = ()

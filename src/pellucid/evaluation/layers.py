@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import Objective
 from ..core.reading import Activations
+from .jacobian import largest_singular_value
 from .threat import check_radii, check_step_size, threat_ball
 
 FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin
@@ -69,6 +71,11 @@ class LayerRobustness:
     high: float
     change: Tensor
     spread: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, without the images' own changes."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high, "spread": self.spread}
+        return {"layer": self.layer, **{name: round(number, 5) for name, number in numbers.items()}}
 
 
 @dataclass(frozen=True)
@@ -265,3 +272,24 @@ def converged(
         few, many = (float(largest_change(classifier, images, layer, r, seed).mean()) for r in (recipe, longer))
         grown[layer] = many / few
     return grown
+
+
+def check(
+    classifier: Classifier,
+    images: Tensor,
+    found: Sequence[LayerRobustness],
+    recipe: LayersRecipe,
+    *,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """For each layer the growth with five times the steps and, for an L2 ball, R to first order.
+
+    To first order an L2 ball becomes an ellipsoid, whose longest axis is known; R comes near it at a small eps.
+    """
+    growth = converged(classifier, images, [result.layer for result in found], recipe, seed=seed)
+    checks = {layer: {"five_times_the_steps": round(grown, 4)} for layer, grown in growth.items()}
+    if recipe.norm == "l2":
+        for result in found:
+            change = float(largest_singular_value(classifier, images, result.layer).mean()) * recipe.eps
+            checks[result.layer]["first_order"] = round(change / result.spread, 5)
+    return checks

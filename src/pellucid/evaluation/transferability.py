@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from ..base.checks import check_words, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..base.files import replacing
 from ..core.ball import Ball, Norm
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -69,26 +67,6 @@ class Transferability:
         """As plain JSON; shares rounded to 4 places, None where there are none."""
         rates = [[round(rate, 4) if rate == rate else None for rate in row] for row in self.rates.tolist()]
         return {"models": self.names, "rates": rates, "counts": self.counts.tolist(), **self.settings}
-
-    def save_figure(self, path: str | Path) -> None:
-        """Write the matrix as an image, a row for each source."""
-        from matplotlib.figure import Figure
-
-        side = 2.5 + 0.8 * len(self.names)
-        figure = Figure(figsize=(side + 1, side), layout="constrained")
-        axes = figure.subplots()
-        shown = axes.imshow(self.rates.numpy(), cmap="viridis", vmin=0, vmax=1)
-        axes.set_xticks(range(len(self.names)), self.names, rotation=45, ha="right")
-        axes.set_yticks(range(len(self.names)), self.names)
-        axes.set_xlabel("tried on")
-        axes.set_ylabel("made on")
-        for row, rates in enumerate(self.rates.tolist()):
-            for column, rate in enumerate(rates):
-                text = f"{100 * rate:.0f}" if rate == rate else "-"
-                axes.text(column, row, text, ha="center", va="center", color="black" if rate > 0.6 else "white")
-        figure.colorbar(shown, label="share that fools the target")
-        with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=150)
 
 
 def transferability(

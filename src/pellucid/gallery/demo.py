@@ -6,19 +6,14 @@ scikit-learn ships, and drawings that the project makes.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 from .. import __version__
 from ..base.devices import Precision
-from ..base.errors import InputError
 from ..base.files import write_text
 from . import representation, stylization, synthesis
-from .page import page
+from .page import folder_replacing, page
 from .scene import Pair, Scene
 
 LEAD = (
@@ -52,9 +47,7 @@ def demo(
     Returns:
         The path of the page.
     """
-    if folder.exists() and not overwrite and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists; choose another --out or say --overwrite")
-    with folder_replacing(folder) as temporary:
+    with folder_replacing(folder, overwrite) as temporary:
         small = Scene(pair, temporary, seed, precision, callback or (lambda share: None))
         large = small
         if larger is not None:
@@ -75,21 +68,3 @@ def demo(
         footer = f"Made by pellucid {__version__} with seed {seed}, on the classifiers {', '.join(names)}."
         write_text(temporary / "index.html", page("pellucid", LEAD, sections, footer))
     return folder / "index.html"
-
-
-@contextmanager
-def folder_replacing(folder: Path):
-    """Yields an empty temporary folder that becomes `folder` if the block ends well, and is removed otherwise."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from None
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,10 +1,17 @@
-"""A self-contained HTML page of titled rows of pictures."""
+"""A self-contained HTML page of titled rows of pictures, and the folder that it appears in."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
+from ..base.errors import InputError
 from .sliders import SCRIPT, Slider, sliders
 from .sliders import STYLE as SLIDER_STYLE
 
@@ -102,3 +109,27 @@ def _row(row: Row) -> str:
 <figcaption>{escape(row.caption)}</figcaption>
 <img src="{escape(row.file)}" width="{row.width}" height="{row.height}" alt="{alt}">
 </figure>"""
+
+
+@contextmanager
+def folder_replacing(folder: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yields an empty temporary folder that becomes `folder` if the block ends well, and is removed otherwise.
+
+    Raises:
+        InputError: the folder holds something and is not to be replaced, or cannot be written.
+    """
+    if folder.exists() and not overwrite and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists; choose another --out or say --overwrite")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -91,6 +91,6 @@ def manipulation(scene: Scene) -> Section:
 
 
 def spread(scene: Scene, first: int, count: int = 8) -> list[int]:
-    """Units of the representation at equal distances from each other, chosen by nobody."""
+    """Units of the representation at equal distances from each other, not chosen by their looks."""
     there = scene.robust.network.get_parameter(f"{scene.robust.head}.weight").shape[1]
     return [(first + number * there // count) % there for number in range(count)]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import platform
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..base.files import write_json
+from ..core.descend import Descent
 from ..data.image import SUFFIXES, write_image
 from .grid import grid, magnified
-
-if TYPE_CHECKING:
-    from ..core.descend import Descent
+from .sidecar import of_descent, sidecar_path, write_sidecar
 
 
 def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, overwrite: bool = False) -> Path:
@@ -35,6 +29,12 @@ def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, ove
 
     Raises:
         InputError: the path exists or cannot be written.
+
+    >>> import tempfile, pellucid as pl
+    >>> cats = pl.generate(pl.load("cifar10-l2-0.5", "cpu"), ["cat"] * 2, pl.GenerateRecipe(steps=2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pl.save(cats, f"{folder}/cats.png").name
+    'cats.json'
     """
     path = Path(path)
     check_free(path, overwrite)
@@ -47,14 +47,7 @@ def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, ove
         for old in path.glob("*.png"):  # of a longer result that this one replaces
             if old.stem.isdigit() and len(old.stem) >= 4 and not (int(old.stem) < len(descent.images)):
                 old.unlink()
-    target = sidecar_path(path)
-    write_json(target, sidecar(descent))
-    return target
-
-
-def sidecar_path(path: Path) -> Path:
-    """Where the sidecar of a result goes: beside an image, inside a folder."""
-    return path.with_suffix(".json") if path.suffix.lower() in SUFFIXES else path / "descent.json"
+    return write_sidecar(path, of_descent(descent))
 
 
 def check_free(path: str | Path, overwrite: bool = False) -> None:
@@ -82,39 +75,16 @@ def check_writable(file: Path) -> None:
         raise InputError(f"cannot write {file}: {parent} is not a folder that can be written") from None
 
 
-def sidecar(descent: Descent) -> dict[str, Any]:
-    """What a sidecar holds: how the result was made, and what became of each image."""
-    from .. import __version__
-
-    return {
-        **descent.info,
-        "images": [
-            {
-                "label": int(descent.label[i]) if descent.label is not None else None,
-                "loss": _number(loss),
-                "steps": steps,
-                "stopped": stopped,
-                "distance": _number(distance),
-            }
-            for i, (loss, steps, stopped, distance) in enumerate(
-                zip(
-                    descent.loss.tolist(),
-                    descent.stopped_at.tolist(),
-                    descent.stopped,
-                    (descent.images - descent.start).flatten(1).norm(dim=1).tolist(),
-                    strict=True,
-                )
-            )
-        ],
-        "forwards": descent.forwards,
-        "backwards": descent.backwards,
-        "versions": {
-            "pellucid": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    }
+def check_file(file: Path, overwrite: bool, kind: str = "the result", suffix: str = "") -> None:
+    """Raise `InputError` unless one file can go there, which ends in `suffix`."""
+    if suffix and file.suffix.lower() != suffix:
+        raise InputError(f"{kind} is a {suffix}, not {file}")
+    if file.is_dir() or (file.exists() and not overwrite):
+        raise InputError(f"{file} exists; choose another name or say --overwrite")
+    check_writable(file)
 
 
-def _number(value: float) -> float | None:
-    return round(value, 5) if math.isfinite(value) else None
+def check_figure(file: Path, overwrite: bool) -> None:
+    """Raise `InputError` unless a figure can go there, and its numbers beside it."""
+    check_file(file, overwrite, "the figure", ".png")
+    check_file(sidecar_path(file), overwrite)

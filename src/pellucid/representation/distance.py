@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +12,6 @@ from torch import Tensor
 
 from ..base.checks import check_images, number, positive_int
 from ..base.errors import InputError
-from ..base.files import replacing
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
@@ -152,22 +149,3 @@ def distance(
         forwards=descent.forwards,
         backwards=descent.backwards,
     )
-
-
-def plot(curves: Mapping[str, DistanceCurve], path: str | Path) -> None:
-    """Write the curves of several classifiers, by name, as one figure with 95% confidence bands."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, curve in curves.items():
-        radii, mean, margin = curve.radii.numpy(), curve.mean.numpy(), curve.margin.nan_to_num().numpy()
-        (line,) = axes.plot(radii, mean, marker="o", markersize=3, label=name)
-        axes.fill_between(radii, mean - margin, mean + margin, alpha=0.2, color=line.get_color())
-    axes.set_xscale("log", base=2)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("radius of the ball around the source")
-    axes.set_ylabel("distance to the target's representation")
-    axes.legend()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from .fourier import from_spectrum, spectrum
+from ..data.fourier import from_spectrum, spectrum
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from ..core.descend import Descent, descend
 from ..core.objective import Objective
 from ..core.optimizer import Adam, NormalizedGradient
 from ..core.parametrize import Parametrization, Pixels
+from ..data.fourier import Fourier
 from ..data.image import cover, side
 from ..data.transforms import Transform, crops, standard
 from .diversity import Diversity
 from .feature import Feature, find_features, maximize
-from .fourier import Fourier
 from .maco import Maco, magnitude_spectrum
 
 Start = Literal["noise", "gray"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -55,6 +55,13 @@ class Candidate:
     images: Tensor
     verdict: Verdict
     evaluations: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, without the picture."""
+        point = {name: getattr(self, name) for name in ("network", "content", "style", "style_weight", "start")}
+        distances = {"style_distance": self.verdict.style, "content_distance": self.verdict.content}
+        rounded = {name: round(value, 5) for name, value in distances.items()}
+        return {**point, **rounded, "evaluations": self.evaluations}
 
 
 def compare_style(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,9 +15,9 @@ from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..core.parametrize import Pixels
+from ..data.fourier import Fourier
 from ..data.transforms import Transform, jitter, moves
-from ..representation.fourier import Fourier
-from .artifacts import checkerboard
+from .artifacts import checkerboard, rounded
 from .backbone import Backbone, default_layers
 from .color import linear_transfer, luminance_transfer
 from .given import check_jitter, check_masks, check_picture, check_weights, with_side
@@ -63,7 +63,6 @@ class Stylized:
         interrupted: Ctrl-C ended it early.
         losses: of the images, without jitter and transforms; of those before they were enlarged, if it ended early.
         checkerboard: decibels by stride, None where the picture is too small to tell; see `artifacts.checkerboard`.
-        info: what a sidecar also holds.
     """
 
     images: Tensor
@@ -75,12 +74,29 @@ class Stylized:
     interrupted: bool = False
     losses: Losses | None = None
     checkerboard: dict[int, float | None] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
 
     @property
     def evaluations(self) -> int:
         """How often the loss was evaluated, over all scales."""
         return sum(map(len, self.history))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, without the picture: losses of every evaluation for each scale, and what became of it."""
+        scales = [
+            {
+                "size": [width, height],
+                "evaluations": len(history),
+                **{name: [_short(getattr(x, name)) for x in history] for name in ("total", "style", "content")},
+            }
+            for (height, width), history in zip(self.sizes, self.history, strict=False)
+        ]
+        return {
+            "scales": scales,
+            "losses": None if self.losses is None else {n: _short(x) for n, x in asdict(self.losses).items()},
+            "checkerboard_db": rounded(self.checkerboard),
+            "rollbacks": self.rollbacks,
+            "interrupted": self.interrupted,
+        }
 
 
 @default_modes()
@@ -245,13 +261,8 @@ def _evaluation(objective: StyleObjective, content: Tensor, recipe: StylizeRecip
     return evaluate
 
 
-def optimizer_name(recipe: StylizeRecipe, pixels: int) -> str:
-    """The optimizer of a recipe, "auto" resolved for a result of so many pixels."""
-    return recipe.optimizer if recipe.optimizer != "auto" else ("lbfgs" if pixels <= SMALL else "adam")
-
-
 def _optimizer(recipe: StylizeRecipe, pixels: int) -> Optimizer:
-    name = optimizer_name(recipe, pixels)
+    name = recipe.optimizer if recipe.optimizer != "auto" else ("lbfgs" if pixels <= SMALL else "adam")
     if name == "adam":
         parametrization = Fourier() if recipe.parametrization == "fourier" else Pixels()
         return Adam(recipe.learning_rate or 0.02, recipe.averaging, parametrization)
@@ -275,3 +286,7 @@ def _watch(callback: Callable[[StyleProgress], object], result: Stylized, evalua
         callback(StyleProgress(done[0], evaluations, scale, losses, images))
 
     return watch
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from pellucid.studio.actions import ACTIONS
+from pellucid.studio.form import described, filled, form, values, words
 
 from pellucid import ManipulateRecipe, SketchRecipe, StylizeRecipe
 from pellucid.base.errors import InputError
-from pellucid.cli.common import parse
-from pellucid.studio.runs.actions import ACTIONS
-from pellucid.studio.runs.form import described, filled, form, values, words
+from pellucid.cli.parse import parse
 
 RECIPES = {name: action.recipe for name, action in ACTIONS.items()}
 each = pytest.mark.parametrize("action", RECIPES)

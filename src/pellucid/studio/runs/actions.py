@@ -102,7 +102,8 @@ ACTIONS = {
     for action in (
         Action(
             "generate", "Generate", "An image of a class, from a random seed of it.",
-            Needs(picture=False, label="yes"), generation.GenerateRecipe(), generation.PRESETS, direct(generation.generate),
+            Needs(picture=False, label="yes"), generation.GenerateRecipe(), generation.PRESETS,
+            direct(generation.generate),
         ),
         Action(
             "sketch", "Sketch to image", "Turn a drawing into an image of a class; flat colors say more than lines.",
@@ -122,7 +123,8 @@ ACTIONS = {
         ),
         Action(
             "inpaint", "Inpaint", "Fill in a region as if it were missing.",
-            Needs(mask="yes", label="optional"), inpainting.InpaintRecipe(), inpainting.PRESETS, direct(inpainting.inpaint),
+            Needs(mask="yes", label="optional"), inpainting.InpaintRecipe(), inpainting.PRESETS,
+            direct(inpainting.inpaint),
         ),
         Action(
             "superres", "Super-resolve", "Enlarge a small image; a larger one is first brought down by a factor.",

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...core.classifier import Classifier
 from ...core.descend import Descent
 from ...data.image import cover
-from ...gallery.save import sidecar
+from ...gallery.sidecar import of_descent
 from ...representation.interpolate import interpolate
 from ...style.artifacts import rounded
 from ...style.stylize import stylize
@@ -123,7 +123,7 @@ def call_interpolate(call: Call) -> Made:
     """The walk from the picture to the second one; its images stand side by side."""
     descent = interpolate(call.classifier, call.images(), call.images(SECOND), call.recipe, **call.options)
     walk = list(zip(descent.info["shares"], descent.images, strict=True))
-    return Made(torch.cat(list(descent.images), dim=2), sidecar(descent), int(descent.stopped_at.max()), walk=walk)
+    return Made(torch.cat(list(descent.images), dim=2), of_descent(descent), int(descent.stopped_at.max()), walk=walk)
 
 
 def call_stylize(call: Call) -> Made:
@@ -141,4 +141,4 @@ def call_stylize(call: Call) -> Made:
 
 
 def _of(descent: Descent, steps: int) -> Made:
-    return Made(descent.images[0], sidecar(descent), steps, float(descent.loss[0]))
+    return Made(descent.images[0], of_descent(descent), steps, float(descent.loss[0]))

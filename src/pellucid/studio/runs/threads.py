@@ -14,7 +14,7 @@ _own = threading.local()
 
 
 def use_one_core() -> None:
-    """Let this thread, and threads that begin after it, compute with one core. The first call notes how many there are."""
+    """Let this thread, and threads that begin after it, compute with one core; the first call counts the cores."""
     global _count
     import torch
 

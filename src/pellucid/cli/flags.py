@@ -1,0 +1,108 @@
+"""The flags that commands share, each declared once; a command's dataclass inherits those that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+# A recipe's fields are flags of the command itself: --eps, not --recipe.eps.
+INLINE = tyro.conf.arg(name="")
+
+
+@dataclass(frozen=True)
+class ModelFlags:
+    """Which classifier."""
+
+    model: str = "cifar10-l2-0.5"
+    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
+
+
+@dataclass(frozen=True)
+class SeedFlags:
+    """What is random."""
+
+    seed: int = 0
+    """Every random choice follows from it."""
+
+
+@dataclass(frozen=True)
+class DeviceFlags:
+    """Where the network runs."""
+
+    device: str = "auto"
+    """auto, cpu, cuda, mps, ..."""
+
+
+@dataclass(frozen=True)
+class MachineFlags(DeviceFlags):
+    """Where and in which precision the network runs."""
+
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of the network's passes; auto takes bfloat16 where it is faster. Measurements are confirmed in float32."""
+
+
+@dataclass(frozen=True)
+class QuietFlags:
+    """How much is printed."""
+
+    quiet: bool = False
+    """No progress bar, and no report of what was written."""
+
+
+@dataclass(frozen=True)
+class OutputFlags(QuietFlags):
+    """What happens to earlier results."""
+
+    overwrite: bool = False
+    """Replace a result that exists."""
+
+
+@dataclass(frozen=True)
+class RunFlags(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
+    """Flags of every command that makes images."""
+
+    out: Path = Path("pellucid-out")
+    """A folder (created), or an image file for one grid of all results."""
+    save_frames: Path | None = None
+    """Also write the descent: a name ending in .gif for an animation, or a folder of PNGs."""
+
+
+@dataclass(frozen=True)
+class BesideFlags(RunFlags):
+    """Flags of the commands that can show two classifiers side by side."""
+
+    beside: str | None = None
+    """A second classifier, to which the same is done: cifar10-standard, ..."""
+
+
+@dataclass(frozen=True)
+class ImageFlags:
+    """Images to begin with."""
+
+    images: tuple[Path, ...] = ()
+    """Image files, or folders of them."""
+
+
+@dataclass(frozen=True)
+class PictureFlags(ImageFlags):
+    """Images, or those of a data set."""
+
+    data: str = ""
+    """Instead of images: a folder of class folders, an .npz, or torchvision:NAME, whose test images are taken."""
+    count: int = 8
+    """How many images of the data."""
+
+
+@dataclass(frozen=True)
+class MeasuredFlags:
+    """Labeled images on which classifiers are measured."""
+
+    data: str = ""
+    """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
+    grouping: str | None = None
+    """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
+    skip_unreadable: bool = False
+    """Leave out image files that cannot be read, with one warning, instead of refusing the data."""

@@ -1,0 +1,121 @@
+"""How a command that makes images runs: load, work with progress, save."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..base.devices import pick_precision
+from ..base.errors import InputError
+from ..base.processes import processes, sharing
+from ..core.classifier import Classifier
+from ..core.descend import Descent, Progress
+from ..data.image import write_image
+from ..gallery.frames import Frames, check_frames
+from ..gallery.save import check_free, save
+from ..gallery.sheet import Row, sheet
+from ..gallery.sidecar import made_by, of_descent
+from ..zoo.models import fingerprint, load
+
+Task = Callable[..., "Descent | list[Descent]"]
+Rows = Callable[[dict[str, Descent]], list[Row]]
+
+
+def carry_out(
+    flags: Any, command: str, argv: Sequence[str], inputs: Sequence[Path], task: Task, rows: Rows | None = None
+) -> int:
+    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, save what it returns.
+
+    With `flags.beside` the task runs with that classifier too. Where `rows` is given and the output is one image, it
+    shows the rows that it makes of the descents by their classifiers' names.
+    """
+    check_free(flags.out, flags.overwrite)
+    team = processes()
+    if flags.save_frames is not None:
+        if team.count > 1:
+            raise InputError("--save-frames needs one process: each of several sees its own images only")
+        check_frames(flags.save_frames, flags.overwrite)
+    team.wait()  # until every process has seen that the place is free
+    frames = Frames() if flags.save_frames else None
+    classifiers: dict[str, Classifier] = {}
+    made: dict[str, list[Descent]] = {}
+    names = models(flags)
+    with sharing(team), progress_bar(command, flags.quiet or not team.main) as advance:
+        for number, name in enumerate(names):
+            classifier = classifiers[name] = load(name, flags.device)
+
+            def callback(progress: Progress, number: int = number) -> None:
+                advance((number + progress.step / progress.steps) / len(names))
+                if frames is not None and number == 0:
+                    frames.add(progress)
+
+            result = task(classifier, callback=callback, precision=pick_precision(flags.precision, classifier.device))
+            made[name] = result if isinstance(result, list) else [result]
+    if not team.main:
+        return 0
+    final = made[flags.model][-1]
+    facts = made_by(command, argv, recipe=flags.recipe, seed=flags.seed, inputs=inputs)
+    facts |= {"model": flags.model, "model_sha256": fingerprint(classifiers[flags.model])}
+    facts |= {"classes": classifiers[flags.model].class_names}
+    for name in names[1:]:
+        beside = made[name][-1]
+        facts["beside"] = {"model": name, "model_sha256": fingerprint(classifiers[name]), **beside.info}
+        facts["beside"]["images"] = of_descent(beside)["images"]
+    page = None
+    if rows is not None and flags.out.suffix:
+        page = sheet(rows({called: made[name][-1] for called, name in zip(short(names), names, strict=True)}))
+    final = replace(final, info={**facts, **final.info})
+    path = save(final, flags.out, sheet=page, overwrite=flags.overwrite)
+    if not flags.out.suffix:
+        for name in names[1:]:
+            for number, image in enumerate(made[name][-1].images):
+                write_image(flags.out / "beside" / f"{number:04d}.png", image)
+    if frames is not None and flags.save_frames is not None:
+        frames.write(flags.save_frames, made[flags.model][0].start, final.images)
+    if not flags.quiet:
+        print(f"{flags.out}  ({len(final.images)} images; how they were made: {path})")
+    return 0
+
+
+def models(flags: Any) -> list[str]:
+    """The classifiers that the flags name: one, or two side by side."""
+    beside = getattr(flags, "beside", None)
+    if beside == flags.model:
+        raise InputError(f"{beside} cannot stand beside itself; name another classifier")
+    return [flags.model, beside] if beside else [flags.model]
+
+
+def short(names: Sequence[str]) -> list[str]:
+    """Names without their folders, unless that makes two alike.
+
+    >>> short(["nets/robust", "standard"]), short(["a/net", "b/net"])
+    (['robust', 'standard'], ['a/net', 'b/net'])
+    """
+    last = [Path(name).name for name in names]
+    return last if len(set(last)) == len(last) else list(names)
+
+
+@contextmanager
+def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float], None]]:
+    """Yields a function that takes the share of the work that is done; nothing is drawn without a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
