@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pellucid import InputError
-from pellucid.data.dataset import Dataset, Split, load_data
+from pellucid.data.dataset import Dataset, Split
 from pellucid.data.image import cover
+from pellucid.data.load import load_data
 from pellucid.data.statistics import channel_statistics
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 3), dtype=np.uint8)
@@ -77,14 +78,14 @@ def test_a_size_resizes_every_split(tmp_path):
         ({"train_images": PIXELS, "train_labels": LABELS, "Class_Names": ["a"]}, "did you mean 'class_names'?"),
         ({"x": PIXELS, "y": LABELS}, "but x, y"),
         ({}, "but nothing"),
-        ({"train_images": PIXELS, "train_labels": LABELS[:5]}, "must be 6 whole numbers"),
-        ({"train_images": PIXELS, "train_labels": LABELS / 1}, "must be 6 whole numbers"),
-        ({"train_images": PIXELS, "train_labels": np.eye(6, dtype=int)}, "must be 6 whole numbers"),
-        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": ["a", "b"]}, "0 to 2, but there are 2"),
-        ({"train_images": PIXELS, "train_labels": LABELS - 1}, "from -1 to 1"),
+        ({"train_images": PIXELS, "train_labels": LABELS[:5]}, "train_labels must be 6 class numbers"),
+        ({"train_images": PIXELS, "train_labels": LABELS / 1}, "train_labels must be whole numbers, not float"),
+        ({"train_images": PIXELS, "train_labels": np.eye(6, dtype=int)}, r"one-hot rows give labels\.argmax"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": ["a", "b"]}, "up to 2, but there are 2 classes"),
+        ({"train_images": PIXELS, "train_labels": LABELS - 1}, "train_labels go down to -1"),
         ({"train_images": PIXELS[:0], "train_labels": LABELS[:0]}, "holds no images"),
         ({"train_images": PIXELS, "train_labels": np.array([0, 1, 2, 0, 1, None])}, "is not a readable"),
-        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": np.array("abc")}, "0 to 2, but there are 1"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": np.array("abc")}, "up to 2, but there are 1 classes"),
     ],
     ids=["floats", "one image", "NCHW", "no labels", "no test labels", "no test images", "misspelt", "capitals",
          "other names", "nothing", "too few labels", "float labels", "one-hot", "too few names", "negative", "empty",

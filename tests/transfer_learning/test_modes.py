@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from helpers import PETS, pictures
 
 from pellucid import Attack, Classifier, Dataset, InputError, Split, TransferRecipe, transfer, write_image
-from pellucid.data.dataset import load_data
+from pellucid.data.load import load_data
 from pellucid.training.recipe import TrainRecipe
 from pellucid.transfer_learning.altered import coarse, unnormalized
 from pellucid.transfer_learning.features import View, features
@@ -180,9 +180,10 @@ def test_a_class_none_of_whose_files_can_be_read_is_told(source, tmp_path):
             write_image(tmp_path / part / PETS[number % 3] / f"{number}.png", pixels.float() / 255)
     for file in (tmp_path / "train" / PETS[1]).iterdir():
         file.write_bytes(b"no image")
-    data = load_data(tmp_path, 8, skip_unreadable=True, memory=0)
+    with pytest.warns(UserWarning, match="cannot be read"):
+        data = load_data(tmp_path, 8, skip_unreadable=True, memory=0)
     recipe = TransferRecipe(seeds=1, slips=Slips(test_selection=True))
-    with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(InputError, match=r"too few: dog .0."):
+    with pytest.raises(InputError, match=r"too few: dog .0."):
         transfer(source, data, recipe)
 
 

@@ -15,9 +15,9 @@ from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.files import plain, replacing, write_json
 from ..core.classifier import Classifier
+from ..data.identity import split_digest
 from ..evaluation.jacobian import largest_singular_value
 from ..evaluation.layers import LayerRobustness, LayersRecipe, check_runs, converged, layer_robustness
-from ..evaluation.partial import split_sha256
 from ..gallery.save import check_free, sidecar_path
 from ..style.surgery import randomize
 from ..zoo.models import fingerprint, load
@@ -127,7 +127,7 @@ def take(source: Pictures, side: int | None) -> tuple[Tensor, dict[str, Any]]:
     if source.files:
         return source.read(side), {"inputs": [{"path": str(p), "sha256": file_sha256(p)} for p in source.files]}
     name, split = source.drawn(side)
-    facts = {"data": source.data, "split": name, "data_sha256": split_sha256(split, len(split))}
+    facts = {"data": source.data, "split": name, "data_sha256": split_digest(split)}
     return split.batch(slice(None))[0], facts
 
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..core.classifier import Classifier
-from ..data.dataset import LabeledImages, load_data
+from ..data.dataset import LabeledImages
+from ..data.load import load_data
 from ..evaluation.classes import in_order_of
 
 

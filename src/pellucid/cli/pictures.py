@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..data.dataset import LabeledImages, load_data
+from ..data.dataset import LabeledImages
+from ..data.load import load_data
 from .common import find_images, read_images
 
 

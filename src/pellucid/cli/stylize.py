@@ -19,8 +19,7 @@ from ..base.errors import InputError
 from ..base.files import write_text
 from ..base.processes import processes
 from ..core.classifier import Classifier
-from ..data import deep
-from ..data.image import SUFFIXES, read_image, write_image
+from ..data.image import WRITTEN, read_image, write_image
 from ..data.picture import Picture, read_picture, write_picture
 from ..gallery.grid import write_gif
 from ..gallery.save import check_free, sidecar_path
@@ -60,9 +59,7 @@ class Stylize(RunFlags):
     start_image: Path | None = None
     """Begin with this picture."""
     out: Path = Path("stylized.png")
-    """The picture that is made, or a folder for it; .png and .tiff keep 16 bits if the content has them."""
-    deep: bool = False
-    """Write 16 bits a channel, whatever the content has."""
+    """The picture that is made, with 8 bits a channel, or a folder for it."""
     save_every: int | None = None
     """Evaluations from one saved frame to the next; needs --save-frames."""
     dry_run: bool = False
@@ -110,8 +107,7 @@ def main(argv: Sequence[str]) -> int:
             precision=pick_precision(flags.precision, classifier.device),
             callback=callback,
         )
-    made = picture.with_pixels(result.images[0].cpu())
-    write_picture(flags.out, replace(made, deep=made.deep or flags.deep))
+    write_picture(flags.out, picture.with_pixels(result.images[0].cpu()))
     facts = _sidecar(flags, argv, result, classifier, other, inputs)
     write_text(sidecar_path(flags.out), json.dumps(facts, indent=1) + "\n")
     if frames is not None:
@@ -131,10 +127,8 @@ def _check(flags: Stylize) -> list[Path]:
     for name, given in (("masks", flags.masks), ("weights in --blend", flags.blend)):
         if given and len(given) != len(flags.styles):
             raise InputError(f"{len(given)} {name} for {len(flags.styles)} styles; give one for each")
-    if flags.out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot write {flags.out}: give a folder, or a name ending in one of {', '.join(SUFFIXES)}")
-    if flags.deep and flags.out.suffix.lower() not in deep.SUFFIXES:
-        raise InputError(f"--deep needs a file that holds 16 bits, not {flags.out}: {', '.join(deep.SUFFIXES)}")
+    if flags.out.suffix.lower() not in WRITTEN:
+        raise InputError(f"cannot write {flags.out}: give a folder, or a name ending in one of {', '.join(WRITTEN)}")
     check_free(flags.out, flags.overwrite)
     if flags.save_frames is not None:
         check_frames(flags.save_frames, flags.overwrite)

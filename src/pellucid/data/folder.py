@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -49,12 +48,12 @@ class FolderFiles:
         """A random permutation."""
         return torch.randperm(len(self), generator=generator)
 
-    def identity(self, count: int) -> Iterator[str]:
-        """The path and the stamp of each file."""
-        return (f"{path} {stamp(self.root / path)}" for path in self.paths[:count])
+    def stamp(self, number: int) -> str:
+        """The file's path below the root, its size and time of change."""
+        return f"{self.paths[number]} {stamp(self.root / self.paths[number])}"
 
 
-def load_folder(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
+def load_folder(root: Path, size: int | None) -> Dataset:
     """The data set in a folder; its images are found and not decoded yet, save the first if no `size` is given.
 
     Classes are the sorted names of the folders that hold images, at any depth up to `MAX_DEPTH`. In a folder with
@@ -68,12 +67,12 @@ def load_folder(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
     names = list(train)
-    first = _split(root, train, size, skip_unreadable)
+    first = _split(root, train, size)
     if test is None:
         return Dataset(root.name, first, first.subset(torch.arange(0), first.labels[:0]), names)
     if list(test) != names:
         raise InputError(f"the train and the test split of {root} have {_difference(list(train), list(test))}")
-    return Dataset(root.name, first, _split(root, test, size or first.size, skip_unreadable), names)
+    return Dataset(root.name, first, _split(root, test, size or first.size), names)
 
 
 def _layout(root: Path) -> tuple[Classes, Classes | None]:
@@ -128,10 +127,10 @@ def _images(root: Path, folder: Path, depth: int = 0) -> list[str]:
     return found
 
 
-def _split(root: Path, classes: Classes, size: int | tuple[int, int] | None, skip_unreadable: bool) -> FileSplit:
+def _split(root: Path, classes: Classes, size: int | tuple[int, int] | None) -> FileSplit:
     counts = torch.tensor([len(paths) for paths in classes.values()])
     files = FolderFiles(root, [path for paths in classes.values() for path in paths])
-    return file_split(files, torch.arange(len(classes)).repeat_interleave(counts), size, skip_unreadable)
+    return file_split(files, torch.arange(len(classes)).repeat_interleave(counts), size)
 
 
 def _difference(train: list[str], test: list[str]) -> str:

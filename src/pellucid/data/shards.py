@@ -69,12 +69,10 @@ class ShardFiles:
         drift = SHUFFLE * torch.rand(len(self), generator=generator, dtype=torch.float64)
         return sequence[(torch.arange(len(self)) + drift).argsort(stable=True)]
 
-    def identity(self, count: int) -> Iterator[str]:
-        """The stamp of each shard, then the name and the place of each image."""
-        for number in self.shard[:count].unique().tolist():
-            yield f"{self.paths[number].name} {stamp(self.paths[number])}"
-        places = torch.stack([self.shard, self.offset, self.length], dim=1)[:count].tolist()
-        yield from (f"{name} {place}" for name, place in zip(self.names[:count], places, strict=True))
+    def stamp(self, number: int) -> str:
+        """The image's name and place, and its shard's name, size and time of change."""
+        path = self.paths[int(self.shard[number])]
+        return f"{self.names[number]} {int(self.offset[number])} {int(self.length[number])} {path.name} {stamp(path)}"
 
 
 def has_shards(folder: Path) -> bool:
@@ -82,7 +80,7 @@ def has_shards(folder: Path) -> bool:
     return next(folder.glob("train-*.tar"), None) is not None
 
 
-def load_shards(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
+def load_shards(root: Path, size: int | None) -> Dataset:
     """The data set in a folder of shards `train-*.tar` and `test-*.tar` or `val-*.tar`, with `classes.json` or without.
 
     Reads every header and class number once, and no image, save the first if no `size` is given.
@@ -94,8 +92,8 @@ def load_shards(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
     files, labels = _index(root, "train")
     test_files, test_labels = _index(root, kind) if kind else (files.subset(torch.arange(0)), labels[:0])
     names = _class_names(root, torch.cat([labels, test_labels]))
-    train = file_split(files, labels, size, skip_unreadable)
-    return Dataset(root.name, train, FileSplit(test_files, test_labels, train.size, True, skip_unreadable), names)
+    train = file_split(files, labels, size)
+    return Dataset(root.name, train, FileSplit(test_files, test_labels, train.size, True), names)
 
 
 def _class_names(root: Path, labels: Tensor) -> list[str]:
