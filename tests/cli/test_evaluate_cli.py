@@ -294,7 +294,7 @@ def begun(tmp_path):
     classifier, split = flat_classifier(), gray_split(20)
     recipe = EvaluateRecipe(eps=(0.1, 0.2), steps=(2,), batch_size=8)
     evaluation, path = Evaluation(classifier, split, recipe), tmp_path / "result.partial.json"
-    evaluation.partial(path).write(evaluation.outcomes(slice(0, 8)), 8)
+    evaluation.partial(path).write(evaluation.outcomes(slice(0, 8)))
     return classifier, split, recipe, path
 
 
@@ -358,7 +358,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_in_one_line(begun, text
     classifier, split, recipe, path = begun
     path.write_text(text(path))
     before = path.read_bytes()
-    with pytest.raises(InputError, match="delete it to begin anew") as error:
+    with pytest.raises(InputError, match="delete it") as error:
         evaluate(classifier, split, recipe, partial=path)
     assert len(str(error.value).splitlines()) == 1
     assert path.read_bytes() == before

@@ -117,6 +117,78 @@ def test_a_test_folder_beside_class_folders_is_no_class(tmp_path):
     assert (data.class_names, len(data.train), len(data.test)) == (["cat", "dog"], 2, 3)
 
 
+# What real folders look like
+
+
+def tree(root, *paths):
+    """Images of 4 px, each of its own gray, and other files as text."""
+    for number, path in enumerate(paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith((".png", ".jpg", ".jp2")):
+            Image.new("RGB", (4, 4), (number, number, number)).save(root / path)
+        elif path.endswith(".jfif"):
+            Image.new("RGB", (4, 4), (number, number, number)).save(root / path, "JPEG")
+        else:
+            (root / path).write_text("text")
+    return root
+
+
+CAFE = "cafe\N{COMBINING ACUTE ACCENT}"
+
+
+@pytest.mark.parametrize(
+    ("paths", "names", "train", "test"),
+    [
+        (["Train/a/1.png", "Train/b/1.png", "Test/a/1.png", "Test/b/1.png"], "ab", [0, 1], [0, 1]),
+        (["Training/a/1.png", "Testing/a/1.png"], "a", [0], [0]),
+        (["training_set/a/1.png", "test_set/a/1.png", "test_set/a/2.png"], "a", [0], [0, 0]),
+        (["train/a/1.png", "Val/a/1.png"], "a", [0], [0]),
+        (["test/a/1.png", "test/b/1.png"], "ab", [], [0, 1]),
+        (["VAL/a/1.png", "VAL/b/1.png"], "ab", [], [0, 1]),
+        (["train/a/1.png", "val/a/1.png", "test/1.png"], "a", [0], [0]),
+        (["TrainA/1.png", "TrainB/1.png", "TestA/1.png", "TestB/1.png"], "AB", [0, 1], [0, 1]),
+        ([f"{n}/1.png" for n in range(12)], [str(n) for n in range(12)], list(range(12)), []),
+        ([f"{n}/1.png" for n in (1, 10, 2)], ["1", "10", "2"], [0, 1, 2], []),
+        (["train/caf\xe9/1.png", f"test/{CAFE}/1.png"], ["caf\xe9"], [0], [0]),
+        (["a/1.jfif", "b/1.jp2"], "ab", [0, 1], []),
+        (["n01440764/1.png", "n03126707/1.png"], ["tench", "crane"], [0, 1], []),
+        (["n01440764/1.png", "n99999999/1.png"], ["n01440764", "n99999999"], [0, 1], []),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:.*has no class folders")
+def test_splits_and_classes_of_real_folders(tmp_path, paths, names, train, test):
+    data = load_data(tree(tmp_path, *paths))
+    assert (data.class_names, data.train.labels.tolist(), data.test.labels.tolist()) == (list(names), train, test)
+
+
+@pytest.mark.parametrize(
+    ("paths", "named"),
+    [
+        (["base/train/a/1.png", "base/test/a/1.png"], r"did you mean \S+/base\?"),
+        (["train/train/a/1.png"], r"did you mean \S+/train/train\?"),
+        (["train/a/1.png", "Train/a/1.png"], "Train and train"),
+        (["caf\xe9/1.png", f"{CAFE}/1.png"], "caf\xe9"),
+    ],
+    ids=str,
+)
+def test_folders_that_mean_something_else_are_refused(tmp_path, paths, named):
+    with pytest.raises(InputError, match=named):
+        load_data(tree(tmp_path, *paths))
+
+
+def test_files_that_are_passed_over_are_counted_by_kind_and_class(tmp_path):
+    tree(tmp_path, "crow/1.png", "crow/2.heic", "owl/1.png", "robin/1.heic", "robin/2.HEIC", "owl/notes.txt")
+    with pytest.warns(UserWarning, match=r"^4 files .* 3 \.heic, 1 \.txt .*crow, owl, robin.*left of robin") as warned:
+        data = load_data(tmp_path)
+    assert (data.class_names, len(warned)) == (["crow", "owl"], 1)
+
+
+def test_an_unlabeled_test_folder_is_passed_over_with_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match=r"test has no class folders"):
+        assert len(load_data(tree(tmp_path, "train/a/1.png", "test/1.png")).test) == 0
+
+
 # Pairs of domains
 
 

@@ -136,7 +136,7 @@ def test_the_result_says_which_data_it_was(source, pets):
 
 def test_test_images_that_are_trained_on_are_told(source, pets):
     pets.test.images[3] = pets.train.images[0]
-    with pytest.warns(UserWarning, match=r"1 of 30 test images .* also training images \(the first: number 3\)"):
+    with pytest.warns(UserWarning, match=r"1 of 30 test images .* also training images \(the first: 3\)"):
         transfer(source, pets, TransferRecipe(seeds=1))
 
 
@@ -389,13 +389,16 @@ def test_what_would_be_ignored_is_refused(source, pets, recipe, message):
 
 
 def test_targets_that_cannot_be(source, pets):
-    nobody = Split(pets.test.images[:0], pets.test.labels[:0])
+    nobody, cats = Split(pets.test.images[:0], []), Split(pets.train.images, 0 * pets.train.labels)
     for data, message in (
         (replace(pets, test=nobody), "has no test images"),
         (replace(pets, train=nobody), "has no training images"),
         (Dataset("big", pictures(16, 15), pictures(16, 15), PETS), "16 x 16 and the source takes 8 px"),
         (replace(pets, class_names=[*PETS, "bird"]), r"too few: bird \(0\)"),
-        (Dataset("one", Split(pets.train.images, 0 * pets.train.labels), pets.test, ["cat"]), "has 1 class;"),
+        (
+            Dataset("one", *(Split(some.images, 0 * some.labels) for some in (pets.train, pets.test)), ["cat"]),
+            "has 1 class;",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             transfer(source, data)

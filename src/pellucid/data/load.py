@@ -15,6 +15,7 @@ from .grouping import Grouping, load_grouping, regroup
 from .npz import load_npz
 from .shards import has_shards, load_shards
 from .torchvision import load_torchvision
+from .wordnet import named
 
 
 def load_data(
@@ -31,14 +32,15 @@ def load_data(
     """Load a data set.
 
     Args:
-        source: a folder with `train/` and `test/` (or `val/`) of class folders; of class folders alone (all of which is
-            then the train split); with `trainA/`, `trainB/`, `testA/`, `testB/`; or with webdataset shards
-            `train-*.tar` and `test-*.tar` (or `val-*.tar`). An `.npz` with `train_images` (uint8 NHWC), `train_labels`,
-            and optionally `test_images`, `test_labels`, `class_names`. Or `torchvision:NAME`, such as
+        source: a folder with `train/` and `test/` (or `val/`), or one of them, of class folders; of class folders alone
+            (all of which is then the train split); with `trainA/`, `trainB/`, `testA/`, `testB/`; or with webdataset
+            shards `train-*.tar` and `test-*.tar` (or `val-*.tar`). An `.npz` with `train_images` (uint8 NHWC),
+            `train_labels`, and optionally `test_images`, `test_labels`, `class_names`. Or `torchvision:NAME`, such as
             `torchvision:CIFAR10`.
         size: the side in pixels to which images are brought; needed where they differ in size.
         grouping: superclasses: `restricted-imagenet`, a JSON file, or a `Grouping`; see `load_grouping`.
-        class_names: names of the classes in their order, in place of the data's own.
+        class_names: names of the classes in their order, in place of the data's own. WordNet ids of ImageNet classes
+            become their names by themselves, after the grouping.
         skip_unreadable: leave out image files that cannot be decoded, with one warning, instead of refusing the data.
             Every file is decoded once for this, also where the images do not fit into `memory`.
         measuring: where there is a test split, leave the train split empty: its images are not decoded.
@@ -66,8 +68,7 @@ def load_data(
         data = resized(data, size)
     if grouping is not None:
         data = regroup(data, load_grouping(grouping))
-    if class_names is not None:
-        data = _renamed(data, class_names)
+    data = replace(data, class_names=named(data.class_names)) if class_names is None else _renamed(data, class_names)
     return decoded(data, memory, skip_unreadable, callback)
 
 

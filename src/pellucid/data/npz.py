@@ -30,7 +30,11 @@ def load_npz(path: Path) -> Dataset:
     if not len(labels):
         raise InputError(f"{path} holds no images")
     given = arrays.get("class_names")
-    names = numbered_classes(labels, path) if given is None else [str(name) for name in given.ravel()]
+    names = (
+        numbered_classes(labels, path)
+        if given is None
+        else [name.decode() if isinstance(name, bytes) else str(name) for name in given.ravel()]
+    )
     some = next(iter(splits.values()))
     none = Split(some.images[:0], some.labels[:0])
     return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
@@ -91,5 +95,7 @@ def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         old = np.lib.format.read_magic(stream) == (1, 0)
         read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} holds Python objects; save it as numbers, or as text: array.astype(...)")
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
         raise ValueError(f"{member.filename} is shorter than its shape")

@@ -11,6 +11,7 @@ import torch
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
+from ..data.wordnet import named
 
 
 def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
@@ -29,11 +30,18 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     >>> in_order_of(Classifier(network, class_names=["dog", "cat"]), pets).test.labels
     tensor([1, 1, 0])
     """
-    own, given = classifier.class_names, data.class_names
-    if own is None or own == given:
+    if classifier.class_names is None:
+        return data
+    own, given = named(classifier.class_names), data.class_names
+    if own == given:
         return data
     if len(own) != len(given):
-        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}")
+        alone = [(who, [name for name in mine if name not in set(theirs)]) for who, mine, theirs in
+                 (("the data have", given, own), ("the model has", own, given))]  # fmt: skip
+        sides = [
+            f"only {who} {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" for who, names in alone if names
+        ]
+        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(sides)}")
     if set(own) == set(given) and len(set(own)) == len(own):
         return _mapped(data, own)
     if not (_numbered(own) or _numbered(given)):

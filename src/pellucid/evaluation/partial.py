@@ -61,7 +61,7 @@ class Partial:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise InputError(f"{self.path} is not part of an evaluation ({reason}); delete it to begin anew") from None
+            raise InputError(f"{self.path} is not part of an evaluation ({reason}); delete it to start again") from None
         return Outcomes(torch.arange(len(text)), clean, robust)
 
     def _check_facts(self, found: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ class Partial:
             shown = ", ".join(f"{key} ({_short(found.get(key))}, now {_short(own.get(key))})" for key in differ)
             raise InputError(
                 f"{self.path} holds part of an evaluation with other settings: {shown}; "
-                "repeat the command that began it, or delete the file to begin anew"
+                "repeat the command that began it, or delete the file to start again"
             )
 
 
