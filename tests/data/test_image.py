@@ -63,7 +63,7 @@ def test_16_bit_grayscale_is_exact(tmp_path):
 
 
 def png(values, color, bits=16, key=b""):
-    """A PNG as other programs write it: `values` `(H, W, C)`, `color` 0 gray, 2 RGB, 4 gray and alpha, 6 RGBA."""
+    """A PNG as others write it: `values` `(H, W, C)`, `color` 0 gray, 2 RGB, 4 gray and alpha, 6 RGBA."""
     height, width = values.shape[:2]
     rows = (
         np.ascontiguousarray(values, ">u2").view(np.uint8).reshape(height, -1)

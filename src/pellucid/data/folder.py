@@ -97,11 +97,10 @@ class Passed:
             return
         kinds: Counter[str] = sum(self.files.values(), Counter())
         shown = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds.most_common(6))
-        message = (
-            f"{kinds.total()} files in {root} are no images and are passed over: {shown} (in {_first([*self.files])})"
-        )
+        where = _first([*self.files])
+        message = f"{sum(kinds.values())} files in {root} are no images and are passed over: {shown} (in {where})"
         if self.lost:
-            message += f"; nothing is left of {_first(self.lost)}, which is no class then"
+            message += f"; nothing is left of {_first(self.lost)}, so that this is no class"
         warnings.warn(message, stacklevel=5)
 
 

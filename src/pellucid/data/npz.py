@@ -30,11 +30,10 @@ def load_npz(path: Path) -> Dataset:
     if not len(labels):
         raise InputError(f"{path} holds no images")
     given = arrays.get("class_names")
-    names = (
-        numbered_classes(labels, path)
-        if given is None
-        else [name.decode() if isinstance(name, bytes) else str(name) for name in given.ravel()]
-    )
+    if given is None:
+        names = numbered_classes(labels, path)
+    else:
+        names = [str(name, "utf-8") if isinstance(name, bytes) else str(name) for name in given.ravel()]
     some = next(iter(splits.values()))
     none = Split(some.images[:0], some.labels[:0])
     return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)

@@ -15,6 +15,6 @@ def named(class_names: Sequence[str]) -> list[str]:
     """
     if not all(re.fullmatch(r"n\d{8}", name) for name in class_names):
         return list(class_names)
-    lines = (files(__package__) / "wordnet.txt").read_text(encoding="utf-8").splitlines()
+    lines = (files("pellucid.data") / "wordnet.txt").read_text(encoding="utf-8").splitlines()
     names = dict(line.split(" ", 1) for line in lines)
     return [names[name] for name in class_names] if names.keys() >= set(class_names) else list(class_names)

@@ -36,12 +36,9 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     if own == given:
         return data
     if len(own) != len(given):
-        alone = [(who, [name for name in mine if name not in set(theirs)]) for who, mine, theirs in
-                 (("the data have", given, own), ("the model has", own, given))]  # fmt: skip
-        sides = [
-            f"only {who} {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" for who, names in alone if names
-        ]
-        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(sides)}")
+        sides = {"the data have": sorted(set(given) - set(own)), "the model has": sorted(set(own) - set(given))}
+        alone = [f"only {who} {', '.join(some[:6])}" + ", ..." * (len(some) > 6) for who, some in sides.items() if some]
+        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(alone)}")
     if set(own) == set(given) and len(set(own)) == len(own):
         return _mapped(data, own)
     if not (_numbered(own) or _numbered(given)):
