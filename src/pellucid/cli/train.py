@@ -105,6 +105,7 @@ def main(argv: Sequence[str]) -> int:
     check_gaussians(data, flags)
     device = pick_device(flags.device)
     if flags.dry_run:
+        print(data.counts())
         print(table(estimate(data, flags.recipe, device=device, precision=flags.precision), len(data.train)))
         return 0
     main_process = processes().main

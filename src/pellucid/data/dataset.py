@@ -179,6 +179,22 @@ class Dataset:
         """The split on which a classifier is measured, after its name: test, or train where that is all there is."""
         return ("test", self.test) if len(self.test) else ("train", self.train)
 
+    def counts(self, most: int = 20) -> str:
+        """One line with the images of each class in both splits, of the first `most` classes.
+
+        >>> split = Split(torch.zeros(3, 3, 1, 1), [0, 0, 1])
+        >>> Dataset("pets", split, Split(split.images[:1], [1]), ["cat", "dog"]).counts()
+        'pets: 3 training and 1 test images of 2 classes: cat 2 + 0, dog 1 + 1'
+        """
+        train, test = (
+            split.labels.cpu().bincount(minlength=len(self.class_names)).tolist() for split in (self.train, self.test)
+        )
+        each = [f"{name} {n} + {m}" for name, n, m in zip(self.class_names, train, test, strict=True)]
+        return (
+            f"{self.name}: {len(self.train)} training and {len(self.test)} test images of {len(each)} classes: "
+            f"{', '.join(each[:most])}{', ...' if len(each) > most else ''}"
+        )
+
     def without_train(self) -> Dataset:
         """The data set with an empty train split; as it is if it has no other."""
         if not len(self.test):
