@@ -166,12 +166,14 @@ def test_splits_and_classes_of_real_folders(tmp_path, paths, names, train, test)
     ("paths", "named"),
     [
         (["base/train/a/1.png", "base/test/a/1.png"], r"did you mean \S+/base\?"),
+        (["images/a/1.png", "images/b/1.png", "labels/1.txt"], r"did you mean \S+/images\?"),
         (["train/train/a/1.png"], r"did you mean \S+/train/train\?"),
         (["train/a/1.png", "Train/a/1.png"], "Train and train"),
         (["caf\xe9/1.png", f"{CAFE}/1.png"], "caf\xe9"),
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:.*passed over")
 def test_folders_that_mean_something_else_are_refused(tmp_path, paths, named):
     with pytest.raises(InputError, match=named):
         load_data(tree(tmp_path, *paths))

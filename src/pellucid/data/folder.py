@@ -151,6 +151,12 @@ def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = 
     if not any(files.values()):
         passed.warn(folder)
         raise InputError(f"{folder} holds no class folders with images")
+    holding = [name for name, paths in files.items() if paths]
+    within = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
+    if len(holding) == 1 and len(within) > 1 and all((folders[holding[0]] / name).is_dir() for name in within):
+        raise InputError(
+            f"{folder} has one class, {holding[0]}, of several folders; did you mean {folders[holding[0]]}?"
+        )
     numbers = [str(number) for number in range(len(files))]
     order = numbers if sorted(numbers) == sorted(files) else list(files)
     return {name: files[name] for name in order if files[name]}

@@ -77,7 +77,7 @@ def _open(source: str, size: int | None) -> Dataset:
     if source.startswith("torchvision:"):
         return load_torchvision(source.removeprefix("torchvision:"))
     path = Path(source)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return load_npz(path)
     if has_shards(path):
         return load_shards(path, size)
