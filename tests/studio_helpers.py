@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.studio.serve import bind, server
+from pellucid.studio.runs.frames import Frame
 from pellucid.studio.studio import Settings, Studio
+from pellucid.studio.web.server import bind, server
 
 TAB = "tab-0123456789abcdef"
 OWN = {"X-Pellucid": "1"}
 
 
 @contextmanager
-def serving(settings, host="127.0.0.1", password=None):
+def serving(settings, host="127.0.0.1", token=None):
     """A served studio, as soon as its classifier is loaded."""
     studio = Studio(settings)
     listener = bind("127.0.0.1", 0)
-    running = server(studio, host, password)
+    running = server(studio, host, token)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     client = Client(listener.getsockname()[1], studio, settings.model)
@@ -158,3 +159,28 @@ def box(side, left, top, right, bottom):
     painted = np.zeros((side, side), bool)
     painted[top:bottom, left:right] = True
     return as_mask(painted)
+
+
+def shot(number=0, size=10):
+    return Frame(number, number, 100, None, b"x" * size, 1, 1, [], None)
+
+
+def session(**changes):
+    picture = as_png(np.full((16, 16, 3), 90, np.uint8))
+    return {
+        "pellucid_session": 1,
+        "title": "A fox",
+        "model": "cifar10-l2-0.5",
+        "action": "sketch",
+        "picture": picture,
+        "mask": box(16, 1, 1, 4, 4),
+        "strokes": [{"mask": box(16, 1, 1, 4, 4), "unit": 3, "strength": 1.5, "on": False}],
+        "settings": {"sketch": {"steps": 5, "eps": None}},
+        "label": "dog",
+        "optional": "ship",
+        "unit": None,
+        "seed": 7,
+        "factor": 8,
+        "history": [{"picture": picture, "action": "sketch", "note": "40 steps"}],
+        **changes,
+    }

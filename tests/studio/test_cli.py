@@ -4,28 +4,29 @@ import base64
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from helpers import images
 from studio_helpers import as_png, wait_until
 
 from pellucid.cli.main import main
-from pellucid.studio import serve
-from pellucid.studio.models import Models
-from pellucid.studio.serve import bind
+from pellucid.studio.kept.models import Models
+from pellucid.studio.web import server
+from pellucid.studio.web.server import bind
 
 PICTURE = as_png(images(1, size=16)[0])
 
 
 @pytest.fixture
-def refused(capsys, monkeypatch):
+def refused(capsys):
     """Runs `pellucid studio`, which must say one line and end."""
-    monkeypatch.delenv("PELLUCID_PASSWORD", raising=False)
 
     def refused(*words):
         assert main(["studio", *words]) == 2
@@ -39,18 +40,7 @@ def refused(capsys, monkeypatch):
 
 def test_it_answers_before_torch_is_imported_and_ctrl_c_ends_a_running_descent(tiny_bundle, tmp_path):
     environment = {**os.environ, "PELLUCID_STATE": str(tmp_path / "state"), "PELLUCID_CACHE": str(tmp_path / "cache")}
-    command = [
-        sys.executable,
-        "-m",
-        "pellucid",
-        "studio",
-        "--model",
-        str(tiny_bundle),
-        "--device",
-        "cpu",
-        "--port",
-        "0",
-    ]
+    command = [sys.executable, "-m", "pellucid", "studio", "--model", str(tiny_bundle), "--device=cpu", "--port=0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -83,7 +73,7 @@ def test_it_answers_before_torch_is_imported_and_ctrl_c_ends_a_running_descent(t
 
 def test_nothing_heavy_is_imported_to_serve():
     heavy = {"torch", "torchvision", "timm", "numpy", "PIL"}
-    code = f"import sys, pellucid.cli.studio, pellucid.studio.serve; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, pellucid.cli.studio, pellucid.studio.web.server; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -96,23 +86,13 @@ def test_a_port_that_is_taken_is_said(refused):
     assert f"--port {port + 1}" in line
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--host", "0.0.0.0"), "others can reach 0.0.0.0: set PELLUCID_PASSWORD or --password"),
-        (("--host", "0.0.0.0", "--password", "short"), "8 characters or more"),
-        (("--password", "short"), "8 characters or more"),
-        (("--port", "99999"), "a port is a number from 0 to 65535"),
-        (("--host", "999.1.2.3", "--password", "long enough"), "cannot serve at 999.1.2.3"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_served_is_said_in_one_line(refused, words, message):
-    assert message in refused(*words)
+def test_what_cannot_be_served_is_said_in_one_line(refused):
+    assert "0 to 65535, not 99999" in refused("--port", "99999")
+    assert "cannot serve at 999.1.2.3" in refused("--host", "999.1.2.3")
 
 
 def test_without_the_extra_it_says_what_to_install(refused, monkeypatch):
-    monkeypatch.delitem(sys.modules, "pellucid.studio.serve")
+    monkeypatch.delitem(sys.modules, "pellucid.studio.web.server")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert 'pip install "pellucid[studio]"' in refused()
 
@@ -122,30 +102,28 @@ def test_help_lists_the_flags(capsys):
         main(["studio", "--help"])
     assert leaving.value.code == 0
     out = capsys.readouterr().out
-    for flag in (
-        "--model",
-        "--models",
-        "--data",
-        "--host",
-        "--port",
-        "--password",
-        "--device",
-        "--precision",
-        "--open",
-    ):
-        assert flag in out
+    flags = ("model", "models", "data", "host", "port", "device", "precision", "open")
+    assert all(f"--{flag}" in out for flag in flags)
 
 
-def test_a_browser_is_opened_only_when_it_is_asked_for(monkeypatch):
+@pytest.mark.parametrize(("host", "token"), [("127.0.0.1", ""), ("0.0.0.0", r"\?token=([\w-]{43})")])
+def test_the_printed_address_is_opened_and_holds_a_token_if_others_reach_it(host, token, monkeypatch, capsys):
     opened, served = [], []
-    monkeypatch.setattr(serve.webbrowser, "open", opened.append)
-    monkeypatch.setattr(
-        serve, "server", lambda *args: type("Server", (), {"run": lambda self, sockets: served.append(1)})()
-    )
-    assert main(["studio", "--port", "0", "--open"]) == 0
+
+    def fake(studio, host, token):
+        served.append(token)
+        return SimpleNamespace(run=lambda sockets: None)
+
+    monkeypatch.setattr(server.webbrowser, "open", opened.append)
+    monkeypatch.setattr(server, "server", fake)
+    assert main(["studio", "--port", "0", "--host", host, "--open"]) == 0
     wait_until(lambda: opened)
-    assert opened[0].startswith("http://127.0.0.1:")
-    assert served == [1]
+    found = re.fullmatch(rf"http://[\d.]+:\d+/{token}", opened[0])
+    assert f" {opened[0]} " in capsys.readouterr().out
+    assert [*found.groups()] == [one for one in served if one]
+    assert main(["studio", "--port", "0", "--host", host]) == 0
+    assert served[1] is None or served[1] != served[0]
+    assert len(opened) == 1
 
 
 # Sidecars that embed their inputs
@@ -227,8 +205,8 @@ def test_a_server_for_everybody_prints_an_address_that_can_be_opened(way, monkey
 
     with bind("0.0.0.0", 0) as listener:
         port = listener.getsockname()[1]
-        monkeypatch.setattr(serve.socket, "socket", Probe)
-        found = serve.address(listener, "0.0.0.0")
+        monkeypatch.setattr(server.socket, "socket", Probe)
+        found = server.address(listener, "0.0.0.0")
     assert found == f"http://{'127.0.0.1' if way is OSError else way[0]}:{port}/"
 
 
@@ -239,7 +217,7 @@ def test_a_free_port_is_one_that_can_be_used():
 
 def test_a_first_classifier_that_is_not_there_is_said_in_one_line(capsys):
     first = Models("cifar10-l2-0.6")
-    first.begin()
+    first.begin(lambda report: None)
     assert not first.ready
     line = f"pellucid studio: {first.error}\n"
     assert capsys.readouterr().err == line

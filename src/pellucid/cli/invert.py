@@ -10,12 +10,12 @@ from typing import Annotated
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes, sharing
-from ..core.descent import Descent
+from ..core.descend import Descent
+from ..data.image import side
 from ..gallery.save import check_writable
 from ..representation.invert import PRESETS, InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope
 from ..representation.rebuild import SETTINGS, rebuild
-from ..synthesis.start import side
 from ..zoo.models import fingerprint, load
 from .common import INLINE, BesideFlags, Row, carry_out, find_images, parse, progress_bar, read_images
 from .pictures import pictures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,18 +19,15 @@ class StudioFlags:
     """
 
     model: str = "cifar10-l2-0.5"
-    """The classifier to begin with; others can be chosen in the page."""
+    """The classifier to begin with; the page can choose others."""
     models: tuple[str, ...] = ()
     """Further classifiers to offer, such as paths of bundles, which the page cannot name by itself."""
     data: str | None = None
     """A folder of class folders, an .npz, or torchvision:NAME: shows which of its images activate a unit most."""
     host: str = "127.0.0.1"
-    """The address to serve at. Any but this machine's own needs a password."""
+    """The address to serve at. If other machines can reach it, the printed address holds a token that visitors need."""
     port: int = 8008
     """The port to serve at; 0 for a free one."""
-    password: str | None = None
-    """What visitors are asked for, 8 characters or more. The environment variable PELLUCID_PASSWORD does the same, and
-    hides it from others on this machine."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
@@ -50,26 +46,14 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(argv)
     try:
-        from ..studio.guard import LOOPBACK
-        from ..studio.serve import serve
         from ..studio.studio import Settings, Studio
+        from ..studio.web.server import serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("fastapi", "starlette", "uvicorn", "pydantic"):
             raise
         raise InputError('the studio needs its web server: pip install "pellucid[studio]"') from None
-    password = flags.password or os.environ.get("PELLUCID_PASSWORD") or None
-    _check(flags, password, flags.host in LOOPBACK)
-    settings = Settings(flags.model, flags.models, flags.data, flags.device, flags.precision)
-    serve(Studio(settings), flags.host, flags.port, password, flags.open)
-    return 0
-
-
-def _check(flags: StudioFlags, password: str | None, own: bool) -> None:
-    from ..studio.door import SHORTEST
-
     if not 0 <= flags.port < 2**16:
         raise InputError(f"a port is a number from 0 to 65535, not {flags.port}")
-    if password is None and not own:
-        raise InputError(f"others can reach {flags.host}: set PELLUCID_PASSWORD or --password, or serve at 127.0.0.1")
-    if password is not None and len(password) < SHORTEST:
-        raise InputError(f"the password is too short; give {SHORTEST} characters or more")
+    settings = Settings(flags.model, flags.models, flags.data, flags.device, flags.precision)
+    serve(Studio(settings), flags.host, flags.port, flags.open)
+    return 0

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
-from ..data.image import cover
-from ..synthesis.start import side
+from ..data.image import cover, side
 from ..synthesis.superres import PRESETS, SuperresRecipe, superres
 from .common import INLINE, RunFlags, carry_out, find_images, one_label_each, parse, read_images
 

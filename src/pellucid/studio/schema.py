@@ -1,4 +1,4 @@
-"""What the page may send: the bodies of requests and the session file, checked field by field before anything is done.
+"""What the page may send: the bodies of requests and the session file, checked field by field.
 
 Nothing here loads torch, so that the server answers at once.
 """
@@ -6,15 +6,77 @@ Nothing here loads torch, so that the server answers at once.
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Literal, TypeVar
+import binascii
+import io
+import math
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from ..base.errors import InputError
-from .values import MAX_SIDE, Factor, Id, Name, Png, Seed, Settings, Strength, Unit, check_base64, check_line
-from .wording import worded
-
+MAX_SIDE = 1024  # of a picture on the canvas
 MAX_STROKES, MAX_HISTORY = 64, 50
+MAX_ITEMS, MAX_TEXT = 100, 200  # of a setting
+CONTROLS = ("Cc", "Zl", "Zp")  # Unicode's categories of control characters and line breaks
+DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # marks that change a text's direction
+ID = r"^[A-Za-z0-9_-]{16,64}$"
+
+
+def check_base64(text: str) -> bytes:
+    """The bytes that base64 stands for, or `ValueError`."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64") from None
+
+
+def check_png(text: str) -> str:
+    """`text`, or `ValueError` unless it is the base64 of a whole PNG of at most 1024 x 1024 pixels."""
+    from PIL import Image
+
+    data = check_base64(text)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:  # reads the header only
+            size = image.size
+            if max(size) <= MAX_SIDE:
+                image.verify()  # its checksums, and then its pixels
+        if max(size) <= MAX_SIDE:
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+                image.load()
+    except Exception:  # Pillow raises errors of many kinds
+        raise ValueError("not a PNG that can be read") from None
+    if max(size) > MAX_SIDE:
+        raise ValueError(f"a picture has at most {MAX_SIDE} x {MAX_SIDE} pixels, not {size[0]} x {size[1]}")
+    return text
+
+
+def check_line(text: str) -> str:
+    """`text`, or `ValueError` if it holds line breaks, control characters or marks that change its direction."""
+    if any(unicodedata.category(c) in CONTROLS or unicodedata.bidirectional(c) in DIRECTIONS for c in text):
+        raise ValueError("no line breaks, and no marks that change the text's direction")
+    return text
+
+
+def check_setting(value: object) -> object:
+    """`value`, or `ValueError` unless some setting could have it; the form decides whether this one can."""
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(item, (bool, int, float, str)) for item in items):
+        raise ValueError("a setting is a number, a text, true, false or null, or a list of them")
+    if len(items) > MAX_ITEMS or any(len(item) > MAX_TEXT for item in items if isinstance(item, str)):
+        raise ValueError(f"a setting has at most {MAX_ITEMS} entries, of at most {MAX_TEXT} characters")
+    if not all(math.isfinite(item) for item in items if isinstance(item, float)):
+        raise ValueError("not a finite number")
+    return value
+
+
+Id = Annotated[str, Field(pattern=ID)]
+Name = Annotated[str, Field(max_length=200)]
+Png = Annotated[str, Field(max_length=8 * 2**20), AfterValidator(check_png)]
+Unit = Annotated[int, Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Factor = Literal[1, 2, 4, 8]  # 1: the picture is small as it is
+Strength = Annotated[float, Field(ge=0.01, le=100)]
+Settings = Annotated[dict[Name, Annotated[Any, AfterValidator(check_setting)]], Field(max_length=100)]
 
 
 class Body(BaseModel):
@@ -24,7 +86,7 @@ class Body(BaseModel):
 
 
 class Mask(Body):
-    """Where something is painted: a byte for each pixel, 1 or 0, row by row."""
+    """A painted region: one byte for each pixel, 1 or 0, row by row."""
 
     width: Annotated[int, Field(ge=1, le=MAX_SIDE)]
     height: Annotated[int, Field(ge=1, le=MAX_SIDE)]
@@ -32,17 +94,15 @@ class Mask(Body):
 
     @property
     def content(self) -> bytes:
-        """The bytes."""
+        """The bytes, decoded."""
         return base64.b64decode(self.bytes)
 
     @model_validator(mode="after")
     def check(self) -> Mask:
-        """`ValueError` unless the bytes are what they should be."""
-        content = check_base64(self.bytes)
-        if len(content) != self.width * self.height:
-            raise ValueError(
-                f"a mask of {self.width} x {self.height} has {self.width * self.height} bytes, not {len(content)}"
-            )
+        """`ValueError` unless there is one byte for each pixel, 0 or 1."""
+        content, pixels = check_base64(self.bytes), self.width * self.height
+        if len(content) != pixels:
+            raise ValueError(f"a mask of {self.width} x {self.height} has {pixels} bytes, not {len(content)}")
         if content.translate(None, b"\0\1"):
             raise ValueError("a mask's bytes are 0 or 1")
         return self
@@ -89,20 +149,20 @@ class JobBody(Body):
 
 
 class UnitNameBody(Body):
-    """The name that a person gives to a unit; empty to take it back."""
+    """A name for a unit; an empty one removes it."""
 
     model: Name
     name: Annotated[str, Field(max_length=60), AfterValidator(check_line)]
 
 
 class SessionStroke(StrokeBody):
-    """A stroke in the list of them, which can be switched off."""
+    """A stroke in the page's list, which can be switched off."""
 
     on: bool = True
 
 
 class Moment(Body):
-    """A picture of the past."""
+    """An earlier picture of a session."""
 
     picture: Png
     action: Name
@@ -110,7 +170,7 @@ class Moment(Body):
 
 
 class Session(Body):
-    """What is on one person's desk."""
+    """Everything on one person's page."""
 
     pellucid_session: Literal[1]
     title: Annotated[Name, AfterValidator(check_line)]
@@ -131,28 +191,9 @@ class Session(Body):
     @model_validator(mode="before")
     @classmethod
     def check(cls, content: object) -> object:
-        """`ValueError` for what is none at all, or another version's."""
+        """`ValueError` if this is no session, or one of another version."""
         if not isinstance(content, dict) or "pellucid_session" not in content:
-            raise ValueError("this is no session of the studio's")
+            raise ValueError("this is not a session of the studio")
         if content["pellucid_session"] != 1:
-            raise ValueError("this session is another version's, which this studio cannot read")
+            raise ValueError("this session is of another version, which this studio cannot read")
         return content
-
-
-Kind = TypeVar("Kind", bound=Body)
-
-
-def parsed(kind: type[Kind], text: bytes) -> Kind:
-    """A body of this kind, or `InputError` with the first thing that is wrong with it.
-
-    >>> parsed(ModelBody, b'{"name": "cifar10-l2-0.5"}').name
-    'cifar10-l2-0.5'
-    >>> parsed(ModelBody, b'{"name": 5}')
-    Traceback (most recent call last):
-    pellucid.base.errors.InputError: name must be a text
-    """
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InputError(worded(first, first["loc"][:4])) from None

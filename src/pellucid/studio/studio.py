@@ -1,23 +1,25 @@
-"""The studio: its settings, and the things that its requests share."""
+"""The studio: its settings, and what its requests share."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..zoo.checksum import cache_folder
-from .job import Job
-from .jobs import Jobs
-from .models import Models
-from .names import Names
-from .sessions import Sessions
-from .state import state_folder
+from .kept.folders import state_folder
+from .kept.models import Models, Report
+from .kept.names import Names
+from .kept.sessions import Sessions
+from .runs.job import Job
+from .runs.jobs import Jobs
+from .runs.threads import use_one_core
 
 if TYPE_CHECKING:
+    from .runs.units import Units
     from .schema import JobBody
-    from .units import Units
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Settings:
     Attributes:
         model: the classifier that is loaded at once.
         models: further ones to offer; paths are taken from here only.
-        data: a data set to look for activating images in, or none.
+        data: a data set in which to look for activating images, if any.
         device, precision: how networks run.
     """
 
@@ -39,7 +41,12 @@ class Settings:
 
 
 class Studio:
-    """Everything behind the page. Nothing heavy is imported until `open` does it in a thread of its own."""
+    """Everything behind the page. Nothing heavy is imported until `open` does it in a thread of its own.
+
+    Attributes:
+        decoder: decodes the uploaded photos, one at a time. It is one thread because memory that a thread has freed can
+            stay with that thread: twenty threads would keep the memory of twenty photos.
+    """
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
@@ -47,22 +54,24 @@ class Studio:
         self.sessions = Sessions(state_folder() / "sessions")
         self.names = Names(state_folder() / "names")
         self.jobs = Jobs(self._idle)
+        self.decoder = ThreadPoolExecutor(1, initializer=use_one_core)
         self._units: Units | None = None
         self._lock = threading.Lock()
 
     def open(self) -> None:
         """Begin to load, and to work."""
         self.jobs.start()
-        threading.Thread(target=self.models.begin, name="studio-loader", daemon=True).start()
+        threading.Thread(target=self.models.begin, args=[_preload], name="studio-loader", daemon=True).start()
 
     def close(self) -> None:
         """Stop what runs."""
+        self.decoder.shutdown(wait=False, cancel_futures=True)
         self.jobs.close()
 
     @property
     def units(self) -> Units:
-        """The units, once the library is there."""
-        from .units import Units
+        """The units; call it once the library is imported."""
+        from .runs.units import Units
 
         with self._lock:
             if self._units is None:
@@ -71,7 +80,7 @@ class Studio:
 
     def submit(self, body: JobBody) -> Job:
         """Check what was posted, and queue it."""
-        from .order import Machine, order
+        from .runs.order import Machine, order
 
         loaded = self.models.get(body.model)
         machine = Machine(self.settings.device, self.settings.precision)
@@ -82,3 +91,12 @@ class Studio:
 
     def _idle(self, busy: Callable[[], bool]) -> bool:
         return self._units is not None and self._units.work(busy)
+
+
+def _preload(report: Report) -> None:
+    """Import the library and all actions."""
+    use_one_core()
+    report("importing", 0.5)
+    from .runs import actions  # noqa: F401
+
+    report("importing", 0.9)

@@ -18,7 +18,6 @@ from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.augment import Draws, random_part
 from ..data.dataset import LabeledImages
 from ..data.identity import content_digest
@@ -58,7 +57,6 @@ class View:
         return random_part(images, draws, (images.shape[2], images.shape[3]))
 
 
-@ordinary()
 def features(
     classifier: Classifier,
     split: LabeledImages,

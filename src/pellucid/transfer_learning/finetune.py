@@ -11,7 +11,6 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset
-from ..evaluation.threat import predict
 from ..training.batchnorm import join_batch_norms
 from ..training.finetune import with_new_head
 from ..training.recipe import TrainRecipe
@@ -71,7 +70,7 @@ def frozen_modules(classifier: Classifier, upto: str) -> list[str]:
         head = classifier.head
         return [path for path in paths if path != head and not path.startswith(f"{head}.")]
     if upto != "logits":
-        classifier._module(upto)
+        classifier.path(upto)
     last = classifier.head if upto == "logits" else classifier.layers.get(upto, upto)
     end = max(number for number, path in enumerate(paths) if path == last or path.startswith(f"{last}."))
     if classifier.head in paths[: end + 1]:
@@ -168,6 +167,6 @@ def predictions(classifier: Classifier, split) -> tuple[Tensor, Tensor]:
     found, labels = [], []
     for first in range(0, len(split), READ):
         images, truth = split.batch(slice(first, first + READ))
-        found.append(predict(classifier, images.to(classifier.device)).cpu())
+        found.append(classifier.predict(images.to(classifier.device)).cpu())
         labels.append(truth)
     return torch.cat(found), torch.cat(labels)

@@ -1,9 +1,9 @@
 """The studio as a person meets it: a real browser, the real server, the bundled classifier."""
 
 import os
-import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,19 +13,29 @@ FLAGS = ["no-sandbox", "disable-quic", "no-first-run", "disable-background-netwo
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Of a studio in a process of its own, on a free port."""
-    folder = tmp_path_factory.mktemp("studio")
-    own = {"PELLUCID_STATE": str(folder / "state"), "PELLUCID_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--device", "cpu"]
-    with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            (address,) = re.findall(r"http://[\d.]+:\d+", process.stdout.readline())
-            yield address
-        finally:
-            process.terminate()
-            process.wait(10)
+def serving(tmp_path_factory):
+    """Starts a studio in a process of its own, on a free port; a context with the address that it prints."""
+
+    @contextmanager
+    def serving(*flags):
+        folder = tmp_path_factory.mktemp("studio")
+        own = {"PELLUCID_STATE": str(folder / "state"), "PELLUCID_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--device", "cpu", *flags]
+        with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                yield process.stdout.readline().split()[2]
+            finally:
+                process.terminate()
+                process.wait(10)
+
+    return serving
+
+
+@pytest.fixture(scope="module")
+def address(serving):
+    with serving() as printed:
+        yield printed.rstrip("/")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ export async function request(method, path, body) {
   } catch {
     throw new Error("The studio does not answer. Is it still running?");
   }
-  if (response.status === 401) location.assign("/login");
   if (!response.ok) throw new Error(await reason(response));
   return response;
 }

@@ -100,7 +100,7 @@ export class Autosave {
   }
 
   /**
-   * The page is closing or loaded anew: keep what is not saved yet, for the next page in this tab, and send it if it
+   * The page is closing or reloading: keep what is not saved yet, for the next page in this tab, and send it if it
    * is small enough to be sent still.
    */
   #leave() {

@@ -3,7 +3,7 @@
 import { decodePng, pngUrl } from "./codec.js";
 import { $, make } from "./dom.js";
 
-/** So many results are kept, and so many characters of their PNGs. */
+/** How many results are kept, and how many characters of their PNGs. */
 const KEPT = 50;
 const CHARACTERS = 10e6;
 

@@ -42,7 +42,7 @@ export class Photo {
     studio.state.on("second action classifier", () => this.#showSecond());
   }
 
-  /** Whether the picture is a photo as it was opened, whose file can be reduced anew. */
+  /** Whether the picture is a photo as it was opened, whose file can be reduced again. */
   get untouched() {
     return this.#shows(this.studio.picture.image);
   }

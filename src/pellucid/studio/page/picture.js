@@ -75,7 +75,7 @@ export class Picture extends EventTarget {
     this.#changed(null);
   }
 
-  /** Begin anew with an image: nothing to undo. @param {ImageData} image @param {Uint8Array} [mask] */
+  /** Start over with an image: nothing to undo. @param {ImageData} image @param {Uint8Array} [mask] */
   reset(image, mask) {
     this.dispatchEvent(new Event("edit"));
     this.#past = [];

@@ -1,4 +1,4 @@
-/** Runs that go on while the page is loaded anew: what the tab remembers of them, and how it finds them again. */
+/** Runs that go on while the page reloads: what the tab remembers of them, and how it finds them again. */
 
 import { get, query } from "./api.js";
 import { Job } from "./job.js";
@@ -19,7 +19,7 @@ export const forgetRun = (place) => sessionStorage.removeItem(`${place} run`);
 
 const remembered = (place) => JSON.parse(sessionStorage.getItem(`${place} run`)) ?? {};
 
-/** After the page was loaded anew: find the runs that this tab had begun. @param {Object} studio see main.js */
+/** After the page was reloaded: find the runs that this tab had begun. @param {Object} studio see main.js */
 export async function rejoin({ state, run, compare }) {
   const { jobs } = await get(query("jobs", { tab: TAB }));
   const live = jobs.filter(({ status }) => status === "running" || status === "queued");

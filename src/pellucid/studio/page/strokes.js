@@ -81,7 +81,7 @@ export function strokes({ state, picture, units }) {
     focus(to, "button:enabled");
   }
 
-  /** The list was made anew: go on at this stroke, or where one is added if there is none. */
+  /** The list was rebuilt: go on at this stroke, or where one is added if there is none. */
   function focus(at, what) {
     const next = $("strokes").children[at]?.querySelector(what) ?? $("stroke-add");
     next.focus();

@@ -101,7 +101,7 @@ export class View {
     this.#place();
   }
 
-  /** Move the picture by so many screen pixels. */
+  /** Move the picture, in screen pixels. */
   pan(dx, dy) {
     this.left += dx;
     this.top += dy;

@@ -1,0 +1,1 @@
+"""What the studio keeps: classifiers in memory, sessions and unit names on disk; and the pictures in them."""

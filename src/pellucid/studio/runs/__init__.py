@@ -1,0 +1,1 @@
+"""Running actions: forms, orders, the queue, the frames and the idle work on units."""

@@ -1,0 +1,219 @@
+"""Forms: the fields of a recipe as JSON for the page, and the page's settings as a recipe."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ...base.errors import InputError, unknown
+
+Recipe = TypeVar("Recipe")
+Kind = Literal["number", "integer", "choice", "switch", "text", "list"]
+KINDS: dict[Any, Kind] = {float: "number", int: "integer", bool: "switch", str: "text"}
+
+# Bounds for what one visitor may ask of a server. The recipe checks everything else.
+BOUNDS: dict[str, tuple[float, float]] = {
+    "steps": (1, 10_000),
+    "evaluations": (1, 10_000),
+    "intervals": (1, 32),
+    "size": (16, 1024),
+    "smallest": (16, 2**20),
+    "tile": (0, 2048),
+    "jitter": (0, 256),
+}
+LENGTHS, SHORTEST = ("eps", "step_size", "learning_rate"), 1e-6  # these are positive
+LARGEST = 1e30
+MAX_ITEMS, MAX_TEXT = 100, 200
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of a recipe.
+
+    Attributes:
+        name: of the recipe's field.
+        kind: of control that the page shows.
+        optional: whether it may be empty, which means None, or infinity.
+        choices: of a choice.
+        item: the type of a list's items.
+        low, high: bounds of a number.
+        help: the docstring under the field.
+    """
+
+    name: str
+    kind: Kind
+    optional: bool
+    choices: tuple[str, ...]
+    item: type | None
+    low: float | None
+    high: float | None
+    help: str
+
+    def described(self, default: object) -> dict[str, Any]:
+        """The field as JSON, with its default."""
+        whole = self.kind == "integer"
+        return {
+            "name": self.name,
+            "label": self.name.replace("_", " ").capitalize(),
+            "type": self.kind,
+            "default": as_json(default),
+            "optional": self.optional,
+            "min": int(self.low) if whole and self.low is not None else self.low,
+            "max": int(self.high) if whole and self.high is not None else self.high,
+            "choices": list(self.choices) or None,
+            "help": self.help,
+        }
+
+    def read(self, value: object, default: object) -> Any:
+        """A JSON value as a value of the recipe; raises `InputError` if the field cannot have it."""
+        if value is None:
+            if self.optional:
+                return math.inf if default == math.inf else None
+            raise InputError(f"{self.name} must not be empty")
+        if self.kind == "list":
+            return self._list(value)
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise unknown(self.name, str(value)[:MAX_TEXT], self.choices)
+            return value
+        if self.kind == "switch":
+            if not isinstance(value, bool):
+                raise InputError(f"{self.name} is either true or false, not {_shown(value)}")
+            return value
+        if self.kind == "text":
+            return _text(self.name, value)
+        return self._number(value)
+
+    def _number(self, value: object) -> float | int:
+        whole = self.kind == "integer"
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LARGEST <= value <= LARGEST:
+            raise InputError(f"{self.name} must be a {'whole ' * whole}number, not {_shown(value)}")
+        if whole and value != int(value):
+            raise InputError(f"{self.name} must be a whole number, not {_shown(value)}")
+        low, high = self.low, self.high
+        if (low is not None and value < low) or (high is not None and value > high):
+            between = f"between {low:g} and {high:g}" if high is not None else f"at least {low:g}"
+            raise InputError(f"{self.name} must be {between}, not {_shown(value)}")
+        return int(value) if whole else float(value)
+
+    def _list(self, value: object) -> tuple:
+        if not isinstance(value, list) or len(value) > MAX_ITEMS:
+            raise InputError(f"{self.name} must be a list of at most {MAX_ITEMS} values, not {_shown(value)}")
+        if self.item is str:
+            return tuple(_text(self.name, item) for item in value)
+        if any(isinstance(i, bool) or not isinstance(i, (int, float)) or not -LARGEST <= i <= LARGEST for i in value):
+            raise InputError(f"{self.name} must be a list of numbers, not {_shown(value)}")
+        return tuple(float(item) for item in value)
+
+
+@lru_cache(maxsize=64)
+def form(recipe: type) -> tuple[Field, ...]:
+    """The fields of a recipe's class, in order.
+
+    >>> from pellucid import GenerateRecipe
+    >>> [(field.name, field.kind) for field in form(GenerateRecipe)][:3]
+    [('eps', 'number'), ('steps', 'integer'), ('step_size', 'number')]
+    >>> form(GenerateRecipe)[1].help
+    'Steps of the descent.'
+    """
+    types_of, helps = get_type_hints(recipe), _helps(recipe)
+    return tuple(_field(f.name, types_of[f.name], f.default, helps.get(f.name, "")) for f in fields(recipe))
+
+
+def described(recipe: Any) -> list[dict[str, Any]]:
+    """A form as JSON, with this recipe's values as defaults."""
+    return [field.described(getattr(recipe, field.name)) for field in form(type(recipe))]
+
+
+def values(recipe: Any) -> dict[str, Any]:
+    """A recipe's settings as JSON; infinity (no limit) becomes null."""
+    return {field.name: as_json(getattr(recipe, field.name)) for field in form(type(recipe))}
+
+
+def filled(default: Recipe, settings: Mapping[str, object]) -> Recipe:
+    """A recipe from the page's settings; those that are missing come from `default`.
+
+    Raises:
+        InputError: an unknown field, a value of a wrong type or out of bounds, or one that the recipe refuses.
+
+    >>> from pellucid import SketchRecipe
+    >>> filled(SketchRecipe(), {"steps": 5})
+    SketchRecipe(eps=6.0, steps=5, step_size=0.25)
+    """
+    own = {field.name: field for field in form(type(default))}
+    for name in settings:
+        if name not in own:
+            raise unknown("setting", name[:MAX_TEXT], own)
+    kept = {name: getattr(default, name) for name in own}
+    given = {name: own[name].read(value, kept[name]) for name, value in settings.items()}
+    return type(default)(**{**kept, **given})
+
+
+def words(recipe: Any) -> list[str]:
+    """The settings as flags of the command line. Numbers are always included, whatever their defaults.
+
+    >>> from pellucid import PaintRecipe
+    >>> words(PaintRecipe(straight_through=False))[-2:]
+    ['--weight=90.0', '--no-straight-through']
+    """
+    said = []
+    for field in fields(recipe):
+        value, flag = getattr(recipe, field.name), field.name.replace("_", "-")
+        if isinstance(value, bool):
+            said += [f"--{flag if value else f'no-{flag}'}"] if value != field.default else []
+        elif isinstance(value, tuple):
+            said += [f"--{flag}", *map(str, value)] if value != field.default else []
+        elif value is not None or field.default is not None:
+            said.append(f"--{flag}={value}")
+    return said
+
+
+def as_json(value: object) -> object:
+    """A setting as JSON."""
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value == math.inf else value
+
+
+def _field(name: str, kind: Any, default: object, help: str) -> Field:
+    options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    optional = type(None) in options or default == math.inf
+    (kind,) = (option for option in options if option is not type(None))
+    choices = item = None
+    if get_origin(kind) is Literal:
+        choices, shown = get_args(kind), "choice"
+    elif get_origin(kind) is tuple:
+        item, shown = get_args(kind)[0], "list"
+    else:
+        shown = KINDS[kind]
+    low, high = BOUNDS.get(name, (SHORTEST if name in LENGTHS else 0, None))
+    if shown not in ("number", "integer"):
+        low = high = None
+    return Field(name, shown, optional, choices or (), item, low, high, help)
+
+
+def _helps(recipe: type) -> dict[str, str]:
+    """The docstrings under a class's fields, inherited ones included."""
+    from docstring_parser import parse_from_object
+
+    found: dict[str, str] = {}
+    for kind in reversed(recipe.__mro__[:-1]):
+        for parameter in parse_from_object(kind).params:
+            found[parameter.arg_name] = " ".join(inspect.cleandoc(parameter.description or "").split())
+    return found
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or value.startswith("-") or not value.isprintable():
+        raise InputError(f"{name} must be a short text that does not begin with -, not {_shown(value)}")
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

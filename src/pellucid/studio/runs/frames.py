@@ -1,0 +1,118 @@
+"""Frames: pictures of a run under way, with what the classifier makes of them."""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...core.classifier import Classifier
+
+SPACING = 0.1  # seconds between two frames, at least
+COST = 15  # the next frame comes after at least 15 times the time that this one took
+BEST = 8  # classes in a frame
+MOST = 200  # frames kept of a run
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a run.
+
+    Attributes:
+        number: counted from 0, the start.
+        step, steps: steps done, and steps in all.
+        loss: before the step, if there is one.
+        png: the image.
+        width, height: its size.
+        top: the likeliest classes and their probabilities.
+        wanted: the probability of the class that was asked for.
+        share: of an interpolation, how far along the walk the image is.
+    """
+
+    number: int
+    step: int
+    steps: int
+    loss: float | None
+    png: bytes
+    width: int
+    height: int
+    top: list[tuple[str, float]]
+    wanted: float | None
+    share: float | None = None
+
+    def message(self) -> dict[str, Any]:
+        """The frame as JSON for the page."""
+        told = {
+            "type": "frame",
+            "number": self.number,
+            "step": self.step,
+            "steps": self.steps,
+            "loss": self.loss,
+            "picture": base64.b64encode(self.png).decode(),
+            "width": self.width,
+            "height": self.height,
+            "top": self.top,
+            "wanted": self.wanted,
+        }
+        return told if self.share is None else {**told, "share": self.share}
+
+
+def thinned(frames: list[Frame]) -> list[Frame]:
+    """At most `MOST` frames: if there are more, every other one between the first and the last is dropped."""
+    return frames if len(frames) <= MOST else [frames[0], *frames[1:-1][1::2], frames[-1]]
+
+
+class Camera:
+    """Takes frames of a run: at most ten a second, and in no more than about a fifteenth of the run's time.
+
+    Call it in the thread that runs the descent: the probabilities cost a pass of the network.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        label: int | None,
+        keep: Callable[[Frame], None],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.classifier, self.label, self.keep, self.clock = classifier, label, keep, clock
+        self.taken = 0
+        self._next = -math.inf
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a frame."""
+        return self.clock() >= self._next
+
+    def take(self, image: Tensor, step: int, steps: int, loss: float | None = None, share: float | None = None) -> None:
+        """Take a frame of `(3, H, W)`."""
+        from ..kept.pictures import png
+
+        began = self.clock()
+        top, wanted = self._probabilities(image)
+        loss = round(loss, 6) if loss is not None and math.isfinite(loss) else None
+        height, width = image.shape[1:]
+        self.keep(Frame(self.taken, step, steps, loss, png(image), width, height, top, wanted, share))
+        now = self.clock()
+        # The start is seen at once, and so is what the first step makes of it.
+        self._next = now + max(SPACING, COST * (now - began)) if self.taken else -math.inf
+        self.taken += 1
+
+    def _probabilities(self, image: Tensor) -> tuple[list[tuple[str, float]], float | None]:
+        import torch
+
+        from ...data.image import fit
+
+        with torch.no_grad():
+            images = fit(self.classifier, image[None].to(self.classifier.device))
+            probabilities = self.classifier.logits(images)[0].softmax(0).cpu()
+        best = probabilities.topk(min(BEST, len(probabilities)))
+        names = self.classifier.class_names or [str(label) for label in range(len(probabilities))]
+        top = [(names[i], round(p, 5)) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+        return top, None if self.label is None else round(float(probabilities[self.label]), 5)

@@ -1,0 +1,216 @@
+"""The units of a representation: their classes, their thumbnails, and the images that activate them most.
+
+Thumbnails and images cost passes of the network. The worker makes them when no job waits, and stops when one does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...base.errors import InputError
+from ...base.files import replacing
+from ...data.dataset import LabeledImages, load_data
+from ...representation.activating import Activating, activating
+from ...representation.visualize import VisualizeRecipe, visualize
+from ..kept.loaded import Loaded
+from ..kept.pictures import message, png
+from .job import Stopped
+
+AT_ONCE = 4  # thumbnails
+CLASSES = 3
+IMAGES = 8
+RECIPE = VisualizeRecipe(steps=40)
+Busy = Callable[[], bool]
+
+
+@dataclass
+class _Album:
+    """The thumbnails of one classifier's units."""
+
+    loaded: Loaded
+    folder: Path
+    asked: dict[int, None]
+    rest: list[int]
+
+    def thumbnail(self, unit: int) -> Path:
+        return self.folder / f"unit-{unit}.png"
+
+    def missing(self) -> list[int]:
+        """The next thumbnails to make: first those that a page has asked for."""
+        for unit in [unit for unit in self.asked if self.thumbnail(unit).is_file()]:
+            self.asked.pop(unit, None)
+        if not self.asked:
+            self.rest = [unit for unit in self.rest if not self.thumbnail(unit).is_file()]
+        return (list(self.asked) or self.rest)[:AT_ONCE]
+
+
+class Units:
+    """The units of the classifiers at which somebody looks.
+
+    Args:
+        folder: a cache.
+        data: the name of a data set in which to look for activating images, if any.
+    """
+
+    def __init__(self, folder: Path, data: str | None = None):
+        self.folder, self.data = folder, data
+        self._albums: dict[str, _Album] = {}
+        self._found: dict[str, tuple[Activating, LabeledImages]] = {}
+        self._searched: list[Loaded] = []
+        self._problem: str | None = None
+        self._lock = threading.Lock()
+
+    def listed(self, loaded: Loaded, names: dict[int, str]) -> list[dict[str, Any]]:
+        """All units of a classifier. From now on their thumbnails are made."""
+        album = self._album(loaded)
+        classes = top_classes(loaded)
+        return [
+            {
+                "unit": unit,
+                "name": names.get(unit, ""),
+                "classes": classes[unit],
+                "thumbnail": album.thumbnail(unit).is_file(),
+            }
+            for unit in range(loaded.units)
+        ]
+
+    def thumbnail(self, loaded: Loaded, unit: int) -> bytes | None:
+        """A unit's thumbnail, or None if it is not made yet; then it is among the next."""
+        album = self._album(loaded)
+        try:
+            return album.thumbnail(unit).read_bytes()
+        except OSError:
+            with self._lock:
+                album.asked[unit] = None
+            return None
+
+    def images(self, loaded: Loaded, unit: int) -> dict[str, Any]:
+        """The images of the data that activate a unit most, or a sentence that says why there are none."""
+        if self.data is None:
+            return _missing("Start the studio with --data to see which of your images activate this unit.")
+        if self._problem is not None:
+            return _missing(self._problem)
+        found = self._found.get(loaded.sha256)
+        if found is None:
+            with self._lock:
+                if all(other.sha256 != loaded.sha256 for other in self._searched):
+                    self._searched.append(loaded)
+            return _missing(f"Still looking through {self.data}; this goes on while no run does.")
+        index, split = found
+        most = split.batch(index.most_index[unit])[0]
+        values = index.most[unit].tolist()
+        return {
+            "images": [{**message(image), "value": round(v, 4)} for image, v in zip(most, values, strict=True)],
+            "missing": None,
+        }
+
+    def work(self, busy: Busy) -> bool:
+        """Make a few thumbnails or search the data; False if there is nothing to do.
+
+        Raises:
+            Stopped: a job waits. Unfinished thumbnails and an unfinished search are lost.
+        """
+        with self._lock:
+            albums = [(album, album.missing()) for album in self._albums.values()]
+            searched = self._searched[0] if self._searched else None
+        # First what somebody waits for; the rest of the thumbnails last.
+        albums.sort(key=lambda entry: not entry[0].asked)
+        if searched is not None and not any(album.asked for album, _ in albums):
+            self._search(searched, busy)
+            return True
+        for album, units in albums:
+            if units:
+                _draw(album, units, busy)
+                return True
+        return False
+
+    def _album(self, loaded: Loaded) -> _Album:
+        with self._lock:
+            if loaded.sha256 not in self._albums:
+                folder = self.folder / loaded.sha256[:16]
+                self._albums = {
+                    **dict(list(self._albums.items())[-2:]),  # older ones would keep their classifiers in memory
+                    loaded.sha256: _Album(loaded, folder, {}, list(range(loaded.units))),
+                }
+            return self._albums[loaded.sha256]
+
+    def _search(self, loaded: Loaded, busy: Busy) -> None:
+        """Find the images that activate each unit, or load them from an earlier search."""
+
+        def callback(share: float) -> None:
+            if busy():
+                raise Stopped
+
+        assert self.data is not None
+        path = self.folder / loaded.sha256[:16] / f"{hashlib.sha256(self.data.encode()).hexdigest()[:16]}.safetensors"
+        try:
+            data = load_data(self.data, loaded.classifier.size)
+            split = data.test if len(data.test) else data.train
+            index = _earlier(path, split, loaded)
+            if index is None:
+                index = activating(loaded.classifier, split, k=IMAGES, callback=callback)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                index.save(path)
+            self._found = {**dict(list(self._found.items())[-2:]), loaded.sha256: (index, split)}
+        except InputError as error:
+            self._problem = f"There are no images to show: {error}."
+        with self._lock:
+            self._searched.remove(loaded)
+
+
+def top_classes(loaded: Loaded) -> list[list[str]]:
+    """For each unit, the at most three classes whose logits it raises most, by the weights of the head."""
+    head = loaded.classifier.network.get_submodule(
+        loaded.classifier.layers.get(loaded.classifier.head, loaded.classifier.head)
+    )
+    weight = getattr(head, "weight", None)
+    names = loaded.class_names
+    if (
+        not isinstance(weight, torch.Tensor)
+        or weight.shape[:2] != (len(names), loaded.units)
+        or weight[0, 0].numel() != 1
+    ):
+        return [[] for _ in range(loaded.units)]  # the head is not one linear layer
+    best = weight.detach().flatten(1).cpu().topk(min(CLASSES, len(names)), dim=0)
+    return [
+        [names[label] for label, value in zip(labels, values, strict=True) if value > 0]
+        for labels, values in zip(best.indices.T.tolist(), best.values.T.tolist(), strict=True)
+    ]
+
+
+def _draw(album: _Album, units: list[int], busy: Busy) -> None:
+    """Visualize some units and save the pictures."""
+
+    def callback(progress) -> None:
+        if busy():
+            raise Stopped
+
+    classifier = album.loaded.classifier
+    try:
+        images = visualize(classifier, units, RECIPE, callback=callback).images
+    except InputError:  # nothing activates them
+        images = torch.full((len(units), 3, album.loaded.side, album.loaded.side), 0.5)
+    for unit, image in zip(units, images, strict=True):
+        with replacing(album.thumbnail(unit)) as temporary:
+            temporary.write_bytes(png(image))
+
+
+def _earlier(path: Path, split: LabeledImages, loaded: Loaded) -> Activating | None:
+    """The result of an earlier search, if it was of this split and as many units."""
+    try:
+        index = Activating.load(path)
+        index.images(split, [0])
+    except InputError:
+        return None
+    return index if len(index.most) == loaded.units else None
+
+
+def _missing(sentence: str) -> dict[str, Any]:
+    return {"images": [], "missing": sentence}

@@ -1,0 +1,1 @@
+"""The HTTP side: the server, its checks, the routes and the streams."""
