@@ -23,13 +23,13 @@ from .core.parametrize import Pixels as Pixels
 from .core.reading import Activations as Activations
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Split as Split
-from .data.dataset import load_data as load_data
 from .data.fourier import Fourier as Fourier
 from .data.gaussians import ClassGaussians as ClassGaussians
 from .data.gaussians import fit_gaussians as fit_gaussians
 from .data.grouping import Grouping as Grouping
 from .data.image import read_image as read_image
 from .data.image import write_image as write_image
+from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
 from .evaluation.layers import LayerRobustness as LayerRobustness

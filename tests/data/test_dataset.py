@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pellucid import InputError
-from pellucid.data.dataset import Dataset, Split, load_data
+from pellucid.data.dataset import Dataset, Split
 from pellucid.data.image import cover
+from pellucid.data.load import load_data
 from pellucid.data.statistics import channel_statistics
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 3), dtype=np.uint8)
@@ -77,14 +78,14 @@ def test_a_size_resizes_every_split(tmp_path):
         ({"train_images": PIXELS, "train_labels": LABELS, "Class_Names": ["a"]}, "did you mean 'class_names'?"),
         ({"x": PIXELS, "y": LABELS}, "but x, y"),
         ({}, "but nothing"),
-        ({"train_images": PIXELS, "train_labels": LABELS[:5]}, "must be 6 whole numbers"),
-        ({"train_images": PIXELS, "train_labels": LABELS / 1}, "must be 6 whole numbers"),
-        ({"train_images": PIXELS, "train_labels": np.eye(6, dtype=int)}, "must be 6 whole numbers"),
-        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": ["a", "b"]}, "0 to 2, but there are 2"),
-        ({"train_images": PIXELS, "train_labels": LABELS - 1}, "from -1 to 1"),
+        ({"train_images": PIXELS, "train_labels": LABELS[:5]}, "train_labels must be 6 class numbers"),
+        ({"train_images": PIXELS, "train_labels": LABELS / 1}, "train_labels must be whole numbers, not float"),
+        ({"train_images": PIXELS, "train_labels": np.eye(6, dtype=int)}, r"one-hot rows give labels\.argmax"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": ["a", "b"]}, "there are 2 classes"),
+        ({"train_images": PIXELS, "train_labels": LABELS - 1}, "train_labels go down to -1"),
         ({"train_images": PIXELS[:0], "train_labels": LABELS[:0]}, "holds no images"),
-        ({"train_images": PIXELS, "train_labels": np.array([0, 1, 2, 0, 1, None])}, "is not a readable"),
-        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": np.array("abc")}, "0 to 2, but there are 1"),
+        ({"train_images": PIXELS, "train_labels": np.array([0, 1, 2, 0, 1, None])}, "holds Python objects"),
+        ({"train_images": PIXELS, "train_labels": LABELS, "class_names": np.array("abc")}, "there are 1 classes"),
     ],
     ids=["floats", "one image", "NCHW", "no labels", "no test labels", "no test images", "misspelt", "capitals",
          "other names", "nothing", "too few labels", "float labels", "one-hot", "too few names", "negative", "empty",
@@ -182,6 +183,83 @@ def test_a_split_in_memory_reads_slices_and_numbers():
     assert some.labels.tolist() == [7, 8]
     order = split.order(torch.Generator().manual_seed(0))
     assert sorted(order.tolist()) == list(range(6))
+
+
+# What users bring
+
+IMAGES = torch.from_numpy(PIXELS).permute(0, 3, 1, 2).contiguous()
+
+
+def test_each_split_of_an_npz_is_resized(tmp_path):
+    test = np.repeat(np.repeat(PIXELS[:3], 2, 1), 2, 2)
+    path = npz(tmp_path, train_images=PIXELS, train_labels=LABELS, test_images=test, test_labels=LABELS[:3])
+    data = load_data(path, 8)
+    assert (data.train.size, data.test.size) == ((8, 8), (8, 8))
+    with pytest.raises(InputError, match=r"5 x 4 .* 10 x 8; give --size"):
+        load_data(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_floats_are_taken_for_what_they_are(dtype):
+    floats = (IMAGES.double() / 255).to(dtype)
+    split = Split(floats, LABELS)
+    assert torch.equal(split.batch(slice(2, 4))[0], floats[2:4].float())
+    assert torch.equal(split.raw(slice(None)), IMAGES)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [IMAGES.float(), IMAGES.float() / 255 - 0.1, IMAGES / torch.nan, IMAGES.int(), IMAGES[0], IMAGES.numpy()],
+    ids=["0 to 255", "below 0", "nan", "int32", "one image", "array"],
+)
+def test_other_images_are_refused(images):
+    with pytest.raises(InputError, match="uint8 or floats in"):
+        Split(images, LABELS)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS.astype(dtype) for dtype in (np.int32, np.uint8, np.int64, object)]
+    + [
+        torch.from_numpy(LABELS).int(),
+        tuple(LABELS),
+        LABELS.tolist(),
+        LABELS[:, None],
+        [torch.tensor(n) for n in LABELS],
+    ],
+    ids=["int32", "uint8", "int64", "object", "tensor", "tuple", "list", "(N, 1)", "list of tensors"],
+)
+def test_labels_become_int64(labels):
+    split = Split(IMAGES, labels)
+    assert (split.labels.dtype, split.labels.tolist()) == (torch.int64, LABELS.tolist())
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        (LABELS - 1, "-1"),
+        (LABELS[:5], "6 class numbers"),
+        (np.eye(6), "one-hot"),
+        (LABELS / 2, "whole numbers"),
+        (["cat"] * 6, "class numbers"),
+        ([0, 1, 2, 0, 1, None], "class numbers"),
+    ],
+)
+def test_other_labels_are_refused(labels, named):
+    with pytest.raises(InputError, match=named):
+        Split(IMAGES, labels)
+
+
+def test_labels_beyond_the_classes_are_refused():
+    split = Split(IMAGES, LABELS)
+    with pytest.raises(InputError, match="go up to 2, but there are 2 classes"):
+        Dataset("pets", split, split, ["cat", "dog"])
+
+
+def test_an_npz_may_have_labels_in_a_column_and_names_as_bytes(tmp_path):
+    names = np.array([b"cat", b"dog", b"eel"])
+    data = load_data(npz(tmp_path, train_images=PIXELS, train_labels=LABELS[:, None], class_names=names))
+    assert (data.train.labels.tolist(), data.class_names) == (LABELS.tolist(), ["cat", "dog", "eel"])
 
 
 # Mean and standard deviation

@@ -1,6 +1,4 @@
-import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +7,9 @@ import torch
 from PIL import Image
 
 from pellucid import InputError, Split, fit_gaussians
-from pellucid.data.dataset import load_data
 from pellucid.data.encoded import FileSplit
 from pellucid.data.image import read_image
+from pellucid.data.load import load_data
 from pellucid.data.statistics import channel_statistics
 
 
@@ -119,6 +117,80 @@ def test_a_test_folder_beside_class_folders_is_no_class(tmp_path):
     assert (data.class_names, len(data.train), len(data.test)) == (["cat", "dog"], 2, 3)
 
 
+# What real folders look like
+
+
+def tree(root, *paths):
+    """Images of 4 px, each of its own gray, and other files as text."""
+    for number, path in enumerate(paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith((".png", ".jpg", ".jp2")):
+            Image.new("RGB", (4, 4), (number, number, number)).save(root / path)
+        elif path.endswith(".jfif"):
+            Image.new("RGB", (4, 4), (number, number, number)).save(root / path, "JPEG")
+        else:
+            (root / path).write_text("text")
+    return root
+
+
+CAFE = "cafe\N{COMBINING ACUTE ACCENT}"
+
+
+@pytest.mark.parametrize(
+    ("paths", "names", "train", "test"),
+    [
+        (["Train/a/1.png", "Train/b/1.png", "Test/a/1.png", "Test/b/1.png"], "ab", [0, 1], [0, 1]),
+        (["Training/a/1.png", "Testing/a/1.png"], "a", [0], [0]),
+        (["training_set/a/1.png", "test_set/a/1.png", "test_set/a/2.png"], "a", [0], [0, 0]),
+        (["train/a/1.png", "Val/a/1.png"], "a", [0], [0]),
+        (["test/a/1.png", "test/b/1.png"], "ab", [], [0, 1]),
+        (["VAL/a/1.png", "VAL/b/1.png"], "ab", [], [0, 1]),
+        (["train/a/1.png", "val/a/1.png", "test/1.png"], "a", [0], [0]),
+        (["TrainA/1.png", "TrainB/1.png", "TestA/1.png", "TestB/1.png"], "AB", [0, 1], [0, 1]),
+        ([f"{n}/1.png" for n in range(12)], [str(n) for n in range(12)], list(range(12)), []),
+        ([f"{n}/1.png" for n in (1, 10, 2)], ["1", "10", "2"], [0, 1, 2], []),
+        (["train/caf\xe9/1.png", f"test/{CAFE}/1.png"], ["caf\xe9"], [0], [0]),
+        (["a/1.jfif", "b/1.jp2"], "ab", [0, 1], []),
+        (["n01440764/1.png", "n03126707/1.png"], ["tench", "crane"], [0, 1], []),
+        (["n01440764/1.png", "n99999999/1.png"], ["n01440764", "n99999999"], [0, 1], []),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:.*has no class folders")
+def test_splits_and_classes_of_real_folders(tmp_path, paths, names, train, test):
+    data = load_data(tree(tmp_path, *paths))
+    assert (data.class_names, data.train.labels.tolist(), data.test.labels.tolist()) == (list(names), train, test)
+
+
+@pytest.mark.parametrize(
+    ("paths", "named"),
+    [
+        (["base/train/a/1.png", "base/test/a/1.png"], r"did you mean \S+/base\?"),
+        (["images/a/1.png", "images/b/1.png", "labels/1.txt"], r"did you mean \S+/images\?"),
+        (["train/train/a/1.png"], r"did you mean \S+/train/train\?"),
+        (["train/a/1.png", "Train/a/1.png"], "Train and train"),
+        (["caf\xe9/1.png", f"{CAFE}/1.png"], "caf\xe9"),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:.*passed over")
+def test_folders_that_mean_something_else_are_refused(tmp_path, paths, named):
+    with pytest.raises(InputError, match=named):
+        load_data(tree(tmp_path, *paths))
+
+
+def test_files_that_are_passed_over_are_counted_by_kind_and_class(tmp_path):
+    tree(tmp_path, "crow/1.png", "crow/2.heic", "owl/1.png", "robin/1.heic", "robin/2.HEIC", "owl/notes.txt")
+    with pytest.warns(UserWarning, match=r"^4 files .* 3 \.heic, 1 \.txt .*crow, owl, robin.*left of robin") as warned:
+        data = load_data(tmp_path)
+    assert (data.class_names, len(warned)) == (["crow", "owl"], 1)
+
+
+def test_an_unlabeled_test_folder_is_passed_over_with_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match=r"test has no class folders"):
+        assert len(load_data(tree(tmp_path, "train/a/1.png", "test/1.png")).test) == 0
+
+
 # Pairs of domains
 
 
@@ -216,9 +288,8 @@ def test_a_size_of_another_file_is_refused_when_it_is_read(photos):
     lazy = load_data(photos, memory=0).train
     assert lazy.size == (9, 9)
     assert lazy.raw(torch.tensor([0, 2])).shape == (2, 3, 9, 9)
-    for read in (lazy, replace(lazy, skip_unreadable=True)):  # it can be read
-        with pytest.raises(InputError, match=r"1\.png is of another size.*--size"):
-            read.raw(torch.tensor([0, 1]))
+    with pytest.raises(InputError, match=r"1\.png is of another size.*--size"):
+        lazy.raw(torch.tensor([0, 1]))
 
 
 def test_progress_is_told_of(photos, monkeypatch):
@@ -236,23 +307,6 @@ def test_for_measuring_the_test_split_alone_is_decoded(photos):
     alone = load_data(photos / "test", 8, measuring=True)
     assert (len(alone.train), len(alone.test)) == (5, 0)
     assert (data.measured, alone.measured) == (("test", data.test), ("train", alone.train))
-
-
-def test_files_are_told_apart_by_name_size_and_time_of_change(photos):
-    def identity(count):
-        return b"".join(load_data(photos, 8, memory=0).train.identity(count))
-
-    last, before = photos / "train/b/4.png", identity(12)
-    assert identity(12) == before
-    times = last.stat()
-    os.utime(last, ns=(times.st_atime_ns, times.st_mtime_ns + 10**6))
-    assert identity(12) != before
-    os.utime(last, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert identity(12) == before
-    eleven = identity(11)
-    last.rename(photos / "train/b/5.png")
-    assert identity(12) != before
-    assert identity(11) == eleven
 
 
 # Images that cannot be read
@@ -275,32 +329,29 @@ def test_an_unreadable_image_is_named(photos):
             read(slice(7, 12))
 
 
-def test_unreadable_images_are_skipped_on_demand_with_one_warning(photos, monkeypatch):
+@pytest.mark.parametrize("memory", [0, 2**20])
+def test_unreadable_images_are_skipped_on_demand_with_one_warning(photos, monkeypatch, memory):
     monkeypatch.setattr("pellucid.data.encoded.CHUNK", 3)
     whole = load_data(photos, 8).train
     damage(photos, "train/a/1.png", "train/a/5.png", "train/b/0.png", "train/b/4.png")
     with pytest.warns(UserWarning, match="cannot be read") as warned:
-        data = load_data(photos, 8, skip_unreadable=True)
+        data = load_data(photos, 8, skip_unreadable=True, memory=memory)
     (message,) = [str(warning.message) for warning in warned]
     assert message.startswith("4 of 12 images cannot be read and are left out: ")
     assert all(name in message for name in ("a/1.png", "a/5.png", "b/0.png", "; ..."))
     kept = [0, 2, 3, 4, 6, 8, 9, 10]
-    assert torch.equal(data.train.images, whole.images[kept])
+    assert torch.equal(data.train.raw(slice(None)), whole.images[kept])
     assert torch.equal(data.train.labels, whole.labels[kept])
     assert len(data.test) == 5
 
 
-def test_unreadable_files_are_left_out_of_what_is_read_and_warned_of_once(photos):
-    damage(photos, "train/a/1.png", "train/a/2.png")
-    lazy = load_data(photos, 8, memory=0, skip_unreadable=True).train
-    with pytest.warns(UserWarning, match=r"^2 of 12 images cannot be read .*a/1\.png.*a/2\.png") as warned:
-        images, labels = lazy.batch(torch.tensor([11, 1, 2, 0]))
-    assert len(warned) == 1
-    assert (len(images), labels.tolist()) == (2, [1, 0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert len(lazy.raw(slice(0, 3))) == 1
-        assert lazy.raw(slice(1, 3)).shape == (0, 3, 8, 8)
+@pytest.mark.parametrize("memory", [0, 2**20])
+def test_a_split_of_nothing_readable_is_refused(tmp_path, memory):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").write_bytes(b"text")
+    for size in (None, 8):
+        with pytest.raises(InputError, match=r"x\.png is not an image"):
+            load_data(tmp_path, size, skip_unreadable=True, memory=memory)
 
 
 def test_a_file_that_went_away_is_named(photos):
@@ -308,20 +359,6 @@ def test_a_file_that_went_away_is_named(photos):
     (photos / "train" / "a" / "3.png").unlink()
     with pytest.raises(InputError, match=r"a/3\.png cannot be read: No such file"):
         lazy.raw(slice(0, 5))
-
-
-def test_a_set_of_nothing_readable_is_refused(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "x.png").write_bytes(b"text")
-    with pytest.raises(InputError, match=r"x\.png is not an image"):
-        load_data(tmp_path)
-    with pytest.raises(InputError, match=r"none of the 1 images can be read, .*x\.png first"):
-        load_data(tmp_path, skip_unreadable=True)
-    with (
-        pytest.warns(UserWarning, match="1 of 1 images"),
-        pytest.raises(InputError, match="no images to take the mean"),
-    ):
-        channel_statistics(load_data(tmp_path, 8, memory=0, skip_unreadable=True).train)
 
 
 def test_decoding_in_threads_leaves_the_warning_filters_as_they_were(photos, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from pellucid import InputError
-from pellucid.data.image import cover, image_files, read_alpha, read_image, to_pil, write_image
+from pellucid.data.image import FORMATS, cover, image_files, read_alpha, read_image, to_pil, write_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
@@ -35,7 +35,7 @@ def test_rgb_is_read_exactly(tmp_path, suffix):
     assert read_alpha(path) is None
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".jp2", *([".avif"] if "AVIF" in FORMATS else [])])
 def test_lossy_formats_are_read_nearly(tmp_path, suffix):
     smooth = np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None, None], 32, 1).repeat(3, 2)
     image = read_image(saved(tmp_path, Image.fromarray(smooth), "image" + suffix, quality=95))
@@ -57,6 +57,64 @@ def test_16_bit_grayscale_is_exact(tmp_path):
     for name in ("image.png", "image.tiff"):
         image = read_image(saved(tmp_path, Image.fromarray(values), name))
         assert torch.equal(image, torch.from_numpy(values.astype(np.float32) / 65535).expand(3, -1, -1))
+
+
+# Of 16 bits a channel, floats, and other depths
+
+
+def png(values, color, bits=16, key=b""):
+    """A PNG as others write it: `values` `(H, W, C)`, `color` 0 gray, 2 RGB, 4 gray and alpha, 6 RGBA."""
+    height, width = values.shape[:2]
+    rows = (
+        np.ascontiguousarray(values, ">u2").view(np.uint8).reshape(height, -1)
+        if bits == 16
+        else values.astype(np.uint8)
+    )
+    if bits < 8:
+        spread = np.unpackbits(rows.reshape(height, -1, 1), axis=2)[..., 8 - bits :]
+        rows = np.packbits(spread.reshape(height, -1), axis=1)
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    parts = [(b"IHDR", header), *([(b"tRNS", key)] if key else []), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+DEEP = np.random.default_rng(0).integers(0, 65536, (5, 7, 4), dtype=np.uint16)
+
+
+@pytest.mark.parametrize(("color", "used"), [(2, [0, 1, 2]), (6, [0, 1, 2, 3]), (4, [0, 1]), (0, [0])])
+def test_16_bits_are_read_to_within_8(tmp_path, color, used):
+    (tmp_path / "deep.png").write_bytes(png(DEEP[..., used], color))
+    values = torch.from_numpy(DEEP[..., used].astype(np.float32) / 65535).permute(2, 0, 1)
+    alpha = values[-1:] if color in (4, 6) else None
+    colors = values[:3] if color in (2, 6) else values[:1].expand(3, -1, -1)
+    expected = colors if alpha is None else colors * alpha + 1 - alpha
+    assert (read_image(tmp_path / "deep.png") - expected).abs().max() < 1 / 100
+    found = read_alpha(tmp_path / "deep.png")
+    assert found is None if alpha is None else (found - alpha).abs().max() < 1 / 200
+
+
+@pytest.mark.parametrize(("color", "bits"), [(0, 16), (2, 16), (0, 2), (0, 4), (0, 8), (2, 8)])
+def test_the_transparent_color_of_a_png_is_white_at_every_depth(tmp_path, color, bits):
+    values = np.arange(1, 3 * (3 if color else 1) + 1).reshape(1, 3, -1) * (2000 if bits == 16 else 1)
+    key = b"".join(struct.pack(">H", value) for value in values[0, 1])
+    (tmp_path / "key.png").write_bytes(png(values, color, bits, key))
+    assert read_alpha(tmp_path / "key.png").tolist() == [[[1, 0, 1]]]
+    assert (read_image(tmp_path / "key.png")[:, 0] == 1)[:, 1].all()
+
+
+def test_floats_in_0_to_1_are_read_and_others_refused(tmp_path):
+    gray = np.random.default_rng(0).random((5, 7), dtype=np.float32)
+    assert torch.equal(read_image(saved(tmp_path, Image.fromarray(gray), "f.tif"))[1], torch.from_numpy(gray))
+    for wrong in (gray * 255, gray - 0.5, gray * np.float32("nan")):
+        with pytest.raises(InputError, match=r"f\.tif holds floats from .* in \[0, 1\]"):
+            read_image(saved(tmp_path, Image.fromarray(wrong), "f.tif"))
+    with pytest.raises(InputError, match=r"i\.tif holds whole numbers of 32 bits"):
+        read_image(saved(tmp_path, Image.fromarray((gray * 255).astype(np.int32)), "i.tif"))
 
 
 def test_alpha_is_laid_over_white(tmp_path):
@@ -216,7 +274,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, content, message):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_random_damage_gives_an_image_or_a_refusal(tmp_path, kind):
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "description"

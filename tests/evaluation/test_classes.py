@@ -19,6 +19,9 @@ def dataset(names, count=3):
     return Dataset("pets", Split(pixels, torch.arange(count)), Split(pixels[:2], torch.tensor([2, 0])), names)
 
 
+NOBODY = Split(torch.zeros(0, 3, 1, 1), [])
+
+
 def test_labels_are_mapped_by_name_and_images_stay():
     given = dataset(["ship", "cat", "dog"])
     found = in_order_of(classifier(["cat", "dog", "ship"]), given)
@@ -74,5 +77,10 @@ def test_names_that_differ_are_taken_in_their_order_with_a_warning(own, given, m
 
 
 def test_another_number_of_classes_is_refused():
-    with pytest.raises(InputError, match="pets has 2 classes, the model 3"):
-        in_order_of(classifier(["cat", "dog", "ship"]), dataset(["cat", "dog"]))
+    with pytest.raises(InputError, match="pets has 2 classes, the model 3: only the model has ship"):
+        in_order_of(classifier(["cat", "dog", "ship"]), Dataset("pets", NOBODY, NOBODY, ["cat", "dog"]))
+
+
+def test_wordnet_ids_are_the_names_that_load_data_gives_them():
+    data = Dataset("pets", NOBODY, NOBODY, ["goldfish", "tench"])
+    assert in_order_of(classifier(["n01440764", "n01443537"]), data).class_names == ["tench", "goldfish"]

@@ -413,3 +413,9 @@ def test_images_of_another_size_are_refused():
 def test_labels_that_the_classifier_does_not_have_are_refused():
     with pytest.raises(InputError, match="labels go up to 4, the classifier has 2 classes"):
         evaluate(flat_classifier(), gray_split(classes=5))
+
+
+def test_another_kind_of_data_set_is_refused_by_its_name():
+    others = torch.utils.data.TensorDataset(torch.zeros(2, 3, 8, 8), torch.zeros(2).long())
+    with pytest.raises(InputError, match=r"pellucid\.Split\(images, labels\), not as TensorDataset"):
+        evaluate(flat_classifier(), others)

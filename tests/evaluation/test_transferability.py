@@ -13,7 +13,6 @@ from torch import nn
 from pellucid import Classifier, InputError, TransferabilityRecipe, transferability
 from pellucid.cli.main import main
 from pellucid.data.dataset import Split
-from pellucid.data.image import write_image
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 
@@ -183,20 +182,6 @@ def test_the_command_takes_classes_by_name(here, capsys):
     assert capsys.readouterr() == (expected, "")
     counts = [json.loads((here / name).read_text())["counts"] for name in ("one.json", "two.json")]
     assert counts[0] == counts[1] != [[0, 0], [0, 0]]
-
-
-def test_the_command_leaves_out_what_cannot_be_read(here, capsys):
-    for number, image in enumerate(pictures(8, 6).batch(slice(None))[0]):
-        write_image(here / "photos" / "test" / PETS[number % 3] / f"{number}.png", image)
-        write_image(here / "photos" / "train" / PETS[number % 3] / f"{number}.png", image)
-    for damaged in ("test/cat/0.png", "train/dog/1.png"):
-        (here / "photos" / damaged).write_bytes(b"nothing")
-    words = [*COMMAND, "--models", "net0", "net1", "--data", "photos", "--out", "photos.png"]
-    assert main(words) == 2
-    assert "test/cat/0.png is not an image" in capsys.readouterr().err
-    assert main([*words, "--skip-unreadable"]) == 0
-    assert capsys.readouterr().err.startswith("warning: 1 of 6 images cannot be read and are left out")
-    assert json.loads((here / "photos.json").read_text())["count"] == 5
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from helpers import conv_classifier, forward_batches, hooks_on, in_two_processes
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pellucid import Activating, Classifier, InputError, Split, activating, load_data, read_image
+from pellucid import Activating, Classifier, InputError, Split, activating, read_image
 from pellucid.base.processes import Processes, sharing
 from pellucid.cli.main import main
 from pellucid.core.objective import pooled
-from pellucid.data.image import write_image
 
 
 def split(count=37, size=8, seed=0):
@@ -122,21 +121,6 @@ def test_the_images_themselves():
             found.images(other, [0])
     with pytest.raises(InputError, match="units 0 to 5, not 6"):
         found.images(split(), [6])
-
-
-def test_files_are_read_as_they_come_and_unreadable_ones_left_out(tmp_path):
-    for number, image in enumerate(split(9).batch(slice(0, 9))[0]):
-        write_image(tmp_path / "train" / "abc"[number % 3] / f"{number}.png", image)
-    whole = load_data(tmp_path, memory=0).train
-    broken = load_data(tmp_path, memory=0, skip_unreadable=True).train
-    (tmp_path / "train" / "b" / "4.png").write_bytes(b"x")
-    with pytest.warns(UserWarning, match="cannot be read"):
-        found = activating(stepped(), broken, k=9)
-    (number,) = set(range(9)) - set(found.most_index[0].tolist())
-    assert found.most_index.shape == (6, 8)
-    with pytest.raises(InputError, match=r"4\.png"):
-        activating(stepped(), whole)
-    assert broken.files.name(number).endswith("4.png")
 
 
 @pytest.mark.parametrize(

@@ -128,19 +128,14 @@ def test_steps_that_are_far_too_long_are_told(run, here, tiny_bundle):
     assert facts["losses"]["total"] <= facts["scales"][0]["total"][0]
 
 
-def test_transparency_profile_and_depth_are_the_contents(run, here):
+def test_transparency_and_profile_are_the_contents(run, here):
     values = torch.rand(4, 30, 40, generator=torch.Generator().manual_seed(1))
     profile = bytes(16) + b"RGB " + bytes(200)
-    write_picture(here / "deep.png", Picture(values[:3], values[3:], profile, deep=True))
-    assert run("stylize", "--content", "deep.png", "--styles", "paint.png", "--out", "made.tiff")[0] == 0
+    write_picture(here / "cut.png", Picture(values[:3], values[3:], profile))
+    assert run("stylize", "--content", "cut.png", "--styles", "paint.png", "--out", "made.tiff")[0] == 0
     made = read_picture(here / "made.tiff")
-    assert made.deep
     assert made.profile == profile
     assert made.alpha.shape == (1, 24, 32)
-    assert run(*PICTURES, "--out", "plain.png")[0] == 0
-    assert not read_picture(here / "plain.png").deep
-    assert run(*PICTURES, "--out", "asked.png", "--deep")[0] == 0
-    assert read_picture(here / "asked.png").deep
 
 
 def test_without_a_style_a_soft_edge_comes_back_as_it_was(run, here):
@@ -226,7 +221,6 @@ def test_every_control_reaches_the_picture(run, here, other_bundle, flag):
         ([*PICTURES, "--save-every", "3"], "--save-every needs --save-frames"),
         ([*PICTURES, "--save-frames", "way.mp4"], "frames go to a .gif or to a folder"),
         ([*PICTURES, "--out", "way.gif", "--save-frames", "./way.gif"], "--out and --save-frames are both way.gif"),
-        ([*PICTURES, "--out", "made.jpg", "--deep"], "--deep needs a file that holds 16 bits, not made.jpg"),
         ([*PICTURES, "--pooling", "average"], "pooling average replaces max pooling"),
         ([*PICTURES, "--strength", "2"], "strength is between 0 and 1"),
         ([*PICTURES, "--preset", "distil"], "unknown preset 'distil'; did you mean"),

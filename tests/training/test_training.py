@@ -126,7 +126,7 @@ def test_a_report_of_a_large_batch_names_sixteen_images_and_counts_the_others(da
 def test_images_that_are_files_are_named_by_their_files(tmp_path):
     for number, image in enumerate(images(2)):
         write_image(tmp_path / "train" / "ab"[number] / f"{number}.png", image)
-    watch = LossWatch(1, load_folder(tmp_path, 8, False).train)
+    watch = LossWatch(1, load_folder(tmp_path, 8).train)
     watch.note(0, torch.tensor([1, 0]), torch.tensor(math.nan))
     with pytest.raises(InputError, match=r"on images \S*train/b/1\.png \S*train/a/0\.png; "):
         watch.check()

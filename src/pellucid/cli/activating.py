@@ -15,7 +15,8 @@ from ..base.errors import InputError
 from ..base.processes import processes, sharing
 from ..core.classifier import Classifier
 from ..core.descend import Descent
-from ..data.dataset import LabeledImages, load_data
+from ..data.dataset import LabeledImages
+from ..data.load import load_data
 from ..gallery.save import check_free, check_writable
 from ..gallery.sheet import Row
 from ..representation.activating import Activating, activating

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..data.dataset import LabeledImages, load_data
+from ..data.dataset import LabeledImages
 from ..data.image import cover, image_files, read_image
+from ..data.load import load_data
 from ..evaluation.classes import in_order_of
 
 

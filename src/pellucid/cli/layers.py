@@ -13,8 +13,8 @@ from torch import Tensor
 from ..base.checks import positive_int
 from ..base.devices import pick_precision
 from ..base.errors import InputError
+from ..data.identity import split_digest
 from ..evaluation.layers import LayersRecipe, check, check_runs, layer_robustness
-from ..evaluation.partial import split_sha256
 from ..gallery.plots import plot_layers
 from ..gallery.save import check_figure
 from ..gallery.sidecar import made_by, write_sidecar
@@ -113,5 +113,5 @@ def take(source: Pictures, side: int | None) -> tuple[Tensor, dict[str, Any]]:
         return source.read(side), {}
     name, split = source.drawn(side)
     return split.batch(slice(None))[0], {
-        "data": source.data, "split": name, "data_sha256": split_sha256(split, len(split)),
+        "data": source.data, "split": name, "data_sha256": split_digest(split),
     }  # fmt: skip

@@ -12,8 +12,7 @@ from ..base.checks import positive_int
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes
-from ..data import deep
-from ..data.image import SUFFIXES, read_image
+from ..data.image import WRITTEN, read_image
 from ..data.picture import read_picture, write_picture
 from ..gallery.frames import StyleFrames, check_frames
 from ..gallery.save import check_free
@@ -51,9 +50,7 @@ class Stylize(RunFlags):
     start_image: Path | None = None
     """Begin with this picture."""
     out: Path = Path("stylized.png")
-    """The picture that is made, or a folder for it; .png and .tiff keep 16 bits if the content has them."""
-    deep: bool = False
-    """Write 16 bits a channel, whatever the content has."""
+    """The picture that is made, with 8 bits a channel, or a folder for it."""
     save_every: int | None = None
     """Evaluations from one saved frame to the next; needs --save-frames."""
     preset: str | None = None
@@ -91,8 +88,7 @@ def main(argv: Sequence[str]) -> int:
             weights=flags.blend or None, masks=masks or None, content_classifier=other, start=start, seed=flags.seed,
             precision=pick_precision(flags.precision, classifier.device), callback=callback,
         )  # fmt: skip
-    made = picture.with_pixels(result.images[0].cpu())
-    write_picture(flags.out, replace(made, deep=made.deep or flags.deep))
+    write_picture(flags.out, picture.with_pixels(result.images[0].cpu()))
     facts |= {"model": flags.model, "model_sha256": fingerprint(classifier)}
     facts |= {"content_model": flags.content_model or flags.model, "content_model_sha256": fingerprint(other)}
     path = write_sidecar(flags.out, {**facts, **result.to_json()})
@@ -110,10 +106,8 @@ def _check(flags: Stylize) -> Path:
         raise InputError("name the picture whose style is taken: --styles FILE ...")
     if processes().count > 1:
         raise InputError("stylize makes one picture, in one process; run it without accelerate")
-    if flags.out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot write {flags.out}: give a folder, or a name ending in one of {', '.join(SUFFIXES)}")
-    if flags.deep and flags.out.suffix.lower() not in deep.SUFFIXES:
-        raise InputError(f"--deep needs a file that holds 16 bits, not {flags.out}: {', '.join(deep.SUFFIXES)}")
+    if flags.out.suffix.lower() not in WRITTEN:
+        raise InputError(f"cannot write {flags.out}: give a folder, or a name ending in one of {', '.join(WRITTEN)}")
     check_free(flags.out, flags.overwrite)
     if flags.save_frames is not None:
         check_frames(flags.save_frames, flags.overwrite)

@@ -10,11 +10,12 @@ from typing import Annotated
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes
-from ..data.dataset import load_data
+from ..data.identity import data_digest
 from ..data.image import read_image
+from ..data.load import load_data
 from ..gallery.save import check_file
 from ..gallery.sidecar import made_by, write_sidecar
-from ..transfer_learning.content import check_unchanged, data_digest
+from ..transfer_learning.content import check_unchanged
 from ..transfer_learning.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, OutputFlags

@@ -14,9 +14,10 @@ from ..base.devices import pick_device
 from ..base.errors import InputError
 from ..base.processes import processes
 from ..core.classifier import Classifier
-from ..data.dataset import Dataset, load_data
+from ..data.dataset import Dataset
 from ..data.gaussians import check_fit, fit_gaussians, usual_grain
 from ..data.image import write_image
+from ..data.load import load_data
 from ..gallery.grid import grid, magnified
 from ..gallery.save import check_writable
 from ..training.checkpoint import CHECKPOINT, PREVIOUS
@@ -100,6 +101,7 @@ def main(argv: Sequence[str]) -> int:
     check_gaussians(data, flags)
     device = pick_device(flags.device)
     if flags.dry_run:
+        print(data.counts())
         print(table(estimate(data, flags.recipe, device=device, precision=flags.precision), len(data.train)))
         return 0
     main_process = processes().main

@@ -1,21 +1,18 @@
-"""What a data set is, and loading one from a folder, webdataset shards, an npz file, or torchvision by name."""
+"""What a data set is: splits of labeled images, and their class names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.checks import positive_int
 from ..base.devices import check_memory
 from ..base.errors import InputError
-
-if TYPE_CHECKING:
-    from .grouping import Grouping
+from .image import cover
+from .source import ImageFiles
 
 MAX_CLASSES = 100_000
 GIB = 2**30
@@ -37,6 +34,10 @@ class LabeledImages(Protocol):
 
     def __len__(self) -> int: ...
 
+    def name(self, number: int) -> str:
+        """What messages call an image: its file, or its number."""
+        ...
+
     def raw(self, index: Tensor | slice) -> Tensor:
         """The images at `index`, `(n, 3, H, W)` uint8."""
         ...
@@ -53,14 +54,18 @@ class LabeledImages(Protocol):
         """A random order in which to go through the images, `(N,)` int64."""
         ...
 
-    def identity(self, count: int) -> Iterator[bytes]:
-        """What tells the first `count` images from any others, in pieces; labels are not in it."""
-        ...
-
 
 @dataclass(frozen=True)
 class Split:
-    """Labeled images in memory: `images` `(N, C, H, W)` uint8, `labels` `(N,)` int64.
+    """Labeled images in memory.
+
+    Attributes:
+        images: `(N, C, H, W)`, uint8 or floats in [0, 1].
+        labels: `(N,)` class numbers from 0 up, as a tensor, an array or a list; int64 afterwards.
+        files: where the images come from, for messages.
+
+    Raises:
+        InputError: images or labels of another shape or type, values outside [0, 1], a label below 0.
 
     >>> split = Split(torch.full((4, 3, 8, 8), 51, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
     >>> images, labels = split.batch(torch.tensor([1, 2]))
@@ -70,6 +75,11 @@ class Split:
 
     images: Tensor
     labels: Tensor
+    files: ImageFiles | None = None
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        object.__setattr__(self, "labels", class_numbers(self.labels, len(self.images)))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,27 +89,69 @@ class Split:
         """Height and width of the images."""
         return self.images.shape[2], self.images.shape[3]
 
+    def name(self, number: int) -> str:
+        """The image's file, or its number."""
+        return self.files.name(number) if self.files else str(number)
+
     def raw(self, index: Tensor | slice) -> Tensor:
         """The images at `index`, `(n, C, H, W)` uint8."""
-        return self.images[index]
+        images = self.images[index]
+        return images if images.dtype == torch.uint8 else (images * 255).round().byte()
 
     def batch(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
         """The images at `index` as float32 in [0, 1], and their labels."""
-        return self.images[index].float() / 255, self.labels[index]
+        images = self.images[index]
+        images = images.float() / 255 if images.dtype == torch.uint8 else images.float().clamp(0, 1)
+        return images, self.labels[index]
 
     def subset(self, index: Tensor, labels: Tensor) -> Split:
         """The images at `index` with other labels."""
-        return Split(self.images[index], labels)
+        return Split(self.images[index], labels, self.files.subset(index) if self.files else None)
 
     def order(self, generator: torch.Generator) -> Tensor:
         """A random permutation."""
         return torch.randperm(len(self), generator=generator)
 
-    def identity(self, count: int) -> Iterator[bytes]:
-        """The shape and the pixels of the first `count` images, a thousand at a time."""
-        yield str(tuple(self.images.shape[1:])).encode()
-        for chunk in self.images[:count].split(1000):
-            yield chunk.contiguous().numpy().tobytes()
+
+def _check_images(images: Tensor) -> None:
+    wanted = "images must be an (N, C, H, W) tensor, uint8 or floats in [0, 1]"
+    if not isinstance(images, Tensor) or images.ndim != 4:
+        raise InputError(f"{wanted}, not {type(images).__name__} of shape {tuple(getattr(images, 'shape', ()))}")
+    if images.dtype == torch.uint8:
+        return
+    if not images.is_floating_point():
+        raise InputError(f"{wanted}, not {images.dtype}")
+    if len(images):
+        least, largest = (float(value) for value in images.aminmax())
+        if not (least >= -1e-6 and largest <= 1 + 1e-6):  # also refuses NaN
+            raise InputError(f"{wanted}, not floats from {least:g} to {largest:g}")
+
+
+def class_numbers(labels: Any, count: int, what: str = "labels") -> Tensor:
+    """Labels as `(N,)` int64, from a tensor, an array or a list, also of shape `(N, 1)`.
+
+    Raises:
+        InputError: other than `count` labels, one-hot labels, fractions, a label below 0; `what` is what it calls them.
+
+    >>> class_numbers([[2], [0]], 2)
+    tensor([2, 0])
+    """
+    try:
+        found = labels if isinstance(labels, Tensor) else torch.as_tensor(np.asarray(labels).tolist())
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"{what} must be class numbers, one for each image") from None
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.ndim == 2 and len(found) == count:
+        raise InputError(f"{what} must be one class number for each image; of one-hot rows give labels.argmax(1)")
+    if found.ndim != 1 or len(found) != count:
+        raise InputError(f"{what} must be {count} class numbers, one for each image, not of shape {tuple(found.shape)}")
+    if found.numel() and (found.is_floating_point() or found.is_complex()):
+        raise InputError(f"{what} must be whole numbers, not {str(found.dtype).removeprefix('torch.')}")
+    found = found.long()
+    if found.numel() and int(found.min()) < 0:
+        raise InputError(f"{what} go down to {int(found.min())}; class numbers start at 0")
+    return found
 
 
 @dataclass(frozen=True)
@@ -111,6 +163,12 @@ class Dataset:
     test: LabeledImages
     class_names: list[str]
 
+    def __post_init__(self) -> None:
+        for split in (self.train, self.test):
+            if len(split) and int(split.labels.max()) >= len(self.class_names):
+                largest, count = int(split.labels.max()), len(self.class_names)
+                raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes")
+
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the images."""
@@ -121,6 +179,22 @@ class Dataset:
         """The split on which a classifier is measured, after its name: test, or train where that is all there is."""
         return ("test", self.test) if len(self.test) else ("train", self.train)
 
+    def counts(self, most: int = 20) -> str:
+        """One line with the images of each class in both splits, of the first `most` classes.
+
+        >>> split = Split(torch.zeros(3, 3, 1, 1), [0, 0, 1])
+        >>> Dataset("pets", split, Split(split.images[:1], [1]), ["cat", "dog"]).counts()
+        'pets: 3 training and 1 test images of 2 classes: cat 2 + 0, dog 1 + 1'
+        """
+        train, test = (
+            split.labels.cpu().bincount(minlength=len(self.class_names)).tolist() for split in (self.train, self.test)
+        )
+        each = [f"{name} {n} + {m}" for name, n, m in zip(self.class_names, train, test, strict=True)]
+        return (
+            f"{self.name}: {len(self.train)} training and {len(self.test)} test images of {len(each)} classes: "
+            f"{', '.join(each[:most])}{', ...' if len(each) > most else ''}"
+        )
+
     def without_train(self) -> Dataset:
         """The data set with an empty train split; as it is if it has no other."""
         if not len(self.test):
@@ -128,96 +202,20 @@ class Dataset:
         return replace(self, train=self.test.subset(torch.arange(0), self.test.labels[:0]))
 
 
-def load_data(
-    source: str | Path,
-    size: int | None = None,
-    *,
-    grouping: str | Path | Grouping | None = None,
-    class_names: Sequence[str] | None = None,
-    skip_unreadable: bool = False,
-    measuring: bool = False,
-    memory: int = 4 * GIB,
-    callback: Callable[[float], None] | None = None,
-) -> Dataset:
-    """Load a data set.
-
-    Args:
-        source: a folder with `train/` and `test/` (or `val/`) of class folders; of class folders alone (all of which is
-            then the train split); with `trainA/`, `trainB/`, `testA/`, `testB/`; or with webdataset shards
-            `train-*.tar` and `test-*.tar` (or `val-*.tar`). An `.npz` with `train_images` (uint8 NHWC), `train_labels`,
-            and optionally `test_images`, `test_labels`, `class_names`. Or `torchvision:NAME`, such as
-            `torchvision:CIFAR10`.
-        size: the side in pixels to which images are brought; needed where they differ in size.
-        grouping: superclasses: `restricted-imagenet`, a JSON file, or a `Grouping`; see `load_grouping`.
-        class_names: names of the classes in their order, in place of the data's own.
-        skip_unreadable: leave out image files that cannot be decoded, with one warning, instead of refusing the data.
-        measuring: where there is a test split, leave the train split empty: its images are not decoded.
-        memory: the most bytes of uint8 pixels that image files are decoded into at once. What would take more is a
-            `FileSplit`, decoded when it is read.
-        callback: called with the share of the image files that is decoded.
-
-    Raises:
-        InputError: nothing there, not in one of these shapes, an image that cannot be read, a grouping that does not
-            fit.
-
-    >>> import numpy as np, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.savez(f"{folder}/gray.npz", train_images=np.zeros((6, 4, 4), np.uint8), train_labels=np.arange(6) % 3)
-    ...     data = load_data(f"{folder}/gray.npz", size=8, class_names=["cat", "dog", "ship"])
-    >>> len(data.train), data.size, data.class_names
-    (6, (8, 8), ['cat', 'dog', 'ship'])
-    """
-    from .encoded import in_memory
-    from .grouping import load_grouping, regroup
-
-    if size is not None:
-        positive_int("size", size)
-    data = _open(str(source), size, skip_unreadable, measuring)
-    if grouping is not None:
-        data = regroup(data, load_grouping(grouping))
-    if class_names is not None:
-        data = _renamed(data, class_names)
-    return in_memory(data, memory, callback)
-
-
-def _open(source: str, size: int | None, skip_unreadable: bool, measuring: bool) -> Dataset:
-    """The data set, or what of it is measured on; image files are found and labeled, and not decoded yet."""
-    # Imported here because the readers below make what this file defines.
-    from .folder import load_folder
-    from .npz import load_npz
-    from .shards import has_shards, load_shards
-    from .torchvision import load_torchvision
-
-    if source.startswith("torchvision:"):
-        data = load_torchvision(source.removeprefix("torchvision:"))
-    elif source.endswith(".npz"):
-        data = load_npz(Path(source))
-    elif has_shards(Path(source)):
-        data = load_shards(Path(source), size, skip_unreadable)
-    elif Path(source).is_dir():
-        data = load_folder(Path(source), size, skip_unreadable)
-    else:
-        raise InputError(f"no data at {source!r}: give a folder of class folders, an .npz file or torchvision:NAME")
-    data = data.without_train() if measuring else data
-    # Images in memory only: those of files are brought to the size when they are decoded.
-    return resized(data, size) if isinstance(data.test, Split) else data
-
-
-def _renamed(data: Dataset, names: Sequence[str]) -> Dataset:
-    if len(names) != len(data.class_names) or len(set(names)) != len(names):
-        raise InputError(
-            f"{data.name} has {len(data.class_names)} classes ({', '.join(data.class_names[:6])}"
-            f"{', ...' if len(data.class_names) > 6 else ''}); give as many different class names, not {len(names)}"
-        )
-    return replace(data, class_names=[str(name) for name in names])
-
-
 def resized(data: Dataset, size: int | None) -> Dataset:
     """A data set whose images, in memory, are brought to a square of `size`, a thousand at a time; as it is if None."""
-    if size is None or data.size == (size, size):
+    splits = [split for split in (data.train, data.test) if len(split)]
+    sizes = {split.size for split in splits}
+    if size is None:
+        if len(sizes) > 1:
+            (height, width), (other_height, other_width) = (split.size for split in splits)
+            raise InputError(
+                f"{data.name} has training images of {width} x {height} and test images of "
+                f"{other_width} x {other_height}; give --size"
+            )
         return data
-    from .image import cover
-
+    if sizes == {(size, size)}:
+        return data
     count = len(data.train) + len(data.test)
     bytes_each = 3 * size * size
     check_memory(bytes_each * (count + 4 * min(count, RESIZED)), f"{data.name} with {count} images of {size} x {size}")

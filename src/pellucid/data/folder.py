@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +22,7 @@ from .image import SUFFIXES
 from .source import stamp
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
+SPLIT = re.compile(r"(train|training|test|testing|val|valid|validation)([ _-]?(set|data|images))?")
 MAX_DEPTH = 8  # folders within a class folder
 Classes = dict[str, list[str]]  # the image files of each class, relative to the root
 
@@ -49,70 +54,141 @@ class FolderFiles:
         """A random permutation."""
         return torch.randperm(len(self), generator=generator)
 
-    def identity(self, count: int) -> Iterator[str]:
-        """The path and the stamp of each file."""
-        return (f"{path} {stamp(self.root / path)}" for path in self.paths[:count])
+    def stamp(self, number: int) -> str:
+        """The file's path below the root, its size and time of change."""
+        return f"{self.paths[number]} {stamp(self.root / self.paths[number])}"
 
 
-def load_folder(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
+def load_folder(root: Path, size: int | None) -> Dataset:
     """The data set in a folder; its images are found and not decoded yet, save the first if no `size` is given.
 
-    Classes are the sorted names of the folders that hold images, at any depth up to `MAX_DEPTH`. In a folder with
-    `trainA` and `trainB` they are A and B.
+    Classes are the folders that hold images, at any depth up to `MAX_DEPTH`, in the order of their names; folders 0 to
+    K - 1 in the order of their numbers. In a folder with `trainA` and `trainB` they are A and B. Folders of splits are
+    known in any case, and as `training` or `test_set` too. One warning names the files that were passed over.
 
     Raises:
-        InputError: no images, or classes that differ between train and test.
+        InputError: no images, classes that differ between train and test, or that have the names of splits.
     """
+    passed = Passed()
     try:
-        train, test = _layout(root)
+        train, test = _layout(root, passed)
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
-    names = list(train)
-    first = _split(root, train, size, skip_unreadable)
-    if test is None:
-        return Dataset(root.name, first, first.subset(torch.arange(0), first.labels[:0]), names)
-    if list(test) != names:
-        raise InputError(f"the train and the test split of {root} have {_difference(list(train), list(test))}")
-    return Dataset(root.name, first, _split(root, test, size or first.size, skip_unreadable), names)
+    passed.warn(root)
+    names = list(train if train is not None else test or {})
+    if train is not None and test is not None and list(test) != names:
+        raise InputError(f"the train and the test split of {root} have {_difference(names, list(test))}")
+    first = _split(root, train or test or {}, size)
+    other = _split(root, test, first.size) if train and test else first.subset(torch.arange(0), first.labels[:0])
+    return Dataset(root.name, *((first, other) if train else (other, first)), names)
 
 
-def _layout(root: Path) -> tuple[Classes, Classes | None]:
-    """The image files of each class in the train and the test split."""
+@dataclass
+class Passed:
+    """Files in class folders that are no images by their names, by class and suffix."""
+
+    files: dict[str, Counter[str]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    """Class folders that hold nothing else."""
+
+    def warn(self, root: Path) -> None:
+        """One warning, if there were any."""
+        if not self.files:
+            return
+        kinds: Counter[str] = sum(self.files.values(), Counter())
+        shown = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds.most_common(6))
+        where = _first([*self.files])
+        message = f"{sum(kinds.values())} files in {root} are no images and are passed over: {shown} (in {where})"
+        if self.lost:
+            message += f"; nothing is left of {_first(self.lost)}, so that this is no class"
+        warnings.warn(message, stacklevel=5)
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder's name stands for, `train`, `test` or `val`, or None.
+
+    >>> split_of("Training"), split_of("test_set"), split_of("VAL"), split_of("trains")
+    ('train', 'test', 'val', None)
+    """
+    found = SPLIT.fullmatch(name.lower())
+    return None if found is None else {"train": "train", "test": "test"}.get(found[1][:5].rstrip("i"), "val")
+
+
+def _layout(root: Path, passed: Passed) -> tuple[Classes | None, Classes | None]:
+    """The image files of each class in the train and the test split, one of which may be None."""
     folders = _folders(root)
-    if "train" in folders:
-        train = _classes(root, folders["train"])
-    elif "trainA" in folders or "trainB" in folders:
-        test = next((name for name in TEST_FOLDERS if f"{name}A" in folders or f"{name}B" in folders), None)
-        return _pair(root, "train"), _pair(root, test) if test else None
-    else:
-        train = _classes(root, root, besides=TEST_FOLDERS)
-    test = next((folders[name] for name in TEST_FOLDERS if name in folders), None)
-    return train, _classes(root, test) if test else None
+    pairs = {name.lower(): path for name, path in folders.items()}
+    if "traina" in pairs or "trainb" in pairs:
+        test = next((name for name in TEST_FOLDERS if f"{name}a" in pairs or f"{name}b" in pairs), None)
+        return _pair(root, "train", pairs, passed), _pair(root, test, pairs, passed) if test else None
+    splits: dict[str, Path] = {}
+    for name, path in folders.items():
+        if kind := split_of(name):
+            if kind in splits:
+                raise InputError(f"{root} holds {splits[kind].name} and {name}, both a {kind} split; move one away")
+            splits[kind] = path
+    labeled = [kind for kind in ("test", "val") if kind in splits and _folders(splits[kind])]
+    if "test" in splits and "test" not in labeled:
+        warnings.warn(f"{splits['test']} has no class folders and is passed over", stacklevel=5)
+    test = _classes(root, splits[labeled[0]], passed) if labeled else None
+    if "train" in splits:
+        return _classes(root, splits["train"], passed), test
+    if test is not None and all(split_of(name) or not _holds_images(path) for name, path in folders.items()):
+        return None, test
+    return _classes(root, root, passed, besides=[path.name for path in splits.values()]), test
 
 
-def _classes(root: Path, folder: Path, besides: tuple[str, ...] = ()) -> Classes:
+def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = ()) -> Classes:
     """The image files of each class folder that has any, relative to the root."""
-    files = {name: _images(root, path) for name, path in _folders(folder).items() if name not in besides}
+    folders = {name: path for name, path in _folders(folder).items() if name not in besides}
+    for name, path in folders.items():
+        if split_of(name):
+            raise InputError(f"{folder} holds {name}, the name of a split, among its classes; did you mean {path}?")
+        if any(split_of(inner) == "train" for inner in _folders(path)):
+            raise InputError(f"{path} holds a train split and is no class of {folder}; did you mean {path}?")
+    files = {name: _images(root, path, name, passed) for name, path in folders.items()}
+    passed.lost += [name for name, paths in files.items() if not paths and name in passed.files]
     if not any(files.values()):
+        passed.warn(folder)
         raise InputError(f"{folder} holds no class folders with images")
-    return {name: paths for name, paths in files.items() if paths}
+    holding = [name for name, paths in files.items() if paths]
+    within = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
+    if len(holding) == 1 and len(within) > 1 and all((folders[holding[0]] / name).is_dir() for name in within):
+        raise InputError(
+            f"{folder} has one class, {holding[0]}, of several folders; did you mean {folders[holding[0]]}?"
+        )
+    numbers = [str(number) for number in range(len(files))]
+    order = numbers if sorted(numbers) == sorted(files) else list(files)
+    return {name: files[name] for name in order if files[name]}
 
 
-def _pair(root: Path, split: str) -> Classes:
+def _pair(root: Path, split: str, folders: dict[str, Path], passed: Passed) -> Classes:
     """The image files of two domains, relative to the root."""
-    folders = {side: root / f"{split}{side}" for side in "AB"}
-    files = {side: _images(root, folder) if folder.is_dir() else [] for side, folder in folders.items()}
-    for side, folder in folders.items():
+    found = {side: folders.get(f"{split}{side.lower()}", root / f"{split}{side}") for side in "AB"}
+    files = {side: _images(root, path, side, passed) if path.is_dir() else [] for side, path in found.items()}
+    for side, path in found.items():
         if not files[side]:
-            raise InputError(f"{folder} holds no images; {split}A and {split}B are the two classes of {root}")
+            raise InputError(f"{path} holds no images; {split}A and {split}B are the two classes of {root}")
     return files
 
 
 def _folders(folder: Path) -> dict[str, Path]:
-    return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    """The folders in a folder by name, in Unicode's composed form: file systems differ in how they write é."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.name.startswith("."):
+            name = unicodedata.normalize("NFC", path.name)
+            if name in found:
+                raise InputError(f"{folder} holds two folders {name}, written in two forms of Unicode; join them")
+            found[name] = path
+    return dict(sorted(found.items()))
 
 
-def _images(root: Path, folder: Path, depth: int = 0) -> list[str]:
+def _holds_images(folder: Path) -> bool:
+    return any(file.lower().endswith(SUFFIXES) for _, _, files in os.walk(folder) for file in files)
+
+
+def _images(root: Path, folder: Path, label: str, passed: Passed, depth: int = 0) -> list[str]:
     """The image files in a folder and the folders in it, sorted. Links to folders are not followed: they may circle."""
     if depth > MAX_DEPTH:
         raise InputError(f"{folder} lies more than {MAX_DEPTH} folders deep in a class folder")
@@ -122,16 +198,18 @@ def _images(root: Path, folder: Path, depth: int = 0) -> list[str]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                found += _images(root, folder / entry.name, depth + 1)
+                found += _images(root, folder / entry.name, label, passed, depth + 1)
             elif entry.name.lower().endswith(SUFFIXES):
                 found.append(f"{where}/{entry.name}")
+            elif entry.is_file():
+                passed.files.setdefault(label, Counter())[Path(entry.name).suffix.lower()] += 1
     return found
 
 
-def _split(root: Path, classes: Classes, size: int | tuple[int, int] | None, skip_unreadable: bool) -> FileSplit:
+def _split(root: Path, classes: Classes, size: int | tuple[int, int] | None) -> FileSplit:
     counts = torch.tensor([len(paths) for paths in classes.values()])
     files = FolderFiles(root, [path for paths in classes.values() for path in paths])
-    return file_split(files, torch.arange(len(classes)).repeat_interleave(counts), size, skip_unreadable)
+    return file_split(files, torch.arange(len(classes)).repeat_interleave(counts), size)
 
 
 def _difference(train: list[str], test: list[str]) -> str:

@@ -6,13 +6,14 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from ..base.errors import InputError
@@ -20,20 +21,26 @@ from ..base.files import replacing
 from ..core.classifier import Classifier
 
 MAX_PIXELS = 100_000_000  # refused before decoding: 10,000 x 10,000 is the largest square
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (*WRITTEN, ".jfif", ".jpe", ".pbm", ".pnm", ".jp2", ".j2k")
+if find_spec("PIL.AvifImagePlugin"):  # since Pillow 11.3
+    FORMATS, SUFFIXES = (*FORMATS, "AVIF"), (*SUFFIXES, ".avif")
+# What a PNG's transparent color is multiplied by, as Pillow does with the pixels of these raw modes.
+PNG_DEPTHS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
 Enlargement = Literal["bicubic", "nearest"]
 
 
 def read_image(path: str | Path, size: int | tuple[int, int] | None = None) -> Tensor:
     """Read an image file as `(3, H, W)` float32 in [0, 1].
 
-    Grayscale, palette and CMYK become RGB, 16 bits keep their precision where the file has one channel, transparency
-    is laid over white, and the EXIF orientation is applied. With `size` the image is resized so that it covers the
-    square (or height x width) and its center is cut out.
+    Grayscale, palette and CMYK become RGB, transparency is laid over white, and the EXIF orientation is applied. Of
+    16 bits a channel gray images keep all and others the first 8. With `size` the image is resized so that it covers
+    the square (or height x width) and its center is cut out.
 
     Raises:
-        InputError: not an image, truncated, missing, or over 100 million pixels.
+        InputError: not an image, truncated, missing, over 100 million pixels, floats outside [0, 1], or whole numbers
+            of 12 or 32 bits.
     """
     with opened(path) as image:
         pixels = to_tensor(image)
@@ -43,9 +50,8 @@ def read_image(path: str | Path, size: int | tuple[int, int] | None = None) -> T
 def read_alpha(path: str | Path) -> Tensor | None:
     """The transparency of an image file, `(1, H, W)` in [0, 1] with 1 opaque, or None if it has none."""
     with opened(path) as image:
-        if not has_alpha(image):
-            return None
-        return _array(image.convert("RGBA").getchannel("A"), 255)
+        pixels = channels(image)
+    return pixels[3:] if len(pixels) == 4 else None
 
 
 @contextmanager
@@ -71,14 +77,33 @@ def decode_image(file: BinaryIO, name: object) -> Image.Image:
         image = Image.open(file, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise Image.DecompressionBombError
+        raw = str(image.tile[0][3]) if image.format == "PNG" and image.tile else ""
         image.load()
+        _check_range(image, name)
+        key = image.info.get("transparency")
+        if raw in PNG_DEPTHS and key is not None:
+            scaled = [int(value * PNG_DEPTHS[raw]) for value in (key if isinstance(key, tuple) else (key,))]
+            image.info["transparency"] = tuple(scaled) if len(scaled) == 3 else scaled[0]
         return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
         raise InputError(f"{name} has over {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
     except UnidentifiedImageError:
-        raise InputError(f"{name} is not an image ({', '.join(FORMATS)} can be read)") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+        raise InputError(f"{name} is not an image that can be read ({', '.join(FORMATS)})") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error) as error:
         raise InputError(f"{name} is damaged: {error}") from None
+
+
+def _check_range(image: Image.Image, name: object) -> None:
+    """Raise `InputError` for numbers of which it is not known what white is."""
+    if image.mode == "F":
+        values = np.asarray(image)
+        if not (values.min() >= -1e-3 and values.max() <= 1 + 1e-3):  # also refuses NaN
+            raise InputError(f"{name} holds floats from {values.min():g} to {values.max():g}; they must be in [0, 1]")
+    bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImagePlugin.TiffImageFile) else (8,)
+    if (image.mode == "I" and image.format == "TIFF") or 12 in bits:
+        raise InputError(
+            f"{name} holds whole numbers of {bits[0]} bits, signed ones or of 12 or 32; save it with 8 or 16"
+        )
 
 
 @contextmanager
@@ -93,26 +118,22 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def has_alpha(image: Image.Image) -> bool:
-    """Whether a PIL image has transparency, as a channel or as a palette entry."""
-    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-
-
 def to_tensor(image: Image.Image) -> Tensor:
     """A PIL image as `(3, H, W)` float32 in [0, 1], over white where it is transparent."""
-    if image.mode.startswith("I"):  # 16-bit grayscale; PIL's own conversion to 8 bits clips it
-        return _array(image, 65535).clamp(0, 1).expand(3, -1, -1).clone()
-    if image.mode == "F":
-        return _array(image, 1).clamp(0, 1).expand(3, -1, -1).clone()
-    if has_alpha(image):
-        rgba = _array(image.convert("RGBA"), 255)
-        return rgba[:3] * rgba[3:] + (1 - rgba[3:])
-    return _array(image.convert("RGB"), 255)
+    pixels = channels(image)
+    return pixels if len(pixels) == 3 else pixels[:3] * pixels[3:] + (1 - pixels[3:])
 
 
-def _array(image: Image.Image, largest: int) -> Tensor:
-    pixels = torch.from_numpy(np.array(image).astype(np.float32) / largest)
-    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+def channels(image: Image.Image) -> Tensor:
+    """A PIL image as `(3, H, W)` float32 in [0, 1]; as `(4, H, W)`, the last 1 where it is opaque, if it has alpha."""
+    if image.mode.startswith("I") or image.mode == "F":  # 16-bit gray, which Pillow would clip to 8 bits, or floats
+        values = torch.from_numpy(np.array(image).astype(np.float32))[None]
+        gray = (values / (1 if image.mode == "F" else 65535)).clamp(0, 1).expand(3, -1, -1)
+        key = image.info.get("transparency")
+        return gray.clone() if key is None else torch.cat([gray, (values != key).float()])
+    alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    pixels = torch.from_numpy(np.array(image.convert("RGBA" if alpha else "RGB")).astype(np.float32) / 255)
+    return pixels.permute(2, 0, 1).contiguous()
 
 
 def cover(images: Tensor, size: int | tuple[int, int]) -> Tensor:
@@ -144,8 +165,8 @@ def to_pil(image: Tensor) -> Image.Image:
 def write_image(path: str | Path, image: Tensor) -> None:
     """Write `(C, H, W)` in [0, 1] as an image file of 8 bits, in the format that the suffix names."""
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot write {path}: the name must end in one of {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in WRITTEN:
+        raise InputError(f"cannot write {path}: the name must end in one of {', '.join(WRITTEN)}")
     with replacing(path) as temporary:
         to_pil(image).save(temporary)
 

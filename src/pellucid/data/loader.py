@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from ..base.checks import positive_int
 from ..base.errors import InputError
 from .dataset import LabeledImages, Split
-from .encoded import Decoded, FileSplit, processors
+from .encoded import FileSplit, processors
 from .image import quiet
 
 
@@ -71,7 +71,7 @@ def loader(
 
     Raises:
         InputError: no images, a batch that cannot be divided among `count` processes; while reading, an unreadable
-            image, or a batch of nothing else.
+            image.
 
     >>> split = Split(torch.zeros(10, 3, 8, 8, dtype=torch.uint8), torch.arange(10) % 2)
     >>> batches = loader(split, batch_size=4, seed=0)
@@ -140,7 +140,7 @@ class MemoryLoader(_Loader):
 
     def __init__(self, split: Split, plan: Plan, device: torch.device):
         super().__init__(plan, device)
-        self.images, self.labels = split.images.to(device), split.labels.to(device)
+        self.images, self.labels = split.raw(slice(None)).to(device), split.labels.to(device)
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         for index in self.plan.batches(epoch):
@@ -156,29 +156,23 @@ class FileLoader(_Loader):
         self.split, self.workers = split, workers
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
-        """At the end of the epoch a warning tells of images that were left out."""
+        order = self.plan.batches(epoch)
         batches = DataLoader(
             _Decoder(self.split),
             batch_size=None,  # an item of the decoder is a whole batch
-            sampler=[index.tolist() for index in self.plan.batches(epoch)],
+            sampler=[index.tolist() for index in order],
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # otherwise a seed for the workers is drawn from the global one
         )
-        unreadable: dict[int, str] = {}
-        for decoded in batches:
-            if isinstance(decoded, str):
-                raise InputError(decoded)
-            pixels, numbers, why = decoded
-            if not len(numbers):
-                raise InputError(f"no image of a batch of {len(why)} can be read: {next(iter(why.values()))}")
-            unreadable.update(why)
+        for index, pixels in zip(order, batches, strict=True):
+            if isinstance(pixels, str):
+                raise InputError(pixels)
             images = pixels.to(self.device, non_blocking=True)
-            yield Batch(images, self.split.labels[numbers].to(self.device, non_blocking=True), numbers)
-        self.split.report(unreadable)
+            yield Batch(images, self.split.labels[index].to(self.device, non_blocking=True), index)
 
 
-class _Decoder(torch.utils.data.Dataset[Decoded | str]):
+class _Decoder(torch.utils.data.Dataset[Tensor | str]):
     """What a worker process does: decode the images of a batch, one after the other.
 
     A mistake is handed over in words, because an exception would arrive with the worker's traceback for a message.
@@ -187,7 +181,7 @@ class _Decoder(torch.utils.data.Dataset[Decoded | str]):
     def __init__(self, split: FileSplit):
         self.split = split
 
-    def __getitem__(self, numbers: list[int]) -> Decoded | str:
+    def __getitem__(self, numbers: list[int]) -> Tensor | str:
         try:
             with quiet():
                 return self.split.decode(numbers)

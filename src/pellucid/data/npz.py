@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..base.errors import InputError
-from .dataset import GIB, Dataset, Split, numbered_classes
+from .dataset import GIB, Dataset, Split, class_numbers, numbered_classes
 
 MAX_BYTES = 64 * GIB
 KNOWN = ("train_images", "train_labels", "test_images", "test_labels", "class_names")
@@ -30,10 +30,10 @@ def load_npz(path: Path) -> Dataset:
     if not len(labels):
         raise InputError(f"{path} holds no images")
     given = arrays.get("class_names")
-    names = numbered_classes(labels, path) if given is None else [str(name) for name in given.ravel()]
-    least, largest = int(labels.min()), int(labels.max())
-    if least < 0 or largest >= len(names):
-        raise InputError(f"{path}: labels go from {least} to {largest}, but there are {len(names)} classes")
+    if given is None:
+        names = numbered_classes(labels, path)
+    else:
+        names = [str(name, "utf-8") if isinstance(name, bytes) else str(name) for name in given.ravel()]
     some = next(iter(splits.values()))
     none = Split(some.images[:0], some.labels[:0])
     return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
@@ -66,10 +66,8 @@ def _split(arrays: dict[str, np.ndarray], split: str, path: Path) -> Split:
         images = images[..., None]
     if images.shape[-1] not in (1, 3):
         raise InputError(f"{path}: {split}_images must have 1 or 3 channels last, not shape {images.shape}")
-    if labels.ndim != 1 or len(labels) != len(images) or not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(f"{path}: {split}_labels must be {len(images)} whole numbers, one an image")
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return Split(pixels.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(labels.astype(np.int64)))
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).expand(-1, 3, -1, -1).contiguous()
+    return Split(pixels, class_numbers(labels, len(images), f"{path}: {split}_labels"))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -96,5 +94,7 @@ def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         old = np.lib.format.read_magic(stream) == (1, 0)
         read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} holds Python objects; save it as numbers, or as text: array.astype(...)")
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
         raise ValueError(f"{member.filename} is shorter than its shape")

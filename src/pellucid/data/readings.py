@@ -30,7 +30,7 @@ def readings(
 
     Args:
         classifier: what is read; frozen and in eval mode meanwhile.
-        split: where the images come from; files that cannot be read may be left out.
+        split: where the images come from.
         layer: `representation`, `logits`, or any other layer; positions are averaged over.
         numbers: which images of the split, in one piece.
         precision: "bfloat16" runs the network in autocast.
@@ -46,9 +46,8 @@ def readings(
     read = classifier.reader([layer])
     with torch.no_grad():
         for first in range(numbers.start, numbers.stop, READ):
-            index, images = readable(split, range(first, min(first + READ, numbers.stop)))
-            if not len(index):
-                continue
+            index = torch.arange(first, min(first + READ, numbers.stop))
+            images, _ = split.batch(index)
             images = images if view is None else view(images, first)
             parts = math.ceil(len(index) / at_once(images))
             for some, batch in zip(index.chunk(parts), images.chunk(parts), strict=True):
@@ -56,14 +55,6 @@ def readings(
                 with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
                     values = pooled(read(batch)[layer]).cpu()
                 if not bool(values.isfinite().all()):
-                    raise InputError(f"layer {layer!r} is not finite on images {int(some[0])} to {int(some[-1])}")
+                    first, last = (split.name(int(number)) for number in (some[0], some[-1]))
+                    raise InputError(f"layer {layer!r} is not finite on images {first} to {last}")
                 yield some, values
-
-
-def readable(split: LabeledImages, numbers: range) -> tuple[Tensor, Tensor]:
-    """Which of these images of a split can be read, and these in [0, 1]."""
-    index = torch.arange(numbers.start, numbers.stop)
-    images, _ = split.batch(slice(numbers.start, numbers.stop))
-    if len(images) < len(index):
-        index = torch.tensor([n for n in numbers if len(split.raw(slice(n, n + 1)))], dtype=torch.int64)
-    return index, images

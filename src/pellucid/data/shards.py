@@ -21,13 +21,14 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
+from . import image
 from .dataset import MAX_CLASSES, Dataset, numbered_classes
 from .encoded import FileSplit, file_split, processors
 from .folder import TEST_FOLDERS
 from .jsonfile import read_json
 from .source import stamp
 
-SUFFIXES = ("jpg", "jpeg", "png", "webp")
+SUFFIXES = tuple(suffix[1:] for suffix in image.SUFFIXES)
 SHUFFLE = 10_000
 MAX_IMAGE = 64 * 2**20
 MAX_HEADER = 2**20  # no honest member's name or attributes are longer
@@ -69,20 +70,23 @@ class ShardFiles:
         drift = SHUFFLE * torch.rand(len(self), generator=generator, dtype=torch.float64)
         return sequence[(torch.arange(len(self)) + drift).argsort(stable=True)]
 
-    def identity(self, count: int) -> Iterator[str]:
-        """The stamp of each shard, then the name and the place of each image."""
-        for number in self.shard[:count].unique().tolist():
-            yield f"{self.paths[number].name} {stamp(self.paths[number])}"
-        places = torch.stack([self.shard, self.offset, self.length], dim=1)[:count].tolist()
-        yield from (f"{name} {place}" for name, place in zip(self.names[:count], places, strict=True))
+    def stamp(self, number: int) -> str:
+        """The image's name and place, and its shard's name, size and time of change."""
+        path = self.paths[int(self.shard[number])]
+        return f"{self.names[number]} {int(self.offset[number])} {int(self.length[number])} {path.name} {stamp(path)}"
 
 
 def has_shards(folder: Path) -> bool:
-    """Whether a folder holds `train-*.tar`."""
-    return next(folder.glob("train-*.tar"), None) is not None
+    """Whether a folder holds `train-*.tar`, or those of another split."""
+    return any(_paths(folder, split) for split in ("train", *TEST_FOLDERS))
 
 
-def load_shards(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
+def _paths(folder: Path, split: str) -> list[Path]:
+    """The shards of a split; compressed ones too, which are refused when they are opened."""
+    return sorted(path for end in ("tar", "tar.gz", "tgz") for path in folder.glob(f"{split}-*.{end}"))
+
+
+def load_shards(root: Path, size: int | None) -> Dataset:
     """The data set in a folder of shards `train-*.tar` and `test-*.tar` or `val-*.tar`, with `classes.json` or without.
 
     Reads every header and class number once, and no image, save the first if no `size` is given.
@@ -90,12 +94,14 @@ def load_shards(root: Path, size: int | None, skip_unreadable: bool) -> Dataset:
     Raises:
         InputError: a damaged or truncated shard, an image without a class number, a class number out of range.
     """
-    kind = next((name for name in TEST_FOLDERS if next(root.glob(f"{name}-*.tar"), None)), None)
-    files, labels = _index(root, "train")
-    test_files, test_labels = _index(root, kind) if kind else (files.subset(torch.arange(0)), labels[:0])
-    names = _class_names(root, torch.cat([labels, test_labels]))
-    train = file_split(files, labels, size, skip_unreadable)
-    return Dataset(root.name, train, FileSplit(test_files, test_labels, train.size, True, skip_unreadable), names)
+    kinds = [name for name in ("train", *TEST_FOLDERS) if _paths(root, name)][:2]
+    files, labels = _index(root, kinds[0])
+    first = file_split(files, labels, size)
+    other = first.subset(torch.arange(0), labels[:0])
+    if kinds[0] == "train" and len(kinds) == 2:
+        other = FileSplit(*_index(root, kinds[1]), first.size, True)
+    names = _class_names(root, torch.cat([labels, other.labels]))
+    return Dataset(root.name, *((first, other) if kinds[0] == "train" else (other, first)), names)
 
 
 def _class_names(root: Path, labels: Tensor) -> list[str]:
@@ -114,7 +120,7 @@ def _class_names(root: Path, labels: Tensor) -> list[str]:
 
 def _index(root: Path, split: str) -> tuple[ShardFiles, Tensor]:
     """The images in the shards of a split, in their order, and their labels."""
-    paths = sorted(root.glob(f"{split}-*.tar"))
+    paths = _paths(root, split)
     with ThreadPoolExecutor(processors()) as pool:
         found = list(pool.map(_images, paths))
     names = [name for names, _ in found for name in names]
@@ -131,6 +137,8 @@ def _images(path: Path) -> tuple[list[str], Tensor]:
     classes: dict[str, int] = {}
     try:
         with _Headers(path) as file:
+            if file.read(2) == b"\x1f\x8b":
+                raise InputError(f"{path} is compressed with gzip; unpack it first, so that images are read in place")
             for member in _members(file):
                 key, suffix = _key_and_suffix(member.name)
                 if (suffix in SUFFIXES and key in images) or (suffix == "cls" and key in classes):
@@ -144,6 +152,12 @@ def _images(path: Path) -> tuple[list[str], Tensor]:
     # Headers are bytes of anybody's making, and tarfile is not always ready for them.
     except (tarfile.TarError, ValueError, IndexError, RecursionError) as error:
         raise InputError(f"{path} is not a whole tar file of images: {error}") from None
+    # "1.depth.png" goes with sample "1"; "photo 3.0.png" with "photo 3.0.cls", which webdataset itself would not see.
+    for key in images.keys() ^ classes.keys():
+        first = _first_key(key)
+        if first != key and first in images and first in classes:
+            images.pop(key, None)
+            classes.pop(key, None)
     if lonely := sorted(images.keys() ^ classes.keys()):
         lacks = "a class number in a .cls" if lonely[0] in images else f"an image ({', '.join(SUFFIXES)})"
         raise InputError(f"{path}: {len(lonely)} of its samples are not whole, {lonely[0]} lacks {lacks}")
@@ -152,10 +166,15 @@ def _images(path: Path) -> tuple[list[str], Tensor]:
 
 
 def _key_and_suffix(name: str) -> tuple[str, str]:
-    """webdataset's reading of a member's name: the key ends at the first dot after the last slash."""
-    folder, slash, file = name.rpartition("/")
-    stem, _, suffix = file.partition(".")
-    return folder + slash + stem, suffix.lower()
+    """What precedes the last dot of a member's name, and what follows."""
+    key, _, suffix = name.rpartition(".")
+    return key, suffix.lower()
+
+
+def _first_key(key: str) -> str:
+    """webdataset's key: the name up to the first dot after the last slash."""
+    folder, slash, file = key.rpartition("/")
+    return folder + slash + file.partition(".")[0]
 
 
 def _members(file: _Headers) -> Iterator[tarfile.TarInfo]:

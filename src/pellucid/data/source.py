@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -34,13 +33,13 @@ class ImageFiles(Protocol):
         """A random order in which it is fast to read them all, `(N,)` int64."""
         ...
 
-    def identity(self, count: int) -> Iterator[str]:
-        """What tells the first `count` from any others, without reading them: names, and the files' stamps."""
+    def stamp(self, number: int) -> str:
+        """What tells the image from any other without reading it: its name, and its file's size and time of change."""
         ...
 
 
 def stamp(path: Path) -> str:
-    """A file's size and the time of its last change; nothing of one that is not there, which reading it tells of."""
+    """A file's size and the time of its last change; "gone" for one that is not there."""
     try:
         found = path.stat()
     except OSError:

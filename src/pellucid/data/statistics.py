@@ -25,7 +25,7 @@ def channel_statistics(split: LabeledImages, at_most: int = 50_000) -> tuple[lis
         InputError: no images.
 
     >>> from pellucid import Split
-    >>> gray = Split(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 3, 4, 4), torch.zeros(2))
+    >>> gray = Split(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 3, 4, 4), [0, 0])
     >>> channel_statistics(gray)
     ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
     """

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..base.checks import check_words, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
@@ -14,11 +16,11 @@ from ..base.processes import Processes, sharing, team
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
-from ..data.readings import readable
+from ..data.identity import split_digest
 from ..zoo.models import fingerprint
 from .autoattack import AutoAttack, chosen
 from .outcomes import Accuracies, Outcomes
-from .partial import Partial, split_sha256
+from .partial import Partial
 from .pgd import PGD
 from .threat import check_radii, check_split, check_step_size, threat_ball
 
@@ -104,10 +106,9 @@ class Evaluation:
         return found
 
     def outcomes(self, span: slice) -> Outcomes:
-        """What becomes of the images of one batch that can be read: at each eps, an attack gets what withstood the
-        ones before it."""
-        index, images = readable(self.split, range(span.start, span.stop))
-        images, labels = images.to(self.classifier.device), self.split.labels[index].to(self.classifier.device)
+        """What becomes of the images of one batch: at each eps, an attack gets what withstood the ones before it."""
+        index = torch.arange(span.start, span.stop)
+        images, labels = (tensor.to(self.classifier.device) for tensor in self.split.batch(index))
         clean = self.classifier.predict(images) == labels
         robust = {}
         for eps in self.recipe.eps:
@@ -132,7 +133,7 @@ class Evaluation:
 
     def partial(self, path: Path) -> Partial:
         """A file for the outcomes so far, bound to this classifier, these images and these settings."""
-        facts = {"model_sha256": fingerprint(self.classifier), "data_sha256": split_sha256(self.split, self.count)}
+        facts = {"model_sha256": fingerprint(self.classifier), "data_sha256": split_digest(self.split, self.count)}
         return Partial(path, {**facts, **self.settings()})
 
 
@@ -165,7 +166,7 @@ def evaluate(
 
     Raises:
         InputError: images of another size, labels that the classifier does not have, no pyautoattack where it is
-            needed, a partial file of other settings, no image that can be read.
+            needed, a partial file of other settings.
 
     >>> import torch, pellucid as pl
     >>> images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
@@ -176,12 +177,12 @@ def evaluate(
     """
     evaluation = Evaluation(classifier, split, recipe or EvaluateRecipe(), precision, seed)
     kept = evaluation.partial(Path(partial)) if partial is not None else None
-    known, reached = _known(evaluation, kept)
+    known = _known(evaluation, kept)
     parts = [known] if known is not None else []
-    for span in evaluation.spans(reached):
+    for span in evaluation.spans(len(known.index) if known is not None else 0):
         parts = [Outcomes.joined([*parts, *_of_everybody(evaluation, span)])]
         if kept is not None and team().main:
-            kept.write(parts[0], span.stop)
+            kept.write(parts[0])
         if callback is not None:
             callback(span.stop / evaluation.count)
     return Outcomes.joined(parts).accuracies(evaluation.settings())
@@ -197,13 +198,10 @@ def _of_everybody(evaluation: Evaluation, span: slice) -> list[Outcomes]:
     return [part for part in everybody.gather(outcomes) if part is not None]
 
 
-def _known(evaluation: Evaluation, kept: Partial | None) -> tuple[Outcomes | None, int]:
-    """The outcomes that an earlier evaluation came to, if there was one, and how many images it went through."""
+def _known(evaluation: Evaluation, kept: Partial | None) -> Outcomes | None:
+    """The outcomes that an earlier evaluation came to, if there was one."""
     names = [attack.name for attack in evaluation.attacks()]
     known = kept.read(dict.fromkeys(evaluation.recipe.eps, names)) if kept is not None else None
-    if kept is None or known is None:
-        return None, 0
-    outcomes, reached = known
-    if reached > evaluation.count:
-        raise InputError(f"{kept.path} has outcomes of more images than there are; delete it to begin anew")
-    return outcomes, reached
+    if kept is not None and known is not None and len(known.index) > evaluation.count:
+        raise InputError(f"{kept.path} has outcomes of more images than there are; delete it to start again")
+    return known

@@ -11,6 +11,7 @@ import torch
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
+from ..data.wordnet import named
 
 
 def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
@@ -29,11 +30,15 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     >>> in_order_of(Classifier(network, class_names=["dog", "cat"]), pets).test.labels
     tensor([1, 1, 0])
     """
-    own, given = classifier.class_names, data.class_names
-    if own is None or own == given:
+    if classifier.class_names is None:
+        return data
+    own, given = named(classifier.class_names), data.class_names
+    if own == given:
         return data
     if len(own) != len(given):
-        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}")
+        sides = {"the data have": sorted(set(given) - set(own)), "the model has": sorted(set(own) - set(given))}
+        alone = [f"only {who} {', '.join(some[:6])}" + ", ..." * (len(some) > 6) for who, some in sides.items() if some]
+        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(alone)}")
     if set(own) == set(given) and len(set(own)) == len(own):
         return _mapped(data, own)
     if not (_numbered(own) or _numbered(given)):

@@ -52,8 +52,6 @@ class Outcomes:
         robust = {
             eps: {name: _share(held) for name, held in by_attack.items()} for eps, by_attack in self.robust.items()
         }
-        if not len(self.clean):
-            raise InputError("none of the images can be read; there is nothing to measure")
         return Accuracies(len(self.clean), _share(self.clean), robust, settings or {})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.files import write_text
-from ..data.dataset import LabeledImages
 from .outcomes import Outcomes
 
 MAX_BYTES = 64 * 2**20
@@ -31,17 +29,14 @@ class Partial:
     path: Path
     facts: dict[str, Any]
 
-    def write(self, outcomes: Outcomes, reached: int) -> None:
-        """Keep what is known of the first `reached` images, in one piece."""
+    def write(self, outcomes: Outcomes) -> None:
+        """Write the outcomes of the first images, in their order."""
+        robust = {repr(eps): {name: _text(held) for name, held in by.items()} for eps, by in outcomes.robust.items()}
+        content = {"facts": self.facts, "clean": _text(outcomes.clean), "robust": robust}
+        write_text(self.path, json.dumps(content) + "\n")
 
-        def text(bools: Tensor) -> str:
-            return _text(bools, outcomes.index, reached)
-
-        robust = {repr(eps): {name: text(held) for name, held in by.items()} for eps, by in outcomes.robust.items()}
-        write_text(self.path, json.dumps({"facts": self.facts, "clean": text(outcomes.clean), "robust": robust}) + "\n")
-
-    def read(self, attacks: dict[float, list[str]]) -> tuple[Outcomes, int] | None:
-        """What is known and of how many images, the unreadable ones included; None if there is no file.
+    def read(self, attacks: dict[float, list[str]]) -> Outcomes | None:
+        """The outcomes of the first images; None if there is no file.
 
         Args:
             attacks: for each eps the names of the attacks whose outcomes there must be.
@@ -57,17 +52,17 @@ class Partial:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             self._check_facts(content["facts"])
             text = content["clean"]
-            index, clean = _bools(text)
+            clean = _bools(text, len(text))
             robust = {
-                eps: {name: _of_the_same(index, text, content["robust"][repr(eps)][name]) for name in names}
+                eps: {name: _bools(content["robust"][repr(eps)][name], len(text)) for name in names}
                 for eps, names in attacks.items()
             }
         except InputError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise InputError(f"{self.path} is not part of an evaluation ({reason}); delete it to begin anew") from None
-        return Outcomes(index, clean, robust), len(text)
+            raise InputError(f"{self.path} is not part of an evaluation ({reason}); delete it to start again") from None
+        return Outcomes(torch.arange(len(text)), clean, robust)
 
     def _check_facts(self, found: dict[str, Any]) -> None:
         own = json.loads(json.dumps(self.facts))
@@ -76,39 +71,18 @@ class Partial:
             shown = ", ".join(f"{key} ({_short(found.get(key))}, now {_short(own.get(key))})" for key in differ)
             raise InputError(
                 f"{self.path} holds part of an evaluation with other settings: {shown}; "
-                "repeat the command that began it, or delete the file to begin anew"
+                "repeat the command that began it, or delete the file to start again"
             )
 
 
-def split_sha256(split: LabeledImages, count: int) -> str:
-    """What tells the first `count` images from any others: the sha256 of their labels and of their identity."""
-    digest = hashlib.sha256(split.labels[:count].numpy().tobytes())
-    for piece in split.identity(count):
-        digest.update(piece)
-    return digest.hexdigest()
+def _text(bools: Tensor) -> str:
+    return "".join("01"[value] for value in bools.tolist())
 
 
-def _text(bools: Tensor, index: Tensor, count: int) -> str:
-    """A character for each of `count` images: 0 or 1, or - for one that cannot be read."""
-    values = dict(zip(index.tolist(), bools.tolist(), strict=True))
-    return "".join("01"[values[number]] if number in values else "-" for number in range(count))
-
-
-def _bools(text: str) -> tuple[Tensor, Tensor]:
-    """The numbers of the images that can be read, and the bool of each."""
-    if not isinstance(text, str) or not set(text) <= set("01-"):
+def _bools(text: str, count: int) -> Tensor:
+    if not isinstance(text, str) or not set(text) <= set("01") or len(text) != count:
         raise ValueError("its outcomes are not one 0 or 1 for each image")
-    found = [(number, value == "1") for number, value in enumerate(text) if value != "-"]
-    numbers = torch.tensor([number for number, _ in found], dtype=torch.int64)
-    return numbers, torch.tensor([value for _, value in found], dtype=torch.bool)
-
-
-def _of_the_same(index: Tensor, clean: str, text: str) -> Tensor:
-    """The bools of a text, which must be of the same images as `clean`, whose numbers are `index`."""
-    numbers, bools = _bools(text)
-    if len(text) != len(clean) or not torch.equal(numbers, index):
-        raise ValueError("its outcomes are not one 0 or 1 for each image")
-    return bools
+    return torch.tensor([value == "1" for value in text], dtype=torch.bool)
 
 
 def _short(value: Any) -> str:

@@ -205,8 +205,6 @@ def sanity(classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe 
     """
     recipe = recipe or EvaluateRecipe()
     images, labels = split.batch(slice(0, min(recipe.count or SAMPLE, SAMPLE, len(split))))
-    if not len(images):  # none of these can be read
-        return []
     radius = sorted(recipe.eps)[len(recipe.eps) // 2]
     sample = Sample(
         classifier,

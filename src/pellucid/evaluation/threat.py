@@ -73,6 +73,8 @@ def check_step_size(step_size: float | None) -> None:
 
 def check_split(classifier: Classifier, split: LabeledImages) -> None:
     """Raise `InputError` unless the classifier can be measured on these images."""
+    if not hasattr(split, "batch"):
+        raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
     if not len(split):
         raise InputError("there are no images to evaluate on")
     height, width = split.size

@@ -108,10 +108,8 @@ def transferability(
     models, ball = list(classifiers.values()), threat_ball(recipe.norm, recipe.eps)
     count = min(recipe.count or len(split), len(split))
     wins, counts = torch.zeros(2, len(models), len(models), dtype=torch.int64)
-    read = 0
     for first in range(0, count, recipe.batch_size):
         images, labels = split.batch(slice(first, min(first + recipe.batch_size, count)))
-        read += len(labels)
         images, labels = images.to(models[0].device), labels.to(models[0].device)
         right = [model.predict(images) == labels for model in models]
         for row, source in enumerate(models):
@@ -124,9 +122,7 @@ def transferability(
             if callback is not None:
                 done = first + (row + 1) / len(models) * min(recipe.batch_size, count - first)
                 callback(done / count)
-    if not read:
-        raise InputError("none of the images can be read; there is nothing to measure")
-    settings = {**asdict(recipe), "count": read, "step_size": recipe.step_size or "2.5 eps / steps"}
+    settings = {**asdict(recipe), "count": count, "step_size": recipe.step_size or "2.5 eps / steps"}
     return Transferability(list(classifiers), wins / counts, counts, {**settings, "attack_precision": precision})
 
 

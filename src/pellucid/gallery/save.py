@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..core.descend import Descent
-from ..data.image import SUFFIXES, write_image
+from ..data.image import WRITTEN, write_image
 from .grid import grid, magnified
 from .sidecar import of_descent, sidecar_path, write_sidecar
 
@@ -38,7 +38,7 @@ def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, ove
     """
     path = Path(path)
     check_free(path, overwrite)
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in WRITTEN:
         write_image(path, grid(magnified(descent.images)) if sheet is None else sheet)
     else:
         digits = max(4, len(str(len(descent.images) - 1)))
@@ -53,8 +53,8 @@ def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, ove
 def check_free(path: str | Path, overwrite: bool = False) -> None:
     """Raise `InputError` if a result cannot go to `path`: before the work, not after it."""
     path = Path(path)
-    if path.suffix and path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot write {path}: give a folder, or a name ending in one of {', '.join(SUFFIXES)}")
+    if path.suffix and path.suffix.lower() not in WRITTEN:
+        raise InputError(f"cannot write {path}: give a folder, or a name ending in one of {', '.join(WRITTEN)}")
     target = sidecar_path(path)
     for taken in (path, target):
         if taken.is_dir() and path.suffix:

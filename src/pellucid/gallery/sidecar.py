@@ -15,7 +15,7 @@ from .. import __version__
 from ..base.files import write_json
 from ..base.recipes import plain
 from ..core.descend import Descent
-from ..data.image import SUFFIXES
+from ..data.image import WRITTEN
 
 
 def sidecar_path(result: Path) -> Path:
@@ -24,7 +24,7 @@ def sidecar_path(result: Path) -> Path:
     >>> str(sidecar_path(Path("cats.png"))), str(sidecar_path(Path("cats")))
     ('cats.json', 'cats/descent.json')
     """
-    return result.with_suffix(".json") if result.suffix.lower() in (*SUFFIXES, ".npz") else result / "descent.json"
+    return result.with_suffix(".json") if result.suffix.lower() in (*WRITTEN, ".npz") else result / "descent.json"
 
 
 def write_sidecar(result: Path, facts: dict[str, Any]) -> Path:

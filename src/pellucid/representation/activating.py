@@ -19,8 +19,8 @@ from ..base.files import replacing, write_tensors
 from ..base.processes import team
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
+from ..data.identity import split_digest
 from ..data.readings import readings
-from ..evaluation.partial import split_sha256
 from ..zoo.models import fingerprint
 
 MAX_BYTES, MAX_FACTS = 2**28, 2**16
@@ -87,7 +87,7 @@ class Activating:
         Raises:
             InputError: another split than the one that was looked at, a unit that does not exist.
         """
-        if len(split) != self.facts.count or split_sha256(split, len(split)) != self.facts.data_sha256:
+        if len(split) != self.facts.count or split_digest(split) != self.facts.data_sha256:
             raise InputError("this is another split than the one that the activating images were looked for in")
         for unit in units:
             if not 0 <= unit < len(self.most):
@@ -183,7 +183,7 @@ def activating(
     for other_most, other_least in parts[1:]:
         most = most.with_more(other_most.values, other_most.index, k)
         least = least.with_more(other_least.values, other_least.index, k)
-    facts = Facts(layer, len(split), fingerprint(classifier), split_sha256(split, len(split)))
+    facts = Facts(layer, len(split), fingerprint(classifier), split_digest(split))
     return Activating(most.values, most.index, least.values, least.index, facts)
 
 

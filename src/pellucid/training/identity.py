@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from ..core.classifier import Classifier
-from ..data.dataset import Dataset, LabeledImages
+from ..data.dataset import Dataset
+from ..data.identity import split_digest
 
 CONSEQUENCES = ("content", "mean", "std")  # they follow from the other facts; named only where nothing else changed
 
@@ -18,28 +18,12 @@ def identity(data: Dataset, classifier: Classifier, precision: str) -> dict[str,
         "images": len(data.train),
         "size": list(data.train.size),
         "class_names": data.class_names,
-        "content": content(data.train),
+        "content": split_digest(data.train),
         "start_sha256": classifier.card.get("start_sha256"),
         "mean": classifier.mean.flatten().tolist(),
         "std": classifier.std.flatten().tolist(),
         "precision": precision,
     }
-
-
-def content(split: LabeledImages) -> str:
-    """The sha256 of all labels and pixels. Of images that stay files it is that of labels, names, sizes and times of
-    change, because to read them all may take hours.
-
-    >>> import torch
-    >>> from pellucid import Split
-    >>> black, labels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1])
-    >>> content(Split(black, labels)) == content(Split(black + 1, labels))
-    False
-    """
-    digest = hashlib.sha256(split.labels.cpu().numpy().tobytes())
-    for piece in split.identity(len(split)):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def changes(now: dict[str, Any], was: dict[str, Any]) -> list[str]:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ..base.errors import InputError
 from ..data.dataset import LabeledImages
-from ..data.encoded import FileSplit
 
 EVERY, NAMED = 32, 16  # steps between looks; images that a message names
 
@@ -44,9 +43,8 @@ class LossWatch:
 
     def _names(self, numbers: list[int]) -> str:
         """The first of some images: their files, or their numbers where they have none."""
-        name = self.split.files.name if isinstance(self.split, FileSplit) else str
         more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
-        return " ".join(name(number) for number in numbers[:NAMED]) + more
+        return " ".join(self.split.name(number) for number in numbers[:NAMED]) + more
 
     def _advice(self) -> str:
         return f"the last good checkpoint is that of epoch {self.epoch - 1}; try a lower --lr"

@@ -20,8 +20,9 @@ from ..base.files import replacing, write_tensors
 from ..core.classifier import Classifier
 from ..data.augment import Draws, random_part
 from ..data.dataset import LabeledImages
+from ..data.identity import content_digest
 from ..data.readings import readings
-from .content import network_facts, split_digest
+from .content import network_facts
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,13 @@ def _compute(
         index.append(numbers)
         if callback is not None:
             callback((int(numbers[-1]) + 1) / len(split))
-    if not values:
-        raise InputError("none of the split's images can be read")
     return Features(torch.cat(values), torch.cat(index))
 
 
 def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
     """The sha256 of everything that the features depend on."""
     where = [layer, classifier.unit_axes.get(layer)]
-    facts = [3, *network_facts(classifier), split_digest(split), *where, view.number, precision]
+    facts = [3, *network_facts(classifier), content_digest(split), *where, view.number, precision]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from ..base.errors import InputError
-from ..training.identity import content
+from ..data.identity import split_digest
 from ..zoo.models import card, weights_sha256
 from .targets import open_target
 
@@ -28,7 +28,7 @@ def target_digest(name: str, root: Path) -> str:
     change. Empty where it cannot be opened: its transfers will say why."""
     try:
         data = open_target(name, root, None, memory=0)
-        return _digest([data.class_names, content(data.train), content(data.test)])
+        return _digest([data.class_names, split_digest(data.train), split_digest(data.test)])
     except InputError:
         return ""
 

@@ -23,9 +23,10 @@ from ..base.errors import InputError
 from ..base.files import replacing
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, Split
+from ..data.identity import content_digest
 from ..style.recipe import StylizeRecipe
 from ..style.stylize import stylize
-from .content import network_facts, split_digest
+from .content import network_facts
 
 PART = 32  # images that are written at once; so many are lost where the work is stopped
 SPLITS = ("train", "test")
@@ -121,9 +122,9 @@ class _Job:
     @property
     def digest(self) -> str:
         """The sha256 of everything that the stylized images depend on, in 16 digits."""
-        sources = [split_digest(self.data.train)] if not self.styles else []
+        sources = [content_digest(self.data.train)] if not self.styles else []
         pictures = [hashlib.sha256(style.cpu().numpy().tobytes()).hexdigest() for style in self.styles]
-        facts = [self.split, split_digest(self.images), *sources, *pictures, *network_facts(self.classifier)]
+        facts = [self.split, content_digest(self.images), *sources, *pictures, *network_facts(self.classifier)]
         facts += [asdict(self.recipe.style), self.recipe.seed, self.precision]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 

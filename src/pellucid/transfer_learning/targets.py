@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError, unknown
-from ..data.dataset import GIB, Dataset, LabeledImages, Split, load_data, resized
-from ..data.encoded import file_split, in_memory
+from ..data.dataset import GIB, Dataset, LabeledImages, Split, resized
+from ..data.encoded import decoded, file_split
 from ..data.folder import FolderFiles, load_folder
+from ..data.load import load_data
 
 Read = Callable[[Path, "int | None"], Dataset]
 
@@ -59,7 +60,7 @@ def load_target(name: str, root: str | Path, size: int | None = None, memory: in
     except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].partition(". You can")[0]
         raise InputError(f"{name} is not in {root} as torchvision lays it out: {reason}") from None
-    return in_memory(Dataset(name, data.train, data.test, data.class_names), memory)
+    return decoded(Dataset(name, data.train, data.test, data.class_names), memory)
 
 
 def _torchvision(kind: str, train: Sequence[str], files: str, labels: str, root: Path, size: int | None) -> Dataset:
@@ -98,7 +99,7 @@ def _cifar(kind: str, root: Path, size: int | None) -> Dataset:
 
 def _caltech(folder: str, count: int, root: Path, size: int | None) -> Dataset:
     """So many images of each class, drawn once and for all, to train on; the others to test on."""
-    data = load_folder(root / folder, size, skip_unreadable=False)
+    data = load_folder(root / folder, size)
     names = [name for name in data.class_names if name != "BACKGROUND_Google"]  # no class, says the data set
     number = torch.tensor([names.index(name) if name in names else -1 for name in data.class_names])
     labels = number[data.train.labels]
@@ -128,11 +129,11 @@ def _sun397(root: Path, size: int | None) -> Dataset:
 
 def _files(root: Path, paths: Sequence[str | Path], labels: Sequence[int] | Tensor, size: int | None) -> LabeledImages:
     files = FolderFiles(root, [str(Path(path).relative_to(root)) for path in paths])
-    return file_split(files, torch.as_tensor(labels, dtype=torch.int64), size, skip_unreadable=False)
+    return file_split(files, torch.as_tensor(labels, dtype=torch.int64), size)
 
 
 def _folder(name: str, root: Path, size: int | None) -> Dataset:
-    return load_folder(root / name, size, skip_unreadable=False)
+    return load_folder(root / name, size)
 
 
 _LISTS = ("_image_files", "_labels")

@@ -18,9 +18,9 @@ from ..base.processes import processes
 from ..base.recipes import plain
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
+from ..data.identity import data_digest, shared
 from ..zoo.models import fingerprint
 from .altered import coarse, unnormalized
-from .content import data_digest, shared
 from .features import Features, View, features
 from .finetune import BestEpoch, Freezing, fine_tune, predictions
 from .head import Head, best_on, check_classes, choose, fits, folds
@@ -203,6 +203,6 @@ def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:
     if len(both := shared(data)):
         warnings.warn(
             f"{len(both)} of {len(data.test)} test images of {data.name} are also training images "
-            f"(the first: number {int(both[0])}); the accuracy will be too high",
+            f"(the first: {data.test.name(int(both[0]))}); the accuracy will be too high",
             stacklevel=4,
         )

@@ -16,7 +16,8 @@ import torch
 
 from ...base.errors import InputError
 from ...base.files import replacing
-from ...data.dataset import LabeledImages, load_data
+from ...data.dataset import LabeledImages
+from ...data.load import load_data
 from ...representation.activating import Activating, activating
 from ...representation.visualize import VisualizeRecipe, visualize
 from ..kept.loaded import Loaded
