@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...base.errors import InputError
-from .jobs import Outcome, Place, attempt, first_line
+from .jobs import Outcome, Place, Results, attempt, first_line
 from .study import Point
 
 LOCAL = "local"
@@ -17,7 +17,7 @@ LOCAL = "local"
 
 def on_cluster(
     points: Sequence[Point], place: Place, address: str = "auto", jobs: int | None = None
-) -> Iterator[tuple[Point, Outcome]]:
+) -> Results:
     """One Ray task for each point, with one processor, and one GPU if the device is cuda.
 
     Hosts have pellucid installed and see the same files at the same paths. A task whose worker dies is started again by
