@@ -53,6 +53,7 @@ def join_batch_norms(network: nn.Module, device: torch.device) -> nn.Module:
         if type(module) is nn.BatchNorm2d and module.affine and module.track_running_stats:
             joint = JointBatchNorm2d(module.num_features, module.eps, module.momentum).to(device)
             joint.load_state_dict(module.state_dict())
+            joint.weight, joint.bias = module.weight, module.bias  # a frozen parameter stays frozen
             joint.train(module.training)
             network.set_submodule(name, joint)
     return network

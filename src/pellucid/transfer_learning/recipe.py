@@ -23,8 +23,8 @@ FOLLOWS = {"lr": "lrs", "seed": "seeds", "arch": "the source", "start": "the sou
 
 
 @dataclass(frozen=True)
-class Slips:
-    """What the published code does and should not, each to be switched on for itself, to see what it does."""
+class KnownBugs:
+    """Known bugs of the published code, each enabled separately."""
 
     unnormalized: bool = False
     """The source sees pixels without the normalization that it was trained with."""
@@ -65,8 +65,8 @@ class TransferRecipe:
     """full and paper-compat: learning rates to choose from; a single one costs half. The paper's."""
     train: TrainRecipe = PAPER_TRAINING
     """full and paper-compat: the training. Its `lr`, `seed`, `arch` and `start` follow from the rest."""
-    slips: Slips = Slips()
-    """Mistakes of the published code, to measure them."""
+    known_bugs: KnownBugs = KnownBugs()
+    """Known bugs of the published code, to measure their effect."""
 
     def __post_init__(self) -> None:
         literals(self)
@@ -94,9 +94,9 @@ class TransferRecipe:
         for name, instead in FOLLOWS.items():
             if getattr(self.train, name) not in (getattr(PAPER_TRAINING, name), getattr(TrainRecipe, name)):
                 raise InputError(f"train.{name} of a transfer follows from {instead}; leave it out")
-        if self.slips.adapting_norms and not (self.paper_compat or self.freeze):
+        if self.known_bugs.adapting_norms and not (self.paper_compat or self.freeze):
             raise InputError("adapting norms needs frozen layers in training: paper-compat, or mode full with freeze")
-        if self.slips.best_epoch and not self.trains:
+        if self.known_bugs.best_epoch and not self.trains:
             raise InputError("best epoch needs epochs: paper-compat, or mode full")
 
     def idle(self) -> list[str]:

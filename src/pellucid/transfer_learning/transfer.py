@@ -81,7 +81,7 @@ def transfer(
     content = data_digest(data)
     if recipe.granularity:
         data = coarse(data, recipe.granularity)
-    if recipe.slips.unnormalized:
+    if recipe.known_bugs.unnormalized:
         source = unnormalized(source)
     metric = metric_of(data.name) if recipe.metric == "auto" else cast(Metric, recipe.metric)
     job = Job(source, data, recipe, metric, precision, callback or (lambda share: None))
@@ -123,7 +123,7 @@ class Job:
         stack = torch.stack([view.values for view in views])
         trials = []
         for seed in range(recipe.seeds):
-            if recipe.slips.test_selection:
+            if recipe.known_bugs.test_selection:
                 everything = stack.flatten(0, 1), labels.repeat(len(stack))
                 head, tried = best_on(everything, (test.values, truth), self.metric, recipe.penalties)
             else:
@@ -161,7 +161,7 @@ class Job:
     def _rates(self, seed: int) -> dict[float, float]:
         """The accuracy that each learning rate gives on validation images."""
         data = self.data
-        if not self.recipe.slips.test_selection:
+        if not self.recipe.known_bugs.test_selection:
             parts = folds(data.train.labels, data.class_names, self.recipe.folds, seed)[0]
             train, held = (data.train.subset(part, data.train.labels[part]) for part in parts)
             data = replace(data, train=train, test=held)
@@ -172,8 +172,8 @@ class Job:
         return tried
 
     def _tune(self, data: Dataset, rate: float, seed: int, number: int) -> tuple[Classifier, dict[str, float]]:
-        """One training, the `number`-th of this seed, and what the test images chose of it, which is nothing unless
-        that slip is asked for."""
+        """One training, the `number`-th of this seed, and what the test images chose of it: nothing unless that
+        bug is enabled."""
         runs = len(self.recipe.lrs) + (len(self.recipe.lrs) > 1)
         first = seed * runs + min(number, runs - 1)
         upto = "representation" if self.recipe.mode == "fixed" else self.recipe.freeze
@@ -181,9 +181,9 @@ class Job:
         best = BestEpoch(lambda tuned: METRICS[self.metric](*predictions(tuned, data.test)))
         tuned = fine_tune(
             self.source, unseen, replace(self.recipe.train, lr=rate, seed=seed),
-            Freezing(upto, self.recipe.slips.adapting_norms), precision=self.precision,
+            Freezing(upto, self.recipe.known_bugs.adapting_norms), precision=self.precision,
             callback=lambda share: self.callback((first + share) / (runs * self.recipe.seeds)),
-            on_epoch=best if self.recipe.slips.best_epoch else None,
+            on_epoch=best if self.recipe.known_bugs.best_epoch else None,
         )  # fmt: skip
         return (tuned, {}) if best.classifier is None else (best.classifier, {"epoch": best.epoch})
 

@@ -15,9 +15,7 @@ from .study import Point
 LOCAL = "local"
 
 
-def on_cluster(
-    points: Sequence[Point], place: Place, address: str = "auto", jobs: int | None = None
-) -> Results:
+def on_cluster(points: Sequence[Point], place: Place, address: str = "auto", jobs: int | None = None) -> Results:
     """One Ray task for each point, with one processor, and one GPU if the device is cuda.
 
     Hosts have pellucid installed and see the same files at the same paths. A task whose worker dies is started again by
