@@ -15,9 +15,10 @@ from ..base.files import write_text
 from ..base.processes import processes
 from ..data.dataset import load_data
 from ..data.image import read_image
+from ..data.parts import Parts
 from ..gallery.save import check_writable
 from ..transfer_learning.content import check_unchanged, data_digest
-from ..transfer_learning.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
+from ..transfer_learning.stylized import StylizeDataRecipe, save_npz, stylize_data
 from ..zoo.models import fingerprint, load
 from .common import INLINE, file_sha256, find_images, parse, progress_bar
 
@@ -83,7 +84,7 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     }
     save_npz(copy, flags.out)
     write_text(flags.out.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
-    forget_parts(parts)
+    Parts(parts).forget()
     if not flags.quiet:
         print(f"{flags.out}  ({len(copy.test)} stylized test images; training images: {flags.recipe.train})")
     return 0

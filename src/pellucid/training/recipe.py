@@ -105,7 +105,7 @@ class TrainRecipe:
     decay_norms: bool = False
     """Weight decay on norms and biases too, as in the papers."""
     average: float = 0.998
-    """Decay of the exponential moving average (EMA) of the weights, which the bundle holds; 0, as in the papers: none."""
+    """Decay of the exponential moving average (EMA) of the weights, which the bundle holds. The papers: 0 (none)."""
     augment: Literal["crop-flip", "resized-crop", "crop-jitter", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
     """crop-flip shifts by an eighth of the side over reflected borders and mirrors; resized-crop takes random parts at
     the image's size and mirrors; crop-jitter takes larger ones and changes colors; the other two are the papers'."""
