@@ -111,15 +111,6 @@ def test_the_papers_way_and_its_known_bugs(data_folder, tiny_bundle):
     }  # fmt: skip
 
 
-def test_a_damaged_feature_file_is_computed_anew(data_folder, tiny_bundle):
-    assert run(tiny_bundle, "--seeds", "1", "--out", "one.json") == 0
-    for path in (data_folder / "cache/features").iterdir():
-        path.write_bytes(path.read_bytes()[:-40])
-    assert run(tiny_bundle, "--seeds", "1", "--out", "two.json") == 0
-    one, two = (json.loads((data_folder / name).read_text()) for name in ("one.json", "two.json"))
-    assert alike(one) == alike(two)
-
-
 def test_test_images_that_are_trained_on_are_warned_of_by_the_command(data_folder, tiny_bundle, capsys):
     with np.load("data.npz") as arrays:
         np.savez("leaky.npz", **{**arrays, "test_images": arrays["train_images"][:18]})

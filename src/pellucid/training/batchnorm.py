@@ -1,8 +1,8 @@
 """Batch norm over the batch of all processes together.
 
-Each process has a part of the batch. With statistics of the parts, a network would be trained for another batch size
-than was asked for, and its result would depend on how many processes there were; so every batch norm takes the
-statistics of the whole batch. torch has this for GPUs (`SyncBatchNorm`); this is the same for any device.
+Each process has a part of the batch. With the statistics of the parts, the result would depend on the number of
+processes; so every batch norm takes those of the whole batch. torch has this for GPUs (`SyncBatchNorm`); this is the
+same for any device.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def trades(learner: Learner, images: Tensor, labels: Tensor, context: StepContex
 def free(learner: Learner, images: Tensor, labels: Tensor, context: StepContext) -> Losses:
     """Each backward pass moves the weights and the images at once, several times a batch (Shafahi et al. 2019).
 
-    The offset of a batch is the start of the next one's, which are other images, as in the paper; here it begins anew
-    with each epoch, so that an epoch depends on its weights alone.
+    The perturbation of a batch is the start of the next one's, as in the paper; here each epoch starts from zero, so
+    that it depends on the weights alone.
     """
     if not context.attack.eps:  # eps is still warming up
         yield from pgd(learner, images, labels, context)

@@ -83,7 +83,7 @@ class TrainRecipe:
     beta: float = 6.0
     """TRADES: weight of the divergence between the predictions for an image and for its worst neighbor."""
     replays: int = 8
-    """Free: how often in a row each batch is used. An epoch has so many times more steps."""
+    """Free: how often in a row each batch is used, which multiplies the steps of an epoch."""
     epochs: int = 20
     """Passes over the training images. The synthesis paper's CIFAR-10: 350."""
     batch_size: int = 128
@@ -93,7 +93,7 @@ class TrainRecipe:
     schedule: Literal["one-cycle", "step", "multi-step", "cosine", "constant"] = "one-cycle"
     """How the learning rate goes; the papers use step and multi-step."""
     step_epochs: int = 50
-    """For the step schedule: the rate drops tenfold after every so many epochs."""
+    """For the step schedule: the rate drops tenfold each time this many epochs have passed."""
     drops: tuple[int, ...] = (150, 250)
     """For the multi-step schedule: the rate drops tenfold after these epochs. The synthesis paper's CIFAR-10 of 350."""
     momentum: float = 0.9

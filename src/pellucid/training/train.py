@@ -265,7 +265,7 @@ class Run:
         if unknown := [name for name in self.identity if name not in facts["run"]]:
             raise InputError(
                 f"{folder} was begun by an earlier pellucid, which did not note {', '.join(unknown)}; "
-                "whether they are the same cannot be known, so begin anew with --overwrite"
+                "whether they are the same cannot be known, so start again with --overwrite"
             )
         changed = self.recipe.differences(facts["recipe"]) + changes(self.identity, facts["run"])
         if changed:

@@ -1,4 +1,4 @@
-"""What a source's features, or its weights to begin with, are worth for other classes (Salman et al. 2020)."""
+"""Transfer learning: a source's features, or its weights as a start, on other classes (Salman et al. 2020)."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def transfer(
     precision: Precision = "float32",
     callback: Callback | None = None,
 ) -> TransferResult:
-    """Test accuracy on a target of what is learned from its training images, beginning with a source.
+    """Train on a target, starting from a source, and measure the test accuracy.
 
-    In mode `fixed` a linear head is fitted to the source's features; in mode `full` the source is fine-tuned. What is
-    to be chosen is chosen on validation images, a part of the training images; then all of them are trained on. The
-    test labels are read once, at the end. Started several times at once by `accelerate launch`, the processes share
-    each batch of a fine-tuning.
+    In mode `fixed` a linear head is fitted to the source's features; in mode `full` the source is fine-tuned.
+    Hyperparameters are chosen on validation images, a part of the training images; the final training uses all of
+    them. The test labels are read once, at the end. Processes started together by `accelerate launch` share each batch
+    of a fine-tuning.
 
     Args:
         source: any classifier; for mode `full` and `paper_compat` its card names its architecture.
@@ -58,8 +58,8 @@ def transfer(
         callback: called with the share of the work that is done.
 
     Returns:
-        A result with a trial for each seed. Seeds of a fixed transfer differ by their validation images alone: where
-        the same penalty is chosen their heads are the same. How much the test images matter is told apart.
+        A result with a trial for each seed. Seeds of a fixed transfer differ in their validation images alone: seeds
+        that choose the same penalty have the same head. The uncertainty over test images has an interval of its own.
 
     Raises:
         InputError: images of another size, one class, a class with fewer training images than folds, no test images,
@@ -189,8 +189,7 @@ class Job:
 
 
 def _none_of(split: LabeledImages) -> LabeledImages:
-    nobody = torch.arange(0)
-    return split.subset(nobody, split.labels[:0])
+    return split.subset(torch.arange(0), split.labels[:0])
 
 
 def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:

@@ -47,18 +47,7 @@ def test_the_command_writes_results_tables_and_figures(here, tmp_path, capsys):
 
 def test_a_study_of_other_images_under_the_same_name_is_computed_anew(here, tmp_path, capsys):
     data = tmp_path / "data.npz"
-    words = [
-        "transfer-study",
-        "--sources",
-        "robust",
-        "--targets",
-        str(data),
-        "--device",
-        "cpu",
-        "--seeds",
-        "1",
-        "--quiet",
-    ]
+    words = f"transfer-study --sources robust --targets {data} --device cpu --seeds 1 --quiet".split()
     accuracies = {}
     for folder, seed in (("first", 5), ("first", 6), ("second", 6)):
         rewritten(data, seed)
@@ -93,50 +82,29 @@ def test_what_succeeds_has_its_tables_and_all_that_fails_is_named(here, tmp_path
     assert len(json.loads((tmp_path / "study/study.json").read_text())["points"]) == 2
 
 
+ONE = "--sources robust --targets data0.npz "
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--targets", "data0.npz"], "a study needs sources"),
-        (
-            ["--sources", "robust", "robust", "--targets", "data0.npz"],
-            "robust is twice among the sources; name each once",
-        ),
-        (["--sources", "robust", "--targets", "data0.npz", "--jobs", "0"], "jobs must be a whole number"),
-        (["--study", "none.json"], "none.json cannot be read"),
-        (["--study", "none.json", "--seeds=7", "--modes", "full"], "leave out --seeds --modes, or write it there"),
-        (["--sources", "robust", "--targets", "data0.npz", "--mode", "full"], "give modes and granularities, not mode"),
-        (["--sources", "robust", "--targets", "data0.npz", "--granularity", "4"], "not mode and granularity"),
-        (["--sources", "robust", "--targets", "data0.npz", "--probe", "4"], "--probe is for --advise"),
-        (["--sources", "robust", "--targets", "data0.npz", "--size", "16"], "every source says which images it takes"),
-        (
-            [
-                "--sources",
-                "robust",
-                "--targets",
-                "data0.npz",
-                "--advise",
-                "--modes",
-                "full",
-                "--seeds",
-                "2",
-                "--out",
-                "x",
-            ],
-            "leave out --modes --seeds --out",
-        ),
-        (
-            ["--study", "none.json", "--sources", "robust"],
-            "none.json is the whole study; leave out --sources, or write it there",
-        ),
-        (["--sources", "robust", "--targets", "data0.npz", "--out", "data0.npz"], "data0.npz is a file"),
-        (
-            ["--sources", "robust", "--targets", "data0.npz", "--cluster", "auto", "--jobs", "2"],
-            "the cluster at auto decides how many transfers run at once; leave out --jobs",
-        ),
+        ("--targets data0.npz", "a study needs sources"),
+        ("--sources robust robust --targets data0.npz", "robust is twice among the sources; name each once"),
+        (ONE + "--jobs 0", "jobs must be a whole number"),
+        ("--study none.json", "none.json cannot be read"),
+        ("--study none.json --seeds=7 --modes full", "leave out --seeds --modes, or write it there"),
+        (ONE + "--mode full", "give modes and granularities, not mode"),
+        (ONE + "--granularity 4", "not mode and granularity"),
+        (ONE + "--probe 4", "--probe is for --advise"),
+        (ONE + "--size 16", "every source says which images it takes"),
+        (ONE + "--advise --modes full --seeds 2 --out x", "leave out --modes --seeds --out"),
+        ("--study none.json --sources robust", "none.json is the whole study; leave out --sources"),
+        (ONE + "--out data0.npz", "data0.npz is a file"),
+        (ONE + "--cluster auto --jobs 2", "the cluster at auto decides how many transfers run at once"),
     ],
 )
 def test_mistakes_are_one_line(here, capsys, words, message):
-    assert main(["transfer-study", "--device", "cpu", "--quiet", *words]) == 2
+    assert main(["transfer-study", "--device", "cpu", "--quiet", *words.split()]) == 2
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
     assert message in err

@@ -1,4 +1,4 @@
-"""The points of a study as jobs: independent of each other, each with a result file of its own."""
+"""The points of a study as independent jobs, each with its own result file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Place:
         folder: gets a file for each point.
         cache: for features.
         root: of the paper's data sets.
-        size: side of the images, for sources that do not say which they take.
+        size: side of the images, for sources whose card gives none.
         device, precision: as everywhere.
         threads: of each job; torch's own number if None.
     """
@@ -108,9 +108,9 @@ def run_points(
     run: Runner = one_by_one,
     callback: Callable[[float], None] | None = None,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The results by their files, in the order of the points, and what failed and why.
+    """The results by their files, in the order of the points, and one line for each failure.
 
-    Those that are in the folder already are not computed again.
+    Results that the folder already holds are not computed again.
 
     Args:
         points: of `Study.points`.

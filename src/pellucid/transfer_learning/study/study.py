@@ -34,11 +34,11 @@ class Point:
     recipe: TransferRecipe
     """Mode, granularity and everything else."""
     inputs: str = ""
-    """Tells the source's weights, the target's images and the precision from others under the same names."""
+    """Identifies the source's weights, the target's images and the precision, whatever their names."""
 
     @property
     def file(self) -> str:
-        """The name of its result: readable, and different for whatever would have a different result."""
+        """The name of its result file: readable, and different where any setting or input differs."""
         kind = self.recipe.mode + (f"-{self.recipe.granularity}px" if self.recipe.granularity else "")
         names = [re.sub(r"[^\w.-]+", "-", text)[-60:].strip("-") for text in (self.source, self.target, kind)]
         return f"{'--'.join(names)}--{self.digest[:8]}.json"
@@ -130,7 +130,7 @@ def _place(target: str) -> str:
 
 
 def _check_recipe(recipe: TransferRecipe, modes: Sequence[str]) -> None:
-    """Raise `InputError` for settings that no transfer of the study would heed."""
+    """Raise `InputError` for settings that no transfer of the study would use."""
     if (recipe.mode, recipe.granularity) != (TransferRecipe.mode, TransferRecipe.granularity):
         raise InputError("a study has lists of them: give modes and granularities, not mode and granularity")
     idle = [replace(recipe, mode=mode).idle() for mode in modes]
@@ -149,7 +149,7 @@ def _check_target(target: str) -> None:
 
 
 def done(points: Iterable[Point], folder: Path) -> dict[str, dict[str, Any]]:
-    """The results in a study's folder, by the file of their point; those that cannot be read are as good as none."""
+    """The results in a study's folder, by the file of their point; unreadable ones are left out."""
     found = {}
     for point in points:
         path = folder / point.file

@@ -29,7 +29,7 @@ def in_processes(
     """Do jobs in `count` processes; yields each with its result, in the order in which they end.
 
     This process talks to each worker through a pipe of its own and holds no lock while it waits, so that Ctrl-C may
-    come at any moment. The result of a job whose process died is an `InputError`; the other jobs are done all the same.
+    come at any moment. The result of a job whose process died is an `InputError`; the other jobs go on.
     """
     todo, started, idle = deque(jobs), [], []
     busy: dict[Connection, tuple[_Worker, Job]] = {}
