@@ -135,14 +135,9 @@ class Run:
     """
 
     def __init__(
-        self,
-        data: Dataset,
-        recipe: TrainRecipe,
-        device: torch.device,
-        precision: str,
-        workers: int | None = None,
+        self, data: Dataset, recipe: TrainRecipe, device: torch.device, precision: str, workers: int | None = None,
         first: Callable[[], Classifier] | None = None,
-    ):
+    ):  # fmt: skip
         self.data, self.recipe, self.device = data, recipe, device
         self.precision: Precision = pick_precision(precision, device)
         self.processes = processes()
@@ -154,7 +149,7 @@ class Run:
         self.steps = recipe.epochs * self.loader.steps
         with torch.random.fork_rng(devices=[]):  # the first weights follow the recipe's seed and nothing else
             torch.manual_seed(recipe.seed)
-            classifier = first() if first is not None else first_classifier(data, recipe)
+            classifier = first() if first else first_classifier(data, recipe)
         classifier.card["size"] = self.size[0]
         if self.processes.count > 1:
             join_batch_norms(classifier.network, device)

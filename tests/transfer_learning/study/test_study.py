@@ -84,26 +84,6 @@ def test_a_result_of_other_settings_is_not_taken_for_one(here, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"source": None},
-        {"metric": "top"},
-        {"accuracy": "high"},
-        {"sampling_interval": [0.1]},
-        {"recipe": 3},
-        {"top-1": []},
-    ],
-    ids=str,
-)
-def test_a_result_that_no_analysis_can_be_made_of_is_as_good_as_none(here, tmp_path, changes):
-    [point] = Study(("robust",), ("data0.npz",), recipe=QUICK).points()
-    (tmp_path / point.file).write_text(json.dumps(RESULT | {"point": point.digest} | changes))
-    assert done([point], tmp_path) == {}
-    (tmp_path / point.file).write_text(json.dumps({"point": point.digest, "accuracy": 0.5}))
-    assert done([point], tmp_path) == {}
-
-
-@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"stylized": ("data1.npz", "data1.npz")}, "2 stylized copies of 1 targets"),

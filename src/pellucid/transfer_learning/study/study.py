@@ -158,19 +158,6 @@ def done(points: Iterable[Point], folder: Path) -> dict[str, dict[str, Any]]:
                 result = read_json(path)
             except InputError:
                 continue
-            if _is_result(result, point):
+            if isinstance(result, dict) and result.get("point") == point.digest:
                 found[point.file] = result
     return found
-
-
-def _is_result(given: Any, point: Point) -> bool:
-    """Whether plain values are the result of a point, with all that the analyses read."""
-    try:
-        numbers = [given["accuracy"], *given["sampling_interval"], *given[given["metric"]]]
-        whole = len(given["sampling_interval"]) == 2 and len(given[given["metric"]]) > 0
-        recipe, names = given["recipe"], (given["point"], given["source"], given["target"])
-        same = (recipe["mode"], recipe["granularity"]) == (point.recipe.mode, point.recipe.granularity)
-    except (KeyError, TypeError):
-        return False
-    numeric = all(isinstance(number, (int, float)) for number in numbers)
-    return whole and same and numeric and names == (point.digest, point.source, point.target)
