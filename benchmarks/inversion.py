@@ -17,7 +17,6 @@ from common import place
 import pellucid as pl
 from pellucid.representation.invert import PRESETS
 from pellucid.representation.match import represent
-from pellucid.synthesis.start import proportionate
 
 
 def main() -> None:
@@ -37,7 +36,7 @@ def main() -> None:
     settings = {
         "published": published,
         "published, true gradient": replace(published, straight_through=False),
-        "default": proportionate(pl.InvertRecipe(), classifier.size),
+        "default": pl.InvertRecipe().at(classifier.size),
     }
     made, seconds = {}, {}
     for name, recipe in settings.items():

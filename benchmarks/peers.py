@@ -19,9 +19,8 @@ from common import place
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.core.ball import threat_ball
 from pellucid.evaluation.pgd import PGD
-from pellucid.evaluation.threat import fooled, predict
+from pellucid.evaluation.threat import fooled, predict, threat_ball
 
 Attack = Callable[[pl.Classifier, Tensor, Tensor, str, float, int, float], Tensor]
 

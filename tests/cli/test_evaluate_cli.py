@@ -26,7 +26,6 @@ from pellucid.data.dataset import Split
 from pellucid.data.image import write_image
 from pellucid.evaluation import partial
 from pellucid.evaluation.accuracy import Evaluation
-from pellucid.evaluation.threat import predict
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
 
@@ -44,7 +43,7 @@ def here(tmp_path, monkeypatch):
     np.savez(
         "data.npz",
         test_images=split.images.permute(0, 2, 3, 1).numpy(),
-        test_labels=predict(classifier, split.batch(slice(None))[0]).numpy(),
+        test_labels=classifier.predict(split.batch(slice(None))[0]).numpy(),
         class_names=np.array(PETS),
     )
     return tmp_path

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid import L2, InputError, Inside, Linf, Unbounded
-from pellucid.core.ball import generators, norms
+from pellucid.core.batch import generators, norms
 
 BOUNDED = (L2, Linf)
 seeds, radii = st.integers(0, 10_000), st.floats(1e-3, 5.0)

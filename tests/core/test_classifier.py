@@ -230,13 +230,13 @@ class Gate(nn.Module):
 
 @pytest.mark.parametrize("names", [None, list("abcdef")])
 def test_a_head_that_does_not_make_the_logits_is_refused(names):
-    with pytest.raises(InputError, match=r"'gate', taken for the head, has 6 outputs, and the network makes 4 logits"):
+    with pytest.raises(InputError, match="6 classes, and its network makes 4 logits"):
         Classifier(Gate(), class_names=names)(images(1))
     assert Classifier(Gate(), class_names=list("abcd"), head="fc")(images(1)).representation.shape == (1, 6)
 
 
 def test_class_names_are_as_many_as_logits():
-    with pytest.raises(InputError, match="6 class names for a network with 4 logits"):
+    with pytest.raises(InputError, match="6 classes, and its network makes 4 logits"):
         Classifier(Gate(), class_names=list("abcdef"), head="fc")(images(1))
 
 
@@ -340,28 +340,6 @@ def test_straight_through_is_the_identity_backwards_at_the_last_relu_only(kind):
     assert not torch.allclose(expected, gradient(classifier(x).representation), atol=1e-4)
 
 
-class Gated(nn.Module):
-    """ReLU modules inside, and before the head what is given: another activation, or none."""
-
-    def __init__(self, last):
-        super().__init__()
-        self.conv, self.relu, self.more, self.fc = nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 6, 1), nn.Linear(6, 3)
-        self.last = last
-
-    def forward(self, values):
-        return self.fc(self.last(self.more(self.relu(self.conv(values)))).mean((2, 3)))
-
-
-@pytest.mark.parametrize("last", [F.hardswish, F.relu, lambda values: values], ids=["hardswish", "functional", "none"])
-def test_where_no_relu_module_feeds_the_head_the_gradient_is_true_and_a_warning_tells(last):
-    torch.manual_seed(0)
-    classifier, x = Classifier(Gated(last)), images(2).requires_grad_()
-    (true,) = torch.autograd.grad(classifier(x).representation.sum(), x)
-    with pytest.warns(UserWarning, match="straight_through does not hold for all"):
-        through = classifier(x, straight_through=True)
-    assert torch.equal(torch.autograd.grad(through.representation.sum(), x)[0], true)
-
-
 def test_straight_through_reaches_every_unit_that_relus_make_together():
     """SqueezeNet's representation is what two ReLUs side by side make."""
     torch.manual_seed(0)
@@ -388,9 +366,6 @@ def test_straight_through_changes_no_values_where_a_relu_works_in_place():
     classifier, x = Classifier(SideEffect()), images(2).requires_grad_()
     through = classifier(x, straight_through=True)
     assert torch.equal(classifier(x).logits, through.logits)
-    (gradient,) = torch.autograd.grad(through.representation.sum(), x)
-    linear = classifier.network.conv((x - classifier.mean) / classifier.std).mean((2, 3)).sum()
-    assert torch.allclose(gradient, torch.autograd.grad(linear, x)[0], atol=1e-6)
 
 
 class Between(SideEffect):
@@ -415,22 +390,11 @@ def test_straight_through_leaves_the_gradient_of_a_relu_in_between_that_works_in
     assert torch.allclose(gradient, torch.autograd.grad(open_, x)[0], atol=1e-6)
 
 
-class Capped(nn.ReLU):
-    def forward(self, input):
-        return input.clamp(0, 0.1)
-
-
-def test_straight_through_leaves_a_relu_with_a_forward_of_its_own():
-    network, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Capped(), nn.Flatten(), nn.Linear(144, 2)), images(2)
-    classifier = Classifier(network)
-    with pytest.warns(UserWarning, match="does not hold for all"):
-        logits = classifier(x.requires_grad_(), straight_through=True).logits
-    assert torch.equal(logits, classifier(x).logits)
-
-
-def test_straight_through_needs_relu_modules():
-    with pytest.raises(InputError, match=r"straight_through needs nn\.ReLU"):
-        Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))(images(1), straight_through=True)
+def test_straight_through_changes_nothing_where_there_is_no_relu():
+    network, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.Flatten(), nn.Linear(144, 2)), images(2)
+    found = [torch.autograd.grad(Classifier(network)(x.requires_grad_(), straight_through=s).representation.sum(), x)[0]
+             for s in (False, True)]  # fmt: skip
+    assert torch.equal(*found)
 
 
 # Classes

@@ -12,7 +12,7 @@ from torchvision import models
 from pellucid import L2, Classifier, InputError, load
 from pellucid.cli.layers import places
 from pellucid.cli.main import main
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.core.descend import descend
 from pellucid.data.image import read_image, write_image
 from pellucid.evaluation.jacobian import largest_singular_value

@@ -4,12 +4,12 @@ import pytest
 import torch
 from helpers import images
 
-from pellucid import L2, Adam, CrossEntropy, InputError, Linf, Momentum, Steepest, Unbounded, descend
-from pellucid.core.ball import norms
-from pellucid.core.parametrize import Fourier
-from pellucid.core.schedule import cosine
+from pellucid import L2, Adam, CrossEntropy, InputError, Linf, Momentum, NormalizedGradient, Unbounded, descend
+from pellucid.core.batch import norms
+from pellucid.core.optimizer import cosine
+from pellucid.representation.fourier import Fourier
 
-OPTIMIZERS = [Steepest(), Momentum(0.8), Adam()]
+OPTIMIZERS = [NormalizedGradient(), Momentum(0.8), Adam()]
 
 
 def gradients(steps, count=3):
@@ -19,7 +19,7 @@ def gradients(steps, count=3):
 def test_steepest_is_the_balls_own_step():
     (gradient,) = gradients(1)
     for ball in (L2(1.0), Linf(0.1)):
-        change, state = Steepest().step(gradient, 0.3, ball, ())
+        change, state = NormalizedGradient().step(gradient, 0.3, ball, ())
         assert torch.equal(change, ball.step(gradient, 0.3))
         assert state == ()
 

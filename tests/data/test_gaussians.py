@@ -6,7 +6,7 @@ import torch
 from helpers import pictures
 
 from pellucid import ClassGaussians, InputError, fit_gaussians
-from pellucid.core.ball import generators
+from pellucid.core.batch import generators
 from pellucid.data.dataset import Split
 
 RIDGE = 1e-4

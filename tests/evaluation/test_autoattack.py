@@ -10,7 +10,6 @@ from helpers import conv_classifier
 from pellucid import L2, EvaluateRecipe, InputError, Linf, evaluate
 from pellucid.data.dataset import Split
 from pellucid.evaluation.autoattack import ATTACKS, STANDARD, AutoAttack
-from pellucid.evaluation.threat import predict
 
 pyautoattack = pytest.importorskip("pyautoattack", reason="pyautoattack is not installed")
 
@@ -21,7 +20,7 @@ def seen():
     classifier = conv_classifier(seed=2).eval()
     split = gray_split(12, size=8, classes=4)
     images, _ = split.batch(slice(None))
-    return classifier, images, predict(classifier, images)
+    return classifier, images, classifier.predict(images)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +36,7 @@ def test_it_comes_to_what_pyautoattack_comes_to(seen, ball, attacks):
     theirs.apgd_targeted.n_target_classes = theirs.fab.n_target_classes = 3
     with torch.random.fork_rng(devices=[]):
         points, _ = theirs.run_standard_evaluation(images, labels)
-    assert torch.equal(held, predict(classifier, points) == labels)
+    assert torch.equal(held, classifier.predict(points) == labels)
     assert 0 < held.sum() < 12
 
 

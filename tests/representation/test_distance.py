@@ -9,7 +9,7 @@ from torch import nn
 from pellucid import Classifier, DistanceCurve, DistanceRecipe, InputError, distance
 from pellucid.cli.distance import table
 from pellucid.cli.main import main
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.data.image import read_image, write_image
 from pellucid.representation.match import represent
 

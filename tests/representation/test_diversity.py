@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pellucid import L2, Activation, Activations, CrossEntropy, Diversity, InputError, descend
 from pellucid.base.processes import Processes, sharing
-from pellucid.core.descend import _whole
+from pellucid.core.batch import whole_groups
 
 
 def slow(values, size):
@@ -52,8 +52,8 @@ def test_groups_are_right_after_images_were_selected():
 
 
 def test_a_sum_keeps_together_what_any_of_its_terms_does():
-    assert CrossEntropy(0).together == (-Activation(unit=0)).together == 1
-    assert (CrossEntropy(0) + 2 * (Diversity(4) - 3 * Diversity(6))).together == 12
+    assert CrossEntropy(0).group_size == (-Activation(unit=0)).group_size == 1
+    assert (CrossEntropy(0) + 2 * (Diversity(4) - 3 * Diversity(6))).group_size == 12
 
 
 @pytest.mark.parametrize("size", [0, -1])
@@ -101,7 +101,7 @@ def test_a_group_that_does_not_fit_is_an_error(monkeypatch):
 
 @given(images=st.integers(1, 200), group=st.integers(1, 12))
 def test_whole_groups(images, group):
-    found = _whole(images, group)
+    found = whole_groups(images, group)
     assert found % group == 0
     assert found >= group
     assert images - group < found <= max(images, group)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pellucid import Distance, InputError, InterpolateRecipe, Momentum, Near, Unbounded, descend, interpolate
 from pellucid.cli.main import main
-from pellucid.core.schedule import cosine
+from pellucid.core.optimizer import cosine
 from pellucid.data.image import read_image, write_image
 from pellucid.data.quality import ghosting
 from pellucid.representation.interpolate import between

@@ -6,8 +6,8 @@ from helpers import conv_classifier, images
 
 from pellucid import L2, Distance, InputError, InvertRecipe, Momentum, Near, Unbounded, descend, invert
 from pellucid.cli.main import main
-from pellucid.core.ball import norms
-from pellucid.core.schedule import cosine
+from pellucid.core.batch import norms
+from pellucid.core.optimizer import cosine
 from pellucid.data.image import read_image, write_image
 from pellucid.representation.invert import PRESETS, begin
 from pellucid.representation.match import represent

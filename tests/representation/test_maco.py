@@ -5,9 +5,9 @@ import torch
 from helpers import conv_classifier, images
 
 from pellucid import Activation, InputError, Maco, Unbounded, descend, magnitude_spectrum
-from pellucid.core.ball import generators
-from pellucid.core.parametrize import COLORS
+from pellucid.core.batch import generators
 from pellucid.data.transforms import crop, pad, resize, standard
+from pellucid.representation.fourier import COLORS
 
 
 def decorrelated(x):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pellucid import DistanceRecipe, InvertRecipe, distance, invert, load
-from pellucid.core.ball import generators
+from pellucid.core.batch import generators
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from pellucid import (
 )
 from pellucid.cli.main import main
 from pellucid.cli.visualize import spectrum
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.data.image import write_image
 from pellucid.data.transforms import standard
 from pellucid.representation.visualize import PRESETS, spectrum_of_draws

@@ -82,13 +82,6 @@ def test_a_convolution_that_is_read_is_not_folded(resnet, layers):
     assert all(torch.allclose(ours[layer], plain[layer], rtol=1e-3, atol=1e-4) for layer in layers)
 
 
-def test_batch_norms_behind_convolutions_are_folded(resnet):
-    backbone = Backbone(resnet, ["layer1"])
-    folded = [pair.norm.tensors[0] for pair in backbone._read.pairs.values()]
-    for name in ("bn1", "layer1.0.bn1", "layer1.1.bn2"):
-        assert any(backbone.network.get_submodule(name).running_mean is mean for mean in folded)
-
-
 def test_a_network_in_training_mode_is_read_in_eval_mode(resnet):
     training = Classifier(copy.deepcopy(resnet.network).train(), (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
     ours = Backbone(training, ["layer1"])(picture())["layer1"]

@@ -3,7 +3,7 @@ import torch
 from helpers import images
 
 from pellucid import L2, BrushRecipe, InputError, TranslateRecipe, box_mask, brush, translate
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 
 RECIPE = BrushRecipe(eps=1.0, steps=10, step_size=0.2)
 MASK = box_mask((8, 8), (1, 2, 4, 3))

@@ -3,7 +3,7 @@ import torch
 from helpers import images
 
 from pellucid import L2, CrossEntropy, GenerateRecipe, InputError, descend, generate
-from pellucid.core.ball import generators, norms
+from pellucid.core.batch import generators, norms
 
 RECIPE = GenerateRecipe(eps=1.5, steps=8, step_size=0.3)
 LABELS = ["ship", "cat", "cat"]

@@ -17,7 +17,7 @@ from pellucid import (
     inpaint,
     patch_mask,
 )
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.synthesis.inpaint import corrupt
 
 RECIPE = InpaintRecipe(eps=1.0, steps=10, step_size=0.2, weight=40.0)

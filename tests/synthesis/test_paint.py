@@ -5,7 +5,7 @@ import torch
 from helpers import images
 
 from pellucid import L2, Activation, InputError, Outside, PaintRecipe, Stroke, box_mask, descend, paint
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 
 RECIPE = PaintRecipe(eps=0.8, steps=8, step_size=0.2, activation=0.3, weight=50.0)
 LEFT, TOP = box_mask((8, 8), (0, 0, 3, 8)), box_mask((8, 8), (2, 0, 4, 4))

@@ -3,7 +3,7 @@ import torch
 from helpers import images
 
 from pellucid import L2, CrossEntropy, InputError, SketchRecipe, descend, sketch
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.gallery.sketches import drawings
 
 RECIPE = SketchRecipe(eps=2.0, steps=8, step_size=0.4)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from helpers import images
 
 from pellucid import L2, CrossEntropy, InputError, SuperresRecipe, descend, superres
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.data.image import enlarge
 from pellucid.data.quality import psnr, ssim
 

@@ -3,7 +3,7 @@ import torch
 from helpers import conv_network, images
 
 from pellucid import L2, Classifier, CrossEntropy, InputError, TranslateRecipe, descend, translate
-from pellucid.core.ball import norms
+from pellucid.core.batch import norms
 from pellucid.data.image import cover
 
 RECIPE = TranslateRecipe(eps=1.0, steps=8, step_size=0.2)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from helpers import conv_classifier, images
 
 from pellucid import CrossEntropy
-from pellucid.core.classifier import Activations
+from pellucid.core.reading import Activations
 from pellucid.training.method import METHODS, Divergence, Learner, StepContext, perturb
 from pellucid.training.recipe import Attack, TrainRecipe
 

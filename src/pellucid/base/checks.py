@@ -47,7 +47,7 @@ def check_index(there_are: str, index: Tensor | int, size: int) -> None:
         raise InputError(f"{there_are} 0 to {size - 1}, not {int(wrong[0])}")
 
 
-def literals(recipe: object) -> None:
+def check_words(recipe: object) -> None:
     """Raise `InputError` unless each field of a recipe that is one of several words, or a tuple of them, holds such."""
     for name, kind in get_type_hints(type(recipe)).items():
         given = (getattr(recipe, name),)

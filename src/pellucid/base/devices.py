@@ -1,8 +1,10 @@
-"""Devices and precisions by name."""
+"""Devices and precisions by name, and torch's default modes."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Literal, cast, get_args
 
 import torch
@@ -68,3 +70,30 @@ def peak_memory(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes
+
+
+@contextmanager
+def default_modes() -> Iterator[None]:
+    """Run under torch's default modes, whatever the caller has set: gradients, no inference mode, no autocast, the CPU.
+
+    Decorated with `@default_modes()`, `descend` gives the same result inside `torch.no_grad()`,
+    `torch.inference_mode()`, an autocast or a default device of the caller's.
+
+    Raises:
+        InputError: torch's default dtype is not float32; it holds for all threads, so it is not changed here.
+
+    >>> with torch.inference_mode(), default_modes():
+    ...     torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    (True, False)
+    """
+    if torch.get_default_dtype() != torch.float32:
+        raise InputError(f"pellucid computes in float32, and torch's default is {torch.get_default_dtype()}; "
+                         "torch.set_default_dtype(torch.float32) before")  # fmt: skip
+    with ExitStack() as context:
+        context.enter_context(torch.inference_mode(False))  # which turns gradients on, too
+        for kind in ("cpu", "cuda", "mps"):
+            if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+                context.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            context.enter_context(torch.device("cpu"))
+        yield

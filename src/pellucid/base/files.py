@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,14 +71,3 @@ def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, st
     except (SafetensorError, OSError) as error:
         reason = str(error).rpartition("I/O error: ")[2]  # safetensors' own kind of error says where it was, too
         raise InputError(f"cannot write into {path.parent}: {reason}") from None
-
-
-def plain(recipe: Any) -> dict[str, Any]:
-    """A recipe's fields as JSON can hold them: no limit, which is infinity, becomes the word.
-
-    >>> from pellucid import ManipulateRecipe
-    >>> plain(ManipulateRecipe())["eps"]
-    'inf'
-    """
-    infinite = (float, math.inf)
-    return {name: "inf" if (type(value), value) == infinite else value for name, value in asdict(recipe).items()}

@@ -19,14 +19,13 @@ from torch import Tensor
 from ..base.checks import check_seed
 from ..base.devices import pick_device, pick_precision
 from ..base.errors import InputError, unknown
-from ..base.files import plain
 from ..base.processes import Processes, processes, sharing
+from ..base.recipes import plain
 from ..core.classifier import Classifier
-from ..core.descent import Descent, Progress
+from ..core.descend import Descent, Progress
 from ..data.image import SUFFIXES, image_files, read_image, write_image
 from ..gallery.save import check_free, save, sidecar
 from ..gallery.sheet import Row, sheet
-from ..synthesis.start import label_each, proportionate
 from ..zoo.models import card, fingerprint, load
 from .frames import Frames, check_frames
 from .usage import one_line
@@ -82,7 +81,7 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
         default = replace(default, recipe=presets[name])
     elif presets is not None and hasattr(default, "model"):
         side = _side(value_of(argv, "--model") or default.model)
-        default = replace(default, recipe=proportionate(default.recipe, side))
+        default = replace(default, recipe=default.recipe.at(side))
     config = (tyro.conf.FlagCreatePairsOff,)
     said = io.StringIO()
     try:
@@ -274,7 +273,7 @@ def read_images(files: Sequence[Path], size: int | None) -> Tensor:
 
 def one_label_each(classifier: Classifier, names: Sequence[str], count: int) -> Tensor | None:
     """Labels for `count` images: none given, one for all, or one each."""
-    return label_each(classifier, names, count) if names else None
+    return classifier.label_each(names, count) if names else None
 
 
 def file_sha256(path: Path) -> str:

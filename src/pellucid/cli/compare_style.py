@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .. import __version__
 from ..base.errors import InputError
-from ..base.files import plain, write_text
+from ..base.files import write_text
+from ..base.recipes import plain
 from ..core.classifier import Classifier
 from ..data.image import read_image, write_image
 from ..gallery.demo import folder_replacing

@@ -12,8 +12,9 @@ import torch
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..base.files import plain, write_json
+from ..base.files import write_json
 from ..base.processes import processes, sharing
+from ..base.recipes import plain
 from ..data.image import write_image
 from ..gallery.save import check_free, sidecar_path
 from ..gallery.sheet import Row, sheet

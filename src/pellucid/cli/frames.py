@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.descent import Progress
+from ..core.descend import Progress
 from ..data.image import write_image
 from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_free

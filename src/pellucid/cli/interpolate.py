@@ -10,7 +10,7 @@ from typing import Annotated
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.descent import Descent
+from ..core.descend import Descent
 from ..gallery.grid import grid, magnified, write_gif
 from ..representation.interpolate import PRESETS, InterpolateRecipe, interpolate
 from .common import INLINE, BesideFlags, Row, carry_out, parse

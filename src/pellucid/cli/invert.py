@@ -10,7 +10,7 @@ from typing import Annotated
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes, sharing
-from ..core.descent import Descent
+from ..core.descend import Descent
 from ..gallery.save import check_writable
 from ..representation.invert import PRESETS, InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope

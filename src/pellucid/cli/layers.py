@@ -13,7 +13,8 @@ from torch import Tensor
 from ..base.checks import positive_int
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..base.files import plain, replacing, write_json
+from ..base.files import replacing, write_json
+from ..base.recipes import plain
 from ..core.classifier import Classifier
 from ..evaluation.jacobian import largest_singular_value
 from ..evaluation.layers import LayerRobustness, LayersRecipe, check_runs, converged, layer_robustness

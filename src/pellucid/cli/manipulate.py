@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 
 from ..base.errors import InputError
-from ..core.descent import Descent
+from ..core.descend import Descent
 from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
 from .common import INLINE, BesideFlags, Row, carry_out, parse
 from .pictures import pictures

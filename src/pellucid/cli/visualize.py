@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError, unknown
-from ..core.ball import draw, generators
+from ..core.batch import draw, generators
 from ..core.classifier import Classifier
-from ..core.descent import Descent
-from ..core.parametrize import magnitude_spectrum
+from ..core.descend import Descent
 from ..data.image import read_image
 from ..gallery.sheet import Row
 from ..representation.feature import random_units
+from ..representation.maco import magnitude_spectrum
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
 from ..synthesis.start import side
 from .common import INLINE, BesideFlags, carry_out, find_images, parse, read_images

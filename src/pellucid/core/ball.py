@@ -9,33 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Literal, overload
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from .batch import PerImage, check_shape
+from .batch import PerImage, check_shape, draw, norms, per_image
 
 Norm = Literal["l2", "linf"]
-
-
-@overload
-def per_image(values: Tensor, images: Tensor) -> Tensor: ...
-@overload
-def per_image(values: float, images: Tensor) -> float: ...
-@overload
-def per_image(values: Tensor | float, images: Tensor) -> Tensor | float: ...
-def per_image(values: Tensor | float, images: Tensor) -> Tensor | float:
-    """Shape one value per image, `(N,)`, so that it broadcasts over `images`, `(N, ...)`."""
-    if isinstance(values, Tensor) and values.ndim == 1:
-        return values.to(images.device).reshape(-1, *[1] * (images.ndim - 1))
-    return values
-
-
-def norms(images: Tensor) -> Tensor:
-    """The Euclidean norm of each image, `(N, ...) -> (N,)`."""
-    return torch.linalg.vector_norm(images.flatten(1), dim=1)
 
 
 @dataclass(frozen=True)
@@ -169,34 +151,3 @@ class Inside(Ball):
     def _inside(self, images: Tensor, elsewhere: Tensor) -> Tensor:
         check_shape("Inside: mask", self.mask, images)
         return torch.where(self.mask.to(images.device) > 0, images, elsewhere)
-
-
-def draw(sample, like: Tensor, generators: list[torch.Generator]) -> Tensor:
-    """One sample of the shape of each image of `like`, each from its own CPU generator, on `like`'s device.
-
-    Drawn on the CPU so that a seed means the same image on every device.
-    """
-    return torch.stack([sample(like.shape[1:], generator=g) for g in generators]).to(like)
-
-
-def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:
-    """One generator for each of `count` images, the first of which is image number `first` of the run."""
-    return [torch.Generator().manual_seed((seed * 1_000_003 + first + i) % 2**63) for i in range(count)]
-
-
-def threat_ball(norm: Norm, eps: float) -> Ball:
-    """The images that an attack may choose from; raises `InputError` for a radius that is none.
-
-    >>> threat_ball("linf", 8 / 255)
-    Linf(eps=0.03137254901960784)
-    """
-    check_radius(norm, eps)
-    return {"l2": L2, "linf": Linf}[norm](eps)
-
-
-def check_radius(norm: Norm, eps: float) -> None:
-    """Raise `InputError` unless a radius is positive, finite and, of a cube, at most 1."""
-    if not 0 < eps < math.inf:
-        raise InputError(f"eps must be positive, not {eps}")
-    if norm == "linf" and eps > 1:
-        raise InputError(f"an linf eps of {eps:g} allows any image, values are in [0, 1]; did you mean {eps:g}/255?")

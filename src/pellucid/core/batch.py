@@ -1,4 +1,4 @@
-"""What belongs to the images of a batch: tensors with a row for each image, or one row that is meant for all."""
+"""Per-image data: one row per image, or one row shared by all; and a random generator for each image."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from ..base.errors import InputError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+# A bound on memory that does not depend on how many images are asked for: the pixel values of one batch. A CPU slows
+# down once the activations outgrow its caches (85 images of 32 px, 8 of 224 px); a GPU wants larger batches.
+BATCH_VALUES, BATCH_VALUES_CPU = 2**22, 2**18
+
 
 @dataclass(frozen=True)
 class PerImage:
@@ -22,21 +26,16 @@ class PerImage:
     A tensor without axes, or with a single row, is meant for all images.
     """
 
-    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """The same with `function` applied to every tensor field."""
-        changed = {f.name: _mapped(getattr(self, f.name), function) for f in fields(self) if f.init}
-        return replace(self, **changed)
-
     def select(self, index: Tensor) -> Self:
         """The same for the images at `index`."""
-        return self.map_tensors(lambda values: select_rows(values, index))
+        return replace(self, **{f.name: select_rows(getattr(self, f.name), index) for f in fields(self) if f.init})
 
     def to(self, device: torch.device) -> Self:
-        """The same with its tensors on `device`."""
-        return self.map_tensors(lambda values: values.to(device))
+        """The same with its tensors on `device`, ready for gradients even if they were made in inference mode."""
+        return replace(self, **{f.name: _moved(getattr(self, f.name), device) for f in fields(self) if f.init})
 
     def check_rows(self, count: int) -> None:
-        """Raise `InputError` unless every tensor field has a row for each of `count` images, or one for all."""
+        """Raise `InputError` unless every tensor has a row for each of `count` images, or one for all."""
         for f in fields(self):
             value = getattr(self, f.name)
             for part in value if isinstance(value, tuple) else (value,):
@@ -49,13 +48,27 @@ class PerImage:
                     )
 
 
-def select_rows(values: Tensor, index: Tensor) -> Tensor:
-    """The rows of the images at `index`; what is meant for all images stays as it is.
+def select_rows(values: Any, index: Tensor) -> Any:
+    """The rows of the images at `index`; a single row, a number, or what is no tensor is meant for all and stays.
 
     >>> select_rows(torch.tensor([5, 6, 7]), torch.tensor([2, 0])), select_rows(torch.tensor([5]), torch.tensor([2, 0]))
     (tensor([7, 5]), tensor([5]))
     """
-    return values[index.to(values.device)] if values.ndim and len(values) != 1 else values
+    if isinstance(values, PerImage):
+        return values.select(index)
+    if type(values) is tuple:
+        return tuple(select_rows(value, index) for value in values)
+    return (
+        values[index.to(values.device)] if isinstance(values, Tensor) and values.ndim and len(values) != 1 else values
+    )
+
+
+def _moved(values: Any, device: torch.device) -> Any:
+    if isinstance(values, PerImage):
+        return values.to(device)
+    if type(values) is tuple:
+        return tuple(_moved(value, device) for value in values)
+    return (values.clone() if values.is_inference() else values).to(device) if isinstance(values, Tensor) else values
 
 
 def check_shape(name: str, values: Tensor, images: Tensor) -> None:
@@ -66,11 +79,37 @@ def check_shape(name: str, values: Tensor, images: Tensor) -> None:
         raise InputError(f"{name} is {given} for an image of {whole}; give {right} or {whole} for each")
 
 
-def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, PerImage):
-        return value.map_tensors(function)
-    if isinstance(value, tuple) and value and isinstance(value[0], PerImage):
-        return tuple(v.map_tensors(function) for v in value)
-    return value
+def per_image(values: Any, images: Tensor) -> Any:
+    """Shape one value per image, `(N,)`, so that it broadcasts over `images`, `(N, ...)`; other values stay."""
+    if isinstance(values, Tensor) and values.ndim == 1:
+        return values.to(images.device).reshape(-1, *[1] * (images.ndim - 1))
+    return values
+
+
+def norms(images: Tensor) -> Tensor:
+    """The Euclidean norm of each image, `(N, ...) -> (N,)`."""
+    return torch.linalg.vector_norm(images.flatten(1), dim=1)
+
+
+def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:
+    """One generator for each of `count` images, the first of which is image number `first` of the run."""
+    return [torch.Generator().manual_seed((seed * 1_000_003 + first + i) % 2**63) for i in range(count)]
+
+
+def draw(sample: Callable[..., Tensor], like: Tensor, generators: list[torch.Generator]) -> Tensor:
+    """One sample of the shape of each image of `like`, each from its own CPU generator, on `like`'s device.
+
+    Drawn on the CPU so that a seed means the same image on every device.
+    """
+    return torch.stack([sample(like.shape[1:], generator=g) for g in generators]).to(like)
+
+
+def at_once(images: Tensor) -> int:
+    """How many of these images to take in one batch; there may be none of them."""
+    values = images.shape[1:].numel()
+    return max(8, BATCH_VALUES_CPU // values) if images.device.type == "cpu" else max(1, BATCH_VALUES // values)
+
+
+def whole_groups(images: int, size: int) -> int:
+    """Round a batch size down to whole groups of `size`, at least one."""
+    return max(size, images // size * size)

@@ -1,18 +1,9 @@
-"""The classifier: a network, its normalization, its class names and its card.
-
-One forward pass yields `Activations`: logits, the representation (what the last linear layer reads, `R(x)` in the
-papers) and any further layers by name. They are read through hooks, so that any `nn.Module` will do, and the hooks
-are gone when the pass ends, also when it fails.
-"""
+"""The classifier: a network, its normalization, its class names and its card."""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -20,31 +11,9 @@ from torch import Tensor, nn
 
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
-from .frozen import alone
-from .layers import find_head, first_tensor, named_layers, straight_through_last_relu
-from .layout import Layout, Look, find_layouts, images_axis_of_input, looking, pooled_input
-
-
-@dataclass
-class Activations:
-    """What one forward pass yields.
-
-    Attributes:
-        logits: `(N, K)`, float32.
-        representation: `(N, U)`, float32; the input of the last linear layer (averaged over positions if it has any).
-        layers: the further layers that were asked for, float32: units `(N, U)`, tokens `(N, T, U)` or channels
-            `(N, C, H, W)`, however the network has them (`pellucid.core.layout`). Of a module that runs several times it is
-            the last output.
-    """
-
-    logits: Tensor
-    representation: Tensor
-    layers: dict[str, Tensor] = field(default_factory=dict)
-
-    def __getitem__(self, layer: str) -> Tensor:
-        if layer in ("logits", "representation"):
-            return getattr(self, layer)
-        return self.layers[layer]
+from ..base.layers import find_head, named_layers
+from .batch import at_once
+from .reading import Activations, Reader
 
 
 class Classifier(nn.Module):
@@ -61,7 +30,7 @@ class Classifier(nn.Module):
     Attributes:
         gaussians: the class Gaussians that came with the bundle (`pellucid.data.gaussians`), or None.
         layers: the named layers of this network from input to output, name to module path; any path may be used too.
-        unit_axes: along which axis a layer has its units, where the network does not tell: `{"blocks.2": 3}`.
+        unit_axes: along which axis a layer has its units, where the network does not declare it: `{"blocks.2": 3}`.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
     >>> activations = Classifier(network, class_names=["cat", "dog", "ship"])(torch.rand(2, 3, 2, 2))
@@ -97,115 +66,62 @@ class Classifier(nn.Module):
             raise InputError(f"std must be positive, not {std}")
         self.layers = named_layers(network)
         self.head = head if head is not None else find_head(network)
-        width = _width(self._module(self.head))
-        # A head that was named may be a layer before the logits: then its width says nothing of them.
-        if class_names is not None and head is None and width and len(class_names) != width:
-            raise InputError(f"{len(class_names)} class names for a network with {width} classes; give one for each, "
-                             f"or name the head if it is not {self.head!r}")  # fmt: skip
-        self.class_names = list(class_names) if class_names is not None else None
+        self.head_was_named = head is not None  # then it may be a layer before the logits, of another width
+        self.class_names = _names(class_names)
+        width = 0 if self.head_was_named else _width(self.module(self.head))
+        if self.class_names and width and len(self.class_names) != width:
+            raise InputError(f"{len(self.class_names)} class names for a network with {width} classes; give one "
+                             f"for each, or name the head if it is not {self.head!r}")  # fmt: skip
         self.card = dict(card or {})
         self.gaussians: Any = None
         self.unit_axes: dict[str, int] = {}
-        self._layouts: dict[str, Layout] = {}
-        self._head_was_named = head is not None
-        self._images_are_first = False
 
     @property
     def device(self) -> torch.device:
         """Where the classifier lives."""
         return self.mean.device
 
+    def reader(self, layers: Iterable[str] = (), straight_through: bool = False) -> Reader:
+        """A function from images to `Activations`, for many passes; see `Reader`."""
+        paths = {name: self.path(name) for name in sorted({*layers} - {"logits", "representation"})}
+        classes = len(self.class_names) if self.class_names else (None if self.head_was_named else self.classes or None)
+        return Reader(
+            self.network, self.normalized, self.path(self.head), paths, self.unit_axes, straight_through, classes
+        )
+
     def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
-        """Run the network once on `(N, C, H, W)` images in [0, 1].
+        """Run the network once on `(N, C, H, W)` images in [0, 1], in eval mode and without gradients to the weights.
 
         Args:
             images: the batch.
             layers: names of further layers to keep: those of `self.layers`, or any module's path.
-            straight_through: the gradient passes the last ReLU before the representation as if it were the identity,
-                so that units which are off can be switched on (`fake_relu` of the reference code). Values do not
-                change. It holds for this pass only. A warning tells where no `nn.ReLU` feeds the representation.
+            straight_through: the gradient passes the last ReLUs before the representation as if they were the
+                identity, so that units which are off can be switched on. Values do not change.
 
         Raises:
             InputError: a layer does not exist, was not reached, or has no row for each image; images of other
                 channels; a head that does not make the logits.
         """
-        with alone(self.network), self.reading(layers, straight_through) as read:
-            return read(images)
+        return self.reader(layers, straight_through)(images)
 
-    @contextmanager
-    def reading(
-        self, layers: Iterable[str] = (), straight_through: bool = False
-    ) -> Iterator[Callable[[Tensor], Activations]]:
-        """Within, a function from images to activations: the hooks are set once for many passes, then removed.
+    def logits(self, images: Tensor) -> Tensor:
+        """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients. This is what training calls."""
+        return self.network(self.normalized(images)).float()
 
-        A pass that may run beside those of other threads is one of `pellucid.core.folding.Folding`.
+    def predict(self, images: Tensor) -> Tensor:
+        """The class that is seen in each image, `(N,)` on the classifier's device; float32, in eval mode."""
+        images = images.to(self.device)
+        if not len(images):  # a network need not take an empty batch
+            return torch.empty(0, dtype=torch.int64, device=self.device)
+        read = self.reader()
+        with torch.no_grad():
+            return torch.cat([read(chunk).logits.argmax(1) for chunk in images.split(at_once(images))])
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """What the network is given: (images - mean) / std, in the precision of its weights.
+
+        Raises `InputError` for images of another number of channels.
         """
-        kept = _Kept()
-        wanted = {"representation", *layers} - {"logits"}
-        head = self._module(self.head)
-        passing = partial(straight_through_last_relu, self.network, head) if straight_through else nullcontext
-        # The weights', which may have been halved or doubled.
-        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
-
-        def read(images: Tensor) -> Activations:
-            self._check_channels(images)
-            new = {name: self._module(name) for name in wanted - self._layouts.keys() - {"representation"}}
-            inputs = ((images - self.mean) / self.std).to(dtype)
-            keeping = nullcontext() if torch.compiler.is_compiling() else kept.open()
-            seeing = looking(self.network, new, inputs) if new else nullcontext()
-            with keeping, passing(), seeing as look:
-                logits = self.network(inputs)
-            if not isinstance(logits, Tensor) or logits.ndim != 2:
-                raise InputError(f"a network yields logits (N, classes), not {_form(logits)}; wrap it so that it does")
-            if missing := wanted - kept.tensors.keys():
-                raise InputError(f"layer {', '.join(sorted(missing))} was not reached in the forward pass")
-            self._check_images_first(kept.tensors["representation"], inputs)
-            representation = pooled_input(head, kept.tensors.pop("representation"))
-            self._check_logits(logits, representation, len(images))
-            layouts = self._layouts | (self._layouts_of(new, look, inputs) if look else {})
-            found = {
-                name: layouts[name].arranged(name, kept.tensors.pop(name), len(images), self.unit_axes.get(name))
-                for name in wanted - {"representation"}
-            }
-            return Activations(logits.float(), representation.float(), {n: v.float() for n, v in found.items()})
-
-        with ExitStack() as hooks:
-            hooks.callback(kept.tensors.clear)
-            reads = kept.input_as("representation")
-            hooks.callback(head.register_forward_pre_hook(reads, with_kwargs=True).remove)
-            for name in wanted - {"representation"}:
-                hooks.callback(self._module(name).register_forward_hook(kept.output_as(name)).remove)
-            yield read
-
-    def _layouts_of(self, new: dict[str, nn.Module], look: Look, inputs: Tensor) -> dict[str, Layout]:
-        """The layouts of layers of which none is known; it stays so for those that the network does not tell."""
-        layouts = look.plain()
-        unclear = {name: new[name] for name in new.keys() - layouts.keys()}
-        layouts |= find_layouts(self.network, inputs, unclear) if unclear else {}
-        self._layouts |= {
-            name: layout
-            for name, layout in layouts.items()
-            if layout.units is not None or name in self.unit_axes or len(look.made[name].shape) < 4
-        }
-        return layouts
-
-    def _check_images_first(self, read: Tensor, inputs: Tensor) -> None:
-        """Raise `InputError` unless the first axis of what the head reads is the images'.
-
-        It is if no other is as long as the batch; else the network is looked at, once.
-        """
-        head, count = self._module(self.head), len(inputs)
-        if self._images_are_first or torch.compiler.is_compiling() or len(read) != count:
-            return  # what has another length is refused for it
-        if count in read.shape[1:-1] and not isinstance(head, nn.Conv2d):
-            if count == 1:
-                return  # one position of one image, whichever comes first
-            if images_axis_of_input(self.network, head, inputs) != 0:
-                raise InputError(f"the network has a representation {tuple(read.shape)} for {count} images; images "
-                                 "must be its first axis")  # fmt: skip
-        self._images_are_first = True
-
-    def _check_channels(self, images: Tensor) -> None:
         channels = self.mean.shape[1]
         if images.ndim != 4 or channels not in (1, images.shape[1]):
             remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))"
@@ -213,29 +129,18 @@ class Classifier(nn.Module):
                 f"this classifier takes images of {channels} channels, (N, {channels}, H, W), "
                 f"not {tuple(images.shape)}{remedy if images.ndim == 4 and images.shape[1] == 1 else ''}"
             )
-
-    def _check_logits(self, logits: Tensor, representation: Tensor, count: int) -> None:
-        """Raise `InputError` unless the logits are those of the head and of the classes, with a row for each image."""
-        made, width = logits.shape[1], _width(self._module(self.head))
-        if not self._head_was_named and width not in (0, made):
-            raise InputError(f"{self.head!r}, taken for the head, has {width} outputs, and the network makes {made} "
-                             'logits; name the layer that makes them: Classifier(network, head="...")')  # fmt: skip
-        if self.class_names is not None and len(self.class_names) != made:
-            raise InputError(f"{len(self.class_names)} class names for a network with {made} logits; give one for each")
-        if not len(logits) == len(representation) == count:
-            shapes = f"logits {tuple(logits.shape)} and a representation {tuple(representation.shape)}"
-            raise InputError(f"the network has {shapes} for {count} images; images must be its first axis")
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Only the logits, `(N, K)`: the classifier as a plain function of images."""
-        return self(images).logits
+        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
+        return ((images - self.mean) / self.std).to(dtype)
 
     def label(self, name: str | int) -> int:
-        """The index of a class given by name or by index; raises `InputError` with the nearest names."""
+        """The index of a class. A number is an index; a `str` is a name, or an index if no class has that name.
+
+        Raises `InputError` with the nearest names.
+        """
         names = self.class_names or [str(i) for i in range(self.classes)]
-        if str(name) in names:
-            return names.index(str(name))
-        if str(name).isdecimal() and int(name) < len(names):
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if (not isinstance(name, str) or name.isdecimal()) and 0 <= int(name) < len(names):
             return int(name)
         raise unknown("class", name, names)
 
@@ -243,6 +148,13 @@ class Classifier(nn.Module):
         """The indices of several classes, `(N,)`; see `label`."""
         names = [names] if isinstance(names, (str, int)) else names
         return torch.tensor([self.label(int(n) if isinstance(n, Tensor) else n) for n in names])
+
+    def label_each(self, names: Sequence[str | int] | Tensor | str | int, count: int) -> Tensor:
+        """The label of each of `count` images, `(count,)`: one for all, or one each; see `label`."""
+        labels = self.labels(names)
+        if len(labels) not in (1, count):
+            raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
+        return labels.expand(count).contiguous()
 
     @property
     def size(self) -> int | None:
@@ -252,69 +164,19 @@ class Classifier(nn.Module):
     @property
     def classes(self) -> int:
         """The number of classes."""
-        if self.class_names:
-            return len(self.class_names)
-        return _width(self._module(self.head))
+        return len(self.class_names) if self.class_names else _width(self.module(self.head))
 
-    def _module(self, name: str) -> nn.Module:
-        try:
-            return self.network.get_submodule(self.layers.get(name, name))
-        except AttributeError:
-            paths = [path for path, _ in self.network.named_modules() if path]
-            known = dict.fromkeys(["logits", "representation", *self.layers, *paths])  # most names are paths too
-            raise unknown("layer", name, known) from None
+    def path(self, layer: str) -> str:
+        """The module path of a layer; raises `InputError` with the nearest names if there is none."""
+        path = self.layers.get(layer, layer)
+        paths = [path for path, _ in self.network.named_modules() if path]
+        if path not in paths:
+            raise unknown("layer", layer, dict.fromkeys(["logits", "representation", *self.layers, *paths]))
+        return path
 
-
-class _Kept:
-    """What hooks keep of one pass. They also run in passes that others make meanwhile, and keep nothing of those."""
-
-    def __init__(self) -> None:
-        self.tensors: dict[str, Tensor] = {}
-        self.reader: int | None = None
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Within, what this thread runs is kept."""
-        self.tensors.clear()
-        self.reader = threading.get_ident()
-        try:
-            yield
-        finally:
-            self.reader = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether this is the pass that is kept; the compiler compiles no other."""
-        return torch.compiler.is_compiling() or self.reader == threading.get_ident()
-
-    def output_as(self, name: str) -> Callable[[nn.Module, tuple, Any], None]:
-        """A forward hook."""
-
-        def hook(module: nn.Module, args: tuple, output: Any) -> None:
-            if self.is_open:
-                output = output[0] if isinstance(output, (tuple, list)) and output else output
-                if not isinstance(output, Tensor):
-                    raise InputError(f"layer {name} yields {_form(output)}; name one that yields a tensor")
-                # A copy: the next module is often a ReLU that works in place on this very tensor.
-                self.tensors[name] = output.clone()
-
-        hook.counted = True  # type: ignore[attr-defined] - see `pellucid.core.folding`
-        return hook
-
-    def input_as(self, name: str) -> Callable[[nn.Module, tuple, dict], None]:
-        """A forward pre-hook with keyword arguments."""
-
-        def hook(module: nn.Module, args: tuple, named: dict) -> None:
-            if self.is_open:
-                self.tensors[name] = first_tensor(args, named)
-
-        hook.counted = True  # type: ignore[attr-defined]
-        return hook
-
-
-def _form(output: Any) -> str:
-    """What something is that is not the tensor that was wanted."""
-    return f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+    def module(self, layer: str) -> nn.Module:
+        """The module of a layer."""
+        return self.network.get_submodule(self.path(layer))
 
 
 def _channels(name: str, values: Sequence[float], count: int) -> Tensor:
@@ -323,6 +185,15 @@ def _channels(name: str, values: Sequence[float], count: int) -> Tensor:
     if not all(map(math.isfinite, numbers)):
         raise InputError(f"{name} must be finite, not {values}")
     return torch.tensor(numbers, dtype=torch.float32).expand(count).clone().reshape(1, -1, 1, 1)
+
+
+def _names(names: Any) -> list[str] | None:
+    """Class names as strings, in the order of the classes."""
+    if names is None:
+        return None
+    if isinstance(names, dict):
+        raise InputError("class names are a list in the order of the classes, not a dict")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
 
 def _takes_colors(network: nn.Module) -> bool:

@@ -5,35 +5,106 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import get_args
+from dataclasses import dataclass, field, fields, replace
+from functools import reduce
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from ..base.checks import check_images, positive_int
-from ..base.devices import Precision
+from ..base.devices import Precision, default_modes
 from ..base.errors import InputError, unknown
 from ..base.processes import team
-from .ball import Ball, Linf
-from .batch import PerImage
+from .ball import Ball, Linf, Unbounded
+from .batch import PerImage, at_once, generators, per_image, select_rows, whole_groups
 from .classifier import Classifier
-from .descent import Descent, Progress
-from .frozen import frozen
-from .loop import Loop, Stop, Transform
-from .objective import Objective
-from .optimizer import Adam, Optimizer, Steepest
-from .ordinary import ordinary
+from .objective import Objective, StopRule
+from .optimizer import Adam, NormalizedGradient, Optimizer, Schedule, State, constant
 from .parametrize import Parametrization, Pixels
-from .schedule import Schedule, constant
-from .stop import StopRule
+from .reading import Activations
 
-# A split holds about so many pixel values: a bound on memory that does not depend on how many images are asked for.
-# On a CPU throughput falls once a batch's activations outgrow the caches (85 images of 32 px still fit, 256 do not);
-# a GPU wants larger ones (28 images of 224 px, 1365 of 32 px).
-SPLIT_VALUES, SPLIT_VALUES_CPU = 2**22, 2**18
+Stop = Callable[[Tensor, Activations], Tensor]
+Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
 
 
-@ordinary()
+@dataclass
+class Descent:
+    """The result of a descent.
+
+    Attributes:
+        images: `(N, C, H, W)` float32 in [0, 1], detached.
+        loss: `(N,)`, the last loss evaluated on each image's way, or with `keep_best` that of the returned image.
+        history: `(steps, N)`, the loss before each step; NaN after an image stopped.
+        start: the images that the descent began with (before any random start).
+        forwards, backwards: passes through the network, batches counted once.
+        stopped_at: `(N,)`, the number of steps taken.
+        label: `(N,)`, the class intended for each image, where there is one.
+        info: what made it (recipe, seed, classifier), for the sidecar.
+    """
+
+    images: Tensor
+    loss: Tensor
+    history: Tensor
+    start: Tensor
+    forwards: int
+    backwards: int
+    stopped_at: Tensor
+    label: Tensor | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> list[str]:
+        """Why each image stopped: "steps" (all were done) or "stop" (the stop rule said so)."""
+        return ["steps" if at == len(self.history) else "stop" for at in self.stopped_at.tolist()]
+
+    def to(self, device: torch.device) -> Descent:
+        """This descent with its tensors on `device`."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: v.to(device) for name, v in tensors.items() if isinstance(v, Tensor)})
+
+    def about(self, label: Tensor | None = None, **info: Any) -> Descent:
+        """This descent with the intended classes and further facts for the sidecar."""
+        return replace(self, label=label, info={**self.info, **info})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is given after each step. Looking at `loss` waits for the device; not looking does not.
+
+    Attributes:
+        step, steps: how many steps of how many are done, over all restarts and batches.
+        index: `(M,)`, which images these are.
+        images: `(M, C, H, W)`, after the step.
+        loss: `(M,)`, before the step.
+    """
+
+    step: int
+    steps: int
+    index: Tensor
+    images: Tensor
+    loss: Tensor
+
+
+@dataclass(frozen=True)
+class Active(PerImage):
+    """The active batch: what belongs to the images that still move, and which `rows` of their batch they were."""
+
+    rows: Tensor
+    center: Tensor
+    parameter: Tensor
+    rng: tuple[torch.Generator, ...]
+    ball: Ball
+    objective: Objective
+    stop: Stop | None
+    step_size: float | Tensor
+    state: State = ()
+
+    def select(self, index: Tensor) -> Active:
+        return replace(super().select(index), rng=tuple(self.rng[i] for i in index.tolist()))
+
+
+@default_modes()
 def descend(
     classifier: Classifier,
     objective: Objective,
@@ -59,8 +130,8 @@ def descend(
 ) -> Descent:
     """Projected gradient descent on images: x <- project(x + ball.step(∇ objective(x))), `steps` times.
 
-    One forward and one backward to the input a step. The parameters are frozen and the network is in eval mode for
-    the length of the loop, and everything is put back afterwards. No result depends on the rest of the batch.
+    One forward and one backward to the input a step, on a frozen twin of the network in eval mode: the network itself
+    is not touched. No result depends on the rest of the batch.
 
     Args:
         classifier: what the objective reads.
@@ -72,20 +143,19 @@ def descend(
             rate (0.05 if not given).
         center: the ball's center, `start` if not given.
         random_start: begin at a random point of the ball.
-        restarts: how often to begin anew (from random points); the best per image by loss is returned.
+        restarts: how often to begin, from random points if more than once; the best per image by loss is returned.
         keep_best: return each image's best evaluated point instead of its last. Exactly `steps` points are evaluated,
             before each step, so the last point is then not among them.
         stop: maps (images, activations) to `(N,)` bools; an image for which it holds is finished as it is, and leaves
             the batch. A rule with data of its own for each image is a `StopRule`, such as `Misclassified(label)`.
-        optimizer: `Steepest()` (the default on pixels), `Momentum()`, or `Adam()` (the only one on anything else).
-        schedule: what `step_size` is multiplied by, from the share of the steps that are done; see
-            `pellucid.core.schedule`.
+        optimizer: `NormalizedGradient()` (the default on pixels), `Momentum()`, or `Adam()` (on anything else).
+        schedule: what `step_size` is multiplied by, from the share of the steps that are done, such as `cosine`.
         parametrization: `Pixels()` (default), `Fourier()` or `Maco(magnitude)`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
-        seed: of random starts and transforms; each image of the batch has its own stream of it.
+        seed: of random starts and transforms; each image has its own stream of it.
         precision: "bfloat16" runs the network in autocast; the ball's arithmetic stays in float32.
         compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
-        batch_size: at most so many images at once; chosen by image size if not given. On a GPU a batch that does not
+        batch_size: at most how many images at once; chosen by image size if not given. On a GPU a batch that does not
             fit is halved and tried again. Images whose losses read each other (`Diversity`) stay together.
         callback: called after every step with a `Progress`.
 
@@ -100,120 +170,166 @@ def descend(
     >>> descent.images.shape, descent.forwards
     (torch.Size([4, 3, 1, 1]), 5)
     """
-    start = check_images(start).to(classifier.device)
-    center = start if center is None else check_images(center, "center").to(classifier.device)
+    device = classifier.device
+    start = check_images(start).to(device)
+    center = start if center is None else check_images(center, "center").to(device)
     if center.shape != start.shape:
         raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
-    _check_parts(objective, ball, stop, len(start))
     steps, restarts = positive_int("steps", steps), positive_int("restarts", restarts)
-    if batch_size is not None:
-        positive_int("batch_size", batch_size)
-    if compiled and objective.uses_straight_through:
-        raise InputError("straight_through does not go with compiled: its backward is known only after the forward")
     if precision not in get_args(Precision):
         raise unknown("precision", precision, get_args(Precision))
-    parametrization = parametrization or Pixels()
-    optimizer = optimizer or (Steepest() if isinstance(parametrization, Pixels) else Adam())
-    if not isinstance(parametrization, Pixels) and not isinstance(optimizer, Adam):
-        raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(parametrization).__name__} takes Adam")
-    loop = Loop(
-        classifier=classifier,
-        objective=objective.to(classifier.device),
-        ball=ball.to(classifier.device),
-        steps=steps,
-        step_size=_step_size(step_size, ball, steps, optimizer, schedule),
-        random_start=random_start or restarts > 1,
-        keep_best=keep_best,
-        stop=stop.to(classifier.device) if isinstance(stop, StopRule) else stop,
-        optimizer=optimizer,
-        schedule=schedule,
-        parametrization=parametrization,
-        transforms=tuple(transforms),
-        seed=seed,
-        precision=precision,
-        compiled=compiled,
-        callback=callback,
+    moved = parametrization or Pixels()
+    optimizer = optimizer or (NormalizedGradient() if isinstance(moved, Pixels) else Adam())
+    if not isinstance(moved, Pixels) and not isinstance(optimizer, Adam):
+        raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
+    objective, ball, stop = _checked(objective, ball, stop, start)
+    length = _step_size(step_size, ball, steps, optimizer, schedule)
+    if compiled and objective.uses_straight_through:
+        raise InputError("straight_through does not go with compiled: its hooks count the calls of a pass")
+    read = classifier.reader(objective.layers, objective.uses_straight_through)
+    read.run = torch.compile(read.run) if compiled else read.run
+    done = total = 0
+
+    def evaluate(batch: Active) -> tuple[Tensor, Tensor, Tensor, Activations]:
+        """The one forward and the one backward of a step: images, losses and gradient at the batch's parameter."""
+        parameter = batch.parameter.detach().requires_grad_()
+        seen = images = moved.decode(parameter, batch.center.shape)
+        for transform in transforms:
+            seen = transform(seen, list(batch.rng))
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            activations = read(seen)
+        if not done:  # classes and units that do not exist, of any image
+            objective.check(activations)
+            if isinstance(stop, StopRule):
+                stop.check(activations)
+        losses = batch.objective(images, activations)
+        (gradient,) = torch.autograd.grad(losses.sum(), parameter)
+        sound = gradient.flatten(1).isfinite().all(1)
+        gradient = torch.where(per_image(sound, gradient), gradient, 0)  # without one an image stays where it is
+        return images.detach(), losses.detach(), gradient, activations.detach()
+
+    def move(batch: Active, gradient: Tensor, progress: float) -> tuple[Active, Tensor]:
+        """The batch after a step, and its images."""
+        size = batch.step_size * schedule(progress)
+        change, state = optimizer.step(gradient, size, batch.ball, batch.state)
+        parameter = batch.parameter + change
+        images = moved.decode(parameter, batch.center.shape)
+        if isinstance(moved, Pixels) or not isinstance(batch.ball, Unbounded):
+            images = batch.ball.project(images, batch.center)
+            parameter = moved.encode(images)
+        return replace(batch, parameter=parameter, state=state), images
+
+    def run(index: Tensor, restart: int) -> Descent:
+        """The loop: all steps of the images at `index`."""
+        nonlocal done
+        rng = generators(seed * 7919 + restart + 1, len(index), first=int(index[0]))
+        own, around = ball.select(index), center[index]
+        images = own.random(around, rng) if random_start or restarts > 1 else own.project(start[index], around)
+        parameter = moved.encode(images.contiguous(memory_format=torch.channels_last))
+        parts = (select_rows(part, index) for part in (objective, stop, length))
+        batch = Active(torch.arange(len(index), device=device), around, parameter, tuple(rng), own, *parts)
+        final, loss = images.clone(), torch.full((len(index),), math.inf, device=device)
+        history = torch.full((steps, len(index)), math.nan, device=device)
+        stopped_at = torch.full((len(index),), steps, device=device)
+        for number in range(steps):
+            images, losses, gradient, activations = evaluate(batch)
+            rows, stay = batch.rows, None
+            history[number, rows] = losses
+            chosen = losses < loss[rows] if keep_best else torch.ones_like(losses, dtype=torch.bool)
+            if batch.stop is not None:
+                finished = batch.stop(images, activations)
+                stopped_at[rows[finished]], stay = number, (~finished).nonzero()[:, 0]
+                chosen = chosen | finished
+            loss[rows] = torch.where(chosen, losses, loss[rows])
+            if keep_best or batch.stop is not None:
+                final[rows] = torch.where(per_image(chosen, images), images, final[rows])
+            batch, images = move(batch, gradient, number / steps)
+            done += 1
+            if callback is not None:
+                callback(Progress(done, total, index[rows], images, losses))
+            if stay is not None and len(stay) < len(rows):  # finished images leave the batch
+                if not len(stay):
+                    break
+                batch, images = batch.select(stay), images[stay]
+        else:
+            if not keep_best:
+                final[batch.rows] = images
+        if not isinstance(moved, Pixels):  # what decodes to exactly 0 or 1 cannot be encoded
+            final = own.project(final, around)
+        return Descent(final, loss, history, start[index], number + 1, number + 1, stopped_at)
+
+    group = objective.group_size
+    size = min(
+        whole_groups(positive_int("batch_size", at_once(start) if batch_size is None else batch_size), group),
+        len(start),
     )
-    size = min(_whole(batch_size or at_once(start), objective.together), len(start))
     results: list[Descent] = []
-    own = team().share(len(start), objective.together)
-    first = own.start
-    with frozen(classifier):
-        while first < own.stop:
-            index = torch.arange(first, min(first + size, own.stop), device=start.device)
-            loop.total = loop.done + steps * restarts * math.ceil((own.stop - first) / size)
-            try:
-                results.append(loop.best_of(restarts, start[index], center[index], index))
-            except torch.cuda.OutOfMemoryError:
-                if size <= objective.together:
-                    raise
-                size = _whole((size + 1) // 2, objective.together)
-                continue
+    share = team().share(len(start), group)
+    first = share.start
+    while first < share.stop:
+        index = torch.arange(first, min(first + size, share.stop), device=device)
+        total = done + steps * restarts * math.ceil((share.stop - first) / size)
+        try:
+            results.append(reduce(_best, [run(index, restart) for restart in range(restarts)]))
+        except torch.cuda.OutOfMemoryError:
+            if size <= group:
+                raise
+            size = whole_groups((size + 1) // 2, group)
+        else:
             first += len(index)
-    found = _joined(_of_everybody(results, start.device))
+    found = _joined(results, device)
     if lost := int((~found.loss.isfinite()).sum()):
         warnings.warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number", stacklevel=3)
     return found
 
 
-def _check_parts(objective: Objective, ball: Ball, stop: Stop | None, count: int) -> None:
-    """Raise `InputError` unless these are what they should be, with rows for `count` images."""
+def _checked(objective: Objective, ball: Ball, stop: Stop | None, start: Tensor) -> tuple[Objective, Ball, Stop | None]:
+    """The parts on the images' device; raises `InputError` unless they are what they should be, with fitting rows."""
     if not isinstance(objective, Objective):
         raise InputError(f"objective must be an Objective such as CrossEntropy(3), not {type(objective).__name__}")
     if not isinstance(ball, Ball):
         raise InputError(f"ball must be a Ball such as L2(1.0), not {type(ball).__name__}")
     for part in (objective, ball, stop):
         if isinstance(part, PerImage):
-            part.check_rows(count)
+            part.check_rows(len(start))
+    placed = stop.to(start.device) if isinstance(stop, StopRule) else stop
+    return objective.to(start.device), ball.to(start.device), placed
 
 
 def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule) -> float | Tensor:
-    if isinstance(ball, Linf) and bool((torch.as_tensor(ball.eps) > 1).any()):
+    eps = torch.as_tensor(ball.eps)
+    if isinstance(ball, Linf) and bool((eps > 1).any()):
         warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=4)
     if given is not None and not (0 < given < math.inf):
         raise InputError(f"step_size must be positive, not {given}")
     if isinstance(optimizer, Adam):
         return 0.05 if given is None else given
     if given is None:
-        if not bool(torch.as_tensor(ball.eps).isfinite().all()):
+        if not bool(eps.isfinite().all()):
             raise InputError("a descent in an unbounded ball needs a step_size")
         return 2.5 * ball.eps / steps
-    eps = torch.as_tensor(ball.eps)
     way = given * sum(schedule(number / steps) for number in range(steps))
     if bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
         warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=4)
     return given
 
 
-def at_once(images: Tensor) -> int:
-    """How many of these images, of which there may be none, to take at once."""
-    values = images.shape[1:].numel()
-    if images.device.type == "cpu":
-        return max(8, SPLIT_VALUES_CPU // values)
-    return max(1, SPLIT_VALUES // values)
+def _best(one: Descent, other: Descent) -> Descent:
+    """For each image the run whose loss is lower."""
+    better = (other.loss < one.loss) | one.loss.isnan()
+    passes = {name: getattr(one, name) + getattr(other, name) for name in ("forwards", "backwards")}
+    rows = ("loss", "history", "stopped_at")  # images are their last axis
+    chosen = {name: torch.where(better, getattr(other, name), getattr(one, name)) for name in rows}
+    images = torch.where(per_image(better, one.images), other.images, one.images)
+    return replace(one, images=images, **chosen, **passes)
 
 
-def _whole(images: int, group: int) -> int:
-    """At most so many images, but whole groups and at least one."""
-    return max(group, images // group * group)
-
-
-def _of_everybody(parts: list[Descent], device: torch.device) -> list[Descent]:
-    """The parts of all processes that share this descent, in the order of the images."""
-    if team().count == 1:
-        return parts
-    parts = [part for own in team().gather([part.to(torch.device("cpu")) for part in parts]) for part in own]
-    return [part.to(device) for part in parts]
-
-
-def _joined(parts: list[Descent]) -> Descent:
-    """The splits of one batch as one result."""
-    return Descent(
-        images=torch.cat([p.images for p in parts]),
-        loss=torch.cat([p.loss for p in parts]),
-        history=torch.cat([p.history for p in parts], dim=1),
-        start=torch.cat([p.start for p in parts]),
-        forwards=sum(p.forwards for p in parts),
-        backwards=sum(p.backwards for p in parts),
-        stopped_at=torch.cat([p.stopped_at for p in parts]),
-    )
+def _joined(parts: list[Descent], device: torch.device) -> Descent:
+    """The batches of one descent, of all processes that share it, as one result."""
+    everybody = team().gather([part.to(torch.device("cpu")) for part in parts]) if team().count > 1 else [parts]
+    parts = [part.to(device) for own in everybody for part in own]
+    rows = {"images": 0, "loss": 0, "history": 1, "start": 0, "stopped_at": 0}
+    tensors: dict[str, Any] = {
+        name: torch.cat([getattr(part, name) for part in parts], axis) for name, axis in rows.items()
+    }
+    return Descent(**tensors, forwards=sum(p.forwards for p in parts), backwards=sum(p.backwards for p in parts))

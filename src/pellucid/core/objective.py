@@ -1,4 +1,4 @@
-"""Objectives: what a descent lowers.
+"""Objectives: what a descent lowers; and stop rules: when an image is finished.
 
 An objective maps `(images, activations)` to one loss per image, `(N,)`; lower is better. Objectives add, subtract
 and scale, and every term of a sum reads the same `Activations`, so the network runs once a step:
@@ -9,8 +9,9 @@ and scale, and every term of a sum reads the same `Activations`, so the network 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +19,8 @@ from torch import Tensor
 
 from ..base.checks import check_index
 from ..base.errors import InputError
-from .batch import PerImage, check_shape
-
-if TYPE_CHECKING:
-    from .classifier import Activations
+from .batch import PerImage, check_shape, norms
+from .reading import Activations
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Objective(PerImage):
     """One loss per image. A subclass is a frozen dataclass with `__call__`.
 
     `layers` names what it reads besides logits and representation. `uses_straight_through` asks for the gradient of
-    the representation to pass the last ReLU as if it were the identity (see `Classifier.forward`).
+    the representation to pass the last ReLUs as if they were the identity (see `Classifier.forward`).
     """
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
@@ -39,28 +38,29 @@ class Objective(PerImage):
     @property
     def layers(self) -> frozenset[str]:
         """The layers it reads."""
-        return frozenset()
+        return frozenset({self.layer}) if hasattr(self, "layer") else frozenset()  # type: ignore[attr-defined]
 
     @property
     def uses_straight_through(self) -> bool:
-        """Whether it wants the straight-through last ReLU."""
+        """Whether it wants the straight-through last ReLUs."""
         return bool(getattr(self, "straight_through", False))
 
     @property
-    def together(self) -> int:
-        """How many images in a row have to be in one batch, because the loss of each reads the others; mostly 1."""
+    def group_size(self) -> int:
+        """How many images in a row stay in one batch, because the loss of each reads the others; mostly 1."""
         return 1
 
     def check(self, activations: Activations) -> None:
-        """Raise `InputError` for a class or a unit that does not exist, or for numbers that are not finite. Reading a
-        tensor waits for its device, so this is done once a descent, before the first loss."""
+        """Raise `InputError` for a class or a unit that does not exist, or for numbers that are not finite.
+
+        Reading a tensor waits for its device, so this is done once a descent, before the first loss.
+        """
 
     def __add__(self, other: Objective) -> Objective:
         return Sum((self, _objective(other)), (1.0, 1.0))
 
     def __radd__(self, other: int) -> Objective:
-        """`sum` begins with 0."""
-        return self if isinstance(other, int) and other == 0 else _objective(other) + self
+        return self if isinstance(other, int) and other == 0 else _objective(other) + self  # `sum` begins with 0
 
     def __sub__(self, other: Objective) -> Objective:
         return Sum((self, _objective(other)), (1.0, -1.0))
@@ -71,31 +71,25 @@ class Objective(PerImage):
     __rmul__ = __mul__
 
     def __truediv__(self, number: float) -> Objective:
-        divisor = _weight(number)
-        if divisor == 0:
+        if _weight(number) == 0:
             raise InputError("an objective cannot be divided by 0")
-        return self * (1 / divisor)
+        return self * (1 / _weight(number))
 
     def __neg__(self) -> Objective:
         return self * -1.0
 
 
 def _objective(value: Any) -> Objective:
-    """What is added to an objective or subtracted from it."""
     if not isinstance(value, Objective):
         raise InputError(f"only objectives are added to an objective or subtracted from it, not {type(value).__name__}")
     return value
 
 
 def _weight(value: Any) -> float:
-    """What an objective is multiplied by."""
-    try:
-        weight = float(value)
-    except (TypeError, ValueError, RuntimeError):  # what else has a `float()`, such as a tensor of many
-        raise InputError(f"an objective is multiplied or divided by a number, not by {type(value).__name__}") from None
-    if not math.isfinite(weight):
-        raise InputError(f"an objective is multiplied or divided by a finite number, not by {weight}")
-    return weight
+    single = isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1)
+    if not single or not math.isfinite(value):
+        raise InputError(f"an objective is multiplied or divided by a finite number, not by {value!r}")
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -108,10 +102,6 @@ class Sum(Objective):
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         losses = [w * term(images, activations) for w, term in zip(self.weights, self.terms, strict=True)]
         return torch.stack(losses).sum(0)
-
-    def select(self, index: Tensor) -> Objective:
-        """The sum of each term's own selection: not every term has a row for each image."""
-        return replace(self, terms=tuple(term.select(index) for term in self.terms))
 
     def check(self, activations: Activations) -> None:
         for term in self.terms:
@@ -126,8 +116,8 @@ class Sum(Objective):
         return any(term.uses_straight_through for term in self.terms)
 
     @property
-    def together(self) -> int:
-        return math.lcm(*(term.together for term in self.terms))
+    def group_size(self) -> int:
+        return math.lcm(*(term.group_size for term in self.terms))
 
 
 @dataclass(frozen=True)
@@ -145,8 +135,6 @@ class CrossEntropy(Objective):
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         logits = activations.logits
-        if isinstance(self.label, int):  # a tensor is checked where it costs nothing to wait for it
-            self.check(activations)
         labels = torch.as_tensor(self.label, device=logits.device).expand(len(logits))
         return F.cross_entropy(logits, labels, reduction="none")
 
@@ -154,26 +142,14 @@ class CrossEntropy(Objective):
 def pooled(values: Tensor) -> Tensor:
     """A layer's activations as `(N, U)`: channels `(N, C, H, W)` and tokens `(N, T, U)` averaged over their positions.
 
-    A classifier's activations are of these forms, wherever its network has images and units (see `pellucid.core.layout`).
-
     >>> pooled(torch.ones(2, 5, 4, 4)).shape, pooled(torch.ones(2, 9, 5)).shape, pooled(torch.ones(2, 5)).shape
     (torch.Size([2, 5]), torch.Size([2, 5]), torch.Size([2, 5]))
     """
-    check_axes(values)
+    if not 2 <= values.ndim <= 4:
+        raise InputError(f"a layer of units, tokens or channels has 2 to 4 axes, not {tuple(values.shape)}")
     if values.ndim == 4:
         return values.mean((2, 3))
     return values.mean(1) if values.ndim == 3 else values
-
-
-def check_axes(values: Tensor) -> None:
-    """Raise `InputError` for activations that are not units, tokens or channels."""
-    if not 2 <= values.ndim <= 4:
-        raise InputError(f"a layer of units, tokens or channels has 2 to 4 axes, not {tuple(values.shape)}")
-
-
-def _check_finite(what: str, values: Tensor) -> None:
-    if not bool(values.isfinite().all()):
-        raise InputError(f"{what} must hold finite numbers alone")
 
 
 @dataclass(frozen=True)
@@ -193,31 +169,29 @@ class Activation(Objective):
     def __post_init__(self) -> None:
         if (self.unit is None) == (self.direction is None):
             raise InputError("an Activation takes either a unit or a direction")
-        if isinstance(self.direction, Tensor) and self.direction.ndim == 1:
-            # One row for all images; with two dimensions there is a row for each.
+        if isinstance(self.direction, Tensor) and self.direction.ndim == 1:  # one row for all images
             object.__setattr__(self, "direction", self.direction[None])
 
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset({self.layer})
-
     def check(self, activations: Activations) -> None:
+        units = pooled(activations[self.layer]).shape[1]
         if self.unit is not None:
-            check_index(f"layer {self.layer!r} has units", self.unit, pooled(activations[self.layer]).shape[1])
-        if self.direction is not None:
-            _check_finite("a direction", self.direction)
+            check_index(f"layer {self.layer!r} has units", self.unit, units)
+        if self.direction is None:
+            return
+        if self.direction.shape[1:] != (units,) or not bool(self.direction.isfinite().all()):
+            raise InputError(f"layer {self.layer!r} has {units} units; give a direction of as many finite numbers, "
+                             f"not {tuple(self.direction.shape[1:])}")  # fmt: skip
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         values = pooled(activations[self.layer])
         if self.direction is not None:
-            if self.direction.shape[1:] != values.shape[1:]:
-                given = tuple(self.direction.shape[1:])
-                raise InputError(f"layer {self.layer!r} has {values.shape[1]} units; the direction given is {given}")
             return (values * self.direction.to(values)).sum(1)
-        if isinstance(self.unit, int):  # a tensor is checked where it costs nothing to wait for it
-            self.check(activations)
-        units = torch.as_tensor(self.unit, device=values.device).expand(len(values))
-        return values.gather(1, units[:, None])[:, 0]
+        return of_unit(values, self.unit)
+
+
+def of_unit(values: Tensor, unit: Any) -> Tensor:
+    """One unit, an int or `(N,)` ints, of each row of `(N, U)` values: `(N,)`."""
+    return values.gather(1, torch.as_tensor(unit, device=values.device).expand(len(values))[:, None])[:, 0]
 
 
 @dataclass(frozen=True)
@@ -236,20 +210,16 @@ class Distance(Objective):
         if self.target.ndim < 2:
             raise InputError(f"a target is (N, ...), or (1, ...) for all images, not {tuple(self.target.shape)}")
 
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset({self.layer})
-
     def check(self, activations: Activations) -> None:
-        _check_finite("a target", self.target)
+        found, given = tuple(activations[self.layer].shape[1:]), tuple(self.target.shape[1:])
+        if math.prod(found) != math.prod(given):
+            raise InputError(f"layer {self.layer!r} yields {found} for an image, and the target has {given}")
+        if not bool(self.target.isfinite().all()):
+            raise InputError("a target must hold finite numbers alone")
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        values, target = activations[self.layer], self.target.flatten(1)
-        if values.shape[1:].numel() != target.shape[1]:
-            found, given = tuple(values.shape[1:]), tuple(self.target.shape[1:])
-            raise InputError(f"layer {self.layer!r} yields {found} for an image, and the target has {given}")
-        offset = values.flatten(1) - target
-        return torch.linalg.vector_norm(offset, dim=1) / torch.linalg.vector_norm(target, dim=1).clamp_min(1e-12)
+        target = self.target.flatten(1)
+        return norms(activations[self.layer].flatten(1) - target) / norms(target).clamp_min(1e-12)
 
 
 @dataclass(frozen=True)
@@ -267,3 +237,28 @@ class Outside(Objective):
         check_shape("Outside: mask", self.mask, images)
         check_shape("Outside: original", self.original, images)
         return ((images - self.original).square() * (1 - self.mask)).flatten(1).mean(1)
+
+
+@dataclass(frozen=True)
+class StopRule(PerImage):
+    """When an image is finished. A subclass is a frozen dataclass with `__call__`."""
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        """Which images are finished: `(N, C, H, W)` images in [0, 1] to `(N,)` bools."""
+        raise NotImplementedError
+
+    def check(self, activations: Activations) -> None:
+        """Raise `InputError` for a class or a unit that does not exist; done once a descent."""
+
+
+@dataclass(frozen=True)
+class Misclassified(StopRule):
+    """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
+
+    label: Tensor
+
+    def check(self, activations: Activations) -> None:
+        check_index("the classifier has classes", self.label, activations.logits.shape[1])
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        return activations.logits.argmax(1) != self.label

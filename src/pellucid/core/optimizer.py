@@ -1,4 +1,4 @@
-"""Optimizers: how a descent turns the gradients of its steps into changes.
+"""Optimizers: how a descent turns the gradients of its steps into changes; and schedules of their lengths.
 
 An optimizer keeps its memory in tensors with one row for each image, so that finished images can leave the batch, and
 no image's steps depend on another's.
@@ -6,6 +6,8 @@ no image's steps depend on another's.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,9 +15,12 @@ import torch
 from torch import Tensor
 
 from ..base.checks import number
-from .ball import Ball, per_image
+from .ball import Ball
+from .batch import per_image
 
 State = tuple[Tensor, ...]
+Schedule = Callable[[float], float]
+"""From the share of the run that is done, [0, 1], to what a step's size is multiplied by."""
 
 
 class Optimizer(Protocol):
@@ -27,11 +32,11 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True)
-class Steepest:
+class NormalizedGradient:
     """The ball's steepest step of the given length: projected gradient descent as the papers use it.
 
     >>> from pellucid import L2
-    >>> Steepest().step(torch.tensor([[3.0, 4.0]]), 1.0, L2(8.0), ())[0]
+    >>> NormalizedGradient().step(torch.tensor([[3.0, 4.0]]), 1.0, L2(8.0), ())[0]
     tensor([[-0.6000, -0.8000]])
     """
 
@@ -80,3 +85,17 @@ class Adam:
         mean = first / per_image(1 - b1**count, gradient)
         power = second / per_image(1 - b2**count, gradient)
         return -per_image(step_size, gradient) * mean / (power.sqrt() + self.epsilon), (first, second, count)
+
+
+def constant(progress: float) -> float:
+    """1 throughout."""
+    return 1.0
+
+
+def cosine(progress: float) -> float:
+    """A half cosine from 1 to 0.
+
+    >>> cosine(0.0), round(cosine(0.5), 6), cosine(1.0)
+    (1.0, 0.5, 0.0)
+    """
+    return 0.5 * (1 + math.cos(math.pi * progress))

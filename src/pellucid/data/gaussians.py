@@ -17,7 +17,6 @@ from torch import Tensor
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
-from ..core.ordinary import ordinary
 from .dataset import LabeledImages
 from .image import Enlargement, cover, enlarge
 
@@ -77,7 +76,6 @@ class ClassGaussians:
         return factors.T @ factors + self.noise[label] * torch.eye(factors.shape[1])
 
 
-@ordinary()
 def fit_gaussians(
     split: LabeledImages, classes: int, grain: int = 1, rank: int = 48, size: int | None = None
 ) -> ClassGaussians:

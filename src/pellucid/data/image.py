@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.files import replacing
+from ..core.classifier import Classifier
 
 MAX_PIXELS = 100_000_000  # refused before decoding: 10,000 x 10,000 is the largest square
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -158,3 +159,15 @@ def image_files(folder: str | Path) -> list[Path]:
     if not files:
         raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
     return files
+
+
+def fit(classifier: Classifier, images: Tensor) -> Tensor:
+    """The images at the size that a classifier was trained on, cut square at the center."""
+    return cover(images, classifier.size) if classifier.size else images
+
+
+def side(classifier: Classifier) -> int:
+    """The side of the images that a classifier was trained on; raises `InputError` where its card does not say."""
+    if not classifier.size:
+        raise InputError("this classifier's card does not say its image size; give a start image")
+    return classifier.size

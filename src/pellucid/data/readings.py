@@ -10,10 +10,8 @@ from torch import Tensor
 
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..core.batch import at_once
 from ..core.classifier import Classifier
-from ..core.descend import at_once
-from ..core.folding import Folding
-from ..core.frozen import frozen
 from ..core.objective import pooled
 from .dataset import LabeledImages
 
@@ -45,8 +43,8 @@ def readings(
         InputError: activations that are not finite.
     """
     device = classifier.device
-    with torch.no_grad(), frozen(classifier), classifier.reading([layer]) as plainly:
-        read = Folding(classifier.network, plainly)
+    read = classifier.reader([layer])
+    with torch.no_grad():
         for first in range(numbers.start, numbers.stop, READ):
             index, images = readable(split, range(first, min(first + READ, numbers.stop)))
             if not len(index):

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.ball import draw
-from ..core.loop import Transform
+from ..core.batch import draw
+from ..core.descend import Transform
 from .image import cover
 
 

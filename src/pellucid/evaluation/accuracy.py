@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.checks import literals, positive_int
+from ..base.checks import check_words, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.processes import Processes, sharing, team
-from ..core.ball import Norm, threat_ball
+from ..core.ball import Norm
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
 from ..data.readings import readable
 from ..zoo.models import fingerprint
@@ -21,7 +20,7 @@ from .autoattack import AutoAttack, chosen
 from .outcomes import Accuracies, Outcomes
 from .partial import Partial, split_sha256
 from .pgd import PGD
-from .threat import check_radii, check_split, check_step_size, predict
+from .threat import check_radii, check_split, check_step_size, threat_ball
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class EvaluateRecipe:
     """Images at once."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
         check_radii(self.norm, self.eps)
         check_step_size(self.step_size)
         for steps in self.steps:
@@ -109,7 +108,7 @@ class Evaluation:
         ones before it."""
         index, images = readable(self.split, range(span.start, span.stop))
         images, labels = images.to(self.classifier.device), self.split.labels[index].to(self.classifier.device)
-        clean = predict(self.classifier, images) == labels
+        clean = self.classifier.predict(images) == labels
         robust = {}
         for eps in self.recipe.eps:
             held, ball = clean, threat_ball(self.recipe.norm, eps)
@@ -137,7 +136,6 @@ class Evaluation:
         return Partial(path, {**facts, **self.settings()})
 
 
-@ordinary()
 def evaluate(
     classifier: Classifier,
     split: LabeledImages,

@@ -13,10 +13,8 @@ from torch import Tensor
 
 from ..base.errors import InputError, unknown
 from ..core.ball import Ball, Linf
+from ..core.batch import at_once
 from ..core.classifier import Classifier
-from ..core.descend import at_once
-from ..core.folding import Folding
-from ..core.frozen import frozen
 from .threat import fooled
 
 STANDARD = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -120,9 +118,8 @@ class AutoAttack:
 @contextmanager
 def _network(classifier: Classifier) -> Iterator[Callable[[Tensor], Tensor]]:
     """Within, the logits of the frozen network: some of the attacks call `backward`, which would fill its gradients."""
-    with frozen(classifier), classifier.reading() as read:
-        quick = Folding(classifier.network, read)
-        yield lambda images: quick(images).logits
+    read = classifier.reader()
+    yield lambda images: read(images).logits
 
 
 @contextmanager

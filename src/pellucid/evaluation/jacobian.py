@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ..base.checks import check_images
-from ..core.ball import draw, generators, norms, per_image
+from ..core.batch import draw, generators, norms, per_image
 from ..core.classifier import Classifier
-from ..core.frozen import frozen
 
 
 def largest_singular_value(
@@ -22,11 +21,12 @@ def largest_singular_value(
     images = check_images(images).to(classifier.device)
     direction = draw(torch.randn, images, generators(seed, len(images)))
     sigma = torch.zeros(len(images), device=images.device)
-    with torch.inference_mode(False), torch.enable_grad(), frozen(classifier):
+    read = classifier.reader([layer])
+    with torch.inference_mode(False), torch.enable_grad():
         for _ in range(steps):
             direction = direction * per_image(1 / norms(direction).clamp_min(1e-30), direction)
             inputs = images.clone().requires_grad_()
-            values = classifier(inputs, {layer} - {"representation", "logits"})[layer]
+            values = read(inputs)[layer]
             # J v through two backward passes: Jᵀ u is linear in u, and J v is the gradient of (Jᵀ u) · v by u.
             seed_of_u = torch.zeros_like(values, requires_grad=True)
             (pulled,) = torch.autograd.grad(values, inputs, seed_of_u, create_graph=True)

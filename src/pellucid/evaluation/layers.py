@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, literals, positive_int
+from ..base.checks import check_images, check_words, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..core.ball import Norm, generators, norms, threat_ball
-from ..core.classifier import Activations, Classifier
+from ..core.ball import Norm
+from ..core.batch import generators, norms
+from ..core.classifier import Classifier
 from ..core.descend import descend
-from ..core.frozen import frozen
 from ..core.objective import Objective
-from ..core.ordinary import ordinary
-from .threat import check_radii, check_step_size
+from ..core.reading import Activations
+from .threat import check_radii, check_step_size, threat_ball
 
 FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin
 
@@ -42,7 +42,7 @@ class LayersRecipe:
     """Resamplings of the images for the 95% confidence interval."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
         check_radii(self.norm, [self.eps])
         check_step_size(self.step_size)
         positive_int("steps", self.steps)
@@ -78,15 +78,10 @@ class Shift(Objective):
     clean: Tensor
     layer: str
 
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset({self.layer})
-
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         return norms(activations[self.layer].flatten(1) - self.clean.flatten(1))
 
 
-@ordinary()
 def layer_robustness(
     classifier: Classifier,
     images: Tensor,
@@ -217,8 +212,8 @@ def largest_change(
 
 def read(classifier: Classifier, images: Tensor, layer: str) -> Tensor:
     """A layer's activations, without gradients."""
-    with torch.no_grad(), frozen(classifier):
-        return classifier(images.to(classifier.device), {layer} - {"representation", "logits"})[layer]
+    with torch.no_grad():
+        return classifier(images.to(classifier.device), [layer])[layer]
 
 
 def distances(classifier: Classifier, images: Tensor, layer: str, batch_size: int) -> Tensor:

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from ..base.devices import Precision
-from ..core.ball import Ball, generators
+from ..core.ball import Ball
+from ..core.batch import generators
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.loop import Stop
-from ..core.objective import CrossEntropy
-from ..core.stop import Misclassified
+from ..core.descend import Stop, descend
+from ..core.objective import CrossEntropy, Misclassified
 from .threat import fooled
 
 

@@ -17,17 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core.ball import Ball, norms, threat_ball
+from ..core.ball import Ball
+from ..core.batch import norms
 from ..core.classifier import Classifier
 from ..core.descend import descend
-from ..core.frozen import frozen
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points
-from .threat import fooled, predict, radius_names
+from .threat import fooled, radius_names, threat_ball
 
 SAMPLE = 50  # images that are looked at
 TINY = 1e-12  # of a gradient's norm: far below it, float32 knows no direction
@@ -48,7 +47,7 @@ class Sample:
     @cached_property
     def right(self) -> Tensor:
         """Which images are classified rightly, `(N,)` bools."""
-        return predict(self.classifier, self.images) == self.labels
+        return self.classifier.predict(self.images) == self.labels
 
     @cached_property
     def attacked(self) -> Tensor:
@@ -70,9 +69,9 @@ def vanishing_gradients(sample: Sample) -> str | None:
     images, labels = sample.images[sample.right], sample.labels[sample.right]
     if not len(images):
         return None
-    with torch.enable_grad(), frozen(sample.classifier):
+    with torch.enable_grad():
         moved = images.clone().requires_grad_()
-        loss = F.cross_entropy(sample.classifier.logits(moved), labels, reduction="sum")
+        loss = F.cross_entropy(sample.classifier(moved).logits, labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, moved)
     share = float((norms(gradient) < TINY).float().mean())
     if share <= 0.1:
@@ -108,7 +107,7 @@ def not_converged(sample: Sample) -> str | None:
 def better_under_attack(sample: Sample) -> str | None:
     """The attack raises the accuracy: the gradient that it follows does not belong to what the classifier computes."""
     clean = float(sample.right.float().mean())
-    attacked = float((predict(sample.classifier, sample.attacked) == sample.labels).float().mean())
+    attacked = float((sample.classifier.predict(sample.attacked) == sample.labels).float().mean())
     if attacked <= clean:
         return None
     return (
@@ -134,9 +133,10 @@ def weaker_than_noise(sample: Sample) -> str | None:
 def depends_on_the_batch(sample: Sample) -> str | None:
     """An image alone gets other logits than the same image among others."""
     images = sample.images[:16]
-    with torch.no_grad(), frozen(sample.classifier):
-        together = sample.classifier.logits(images)
-        alone = torch.cat([sample.classifier.logits(image[None]) for image in images])
+    read = sample.classifier.reader()
+    with torch.no_grad():
+        together = read(images).logits
+        alone = torch.cat([read(image[None]).logits for image in images])
     if _alike(together, alone):
         return None
     return "an image's logits depend on what else is in the batch: use layers whose eval mode does not look at it"
@@ -145,15 +145,16 @@ def depends_on_the_batch(sample: Sample) -> str | None:
 def not_repeatable(sample: Sample) -> str | None:
     """In eval mode the same images get other logits a second time, or the network changes its own buffers."""
     classifier = sample.classifier
-    before = {name: buffer.clone() for name, buffer in classifier.named_buffers()}
-    with torch.no_grad(), frozen(classifier):
-        first, second = classifier.logits(sample.images), classifier.logits(sample.images)
+    read = classifier.reader()
+    before = {name: buffer.clone() for name, buffer in read.twin.named_buffers()}
+    with torch.no_grad():
+        first, second = read(sample.images).logits, read(sample.images).logits
     if not _alike(first, second):
         return (
             "the same images get other logits the second time: something stays random, or in train mode, after eval(); "
             "an attack has to average over it"
         )
-    changed = [name for name, buffer in classifier.named_buffers() if not torch.equal(buffer, before[name])]
+    changed = [f"network.{name}" for name, buffer in read.twin.named_buffers() if not torch.equal(buffer, before[name])]
     if not changed:
         return None
     return f"a pass in eval mode changes the network ({', '.join(changed[:3])}): something stays in train mode"
@@ -184,7 +185,6 @@ CHECKS: tuple[Callable[[Sample], str | None], ...] = (
 )
 
 
-@ordinary()
 def sanity(classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe | None = None) -> list[str]:
     """Run all checks of a sample on the first 50 images, at the middle one of the recipe's radii.
 
@@ -220,8 +220,8 @@ def sanity(classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe 
 
 
 def _loss(sample: Sample, points: Tensor, rows: Tensor) -> float:
-    with torch.no_grad(), frozen(sample.classifier):
-        return float(F.cross_entropy(sample.classifier.logits(points[rows]), sample.labels[rows]))
+    with torch.no_grad():
+        return float(F.cross_entropy(sample.classifier(points[rows]).logits, sample.labels[rows]))
 
 
 def _alike(logits: Tensor, others: Tensor) -> bool:

@@ -6,15 +6,31 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.ball import Ball, Linf, Norm, check_radius, norms
+from ..core.ball import L2, Ball, Linf, Norm
+from ..core.batch import norms
 from ..core.classifier import Classifier
-from ..core.descend import at_once
-from ..core.frozen import frozen
 from ..data.dataset import LabeledImages
+
+
+def threat_ball(norm: Norm, eps: float) -> Ball:
+    """The images that an attack may choose from; raises `InputError` for a radius that is none.
+
+    >>> threat_ball("linf", 8 / 255)
+    Linf(eps=0.03137254901960784)
+    """
+    check_radius(norm, eps)
+    return {"l2": L2, "linf": Linf}[norm](eps)
+
+
+def check_radius(norm: Norm, eps: float) -> None:
+    """Raise `InputError` unless a radius is positive, finite and, of a cube, at most 1."""
+    if not 0 < eps < math.inf:
+        raise InputError(f"eps must be positive, not {eps}")
+    if norm == "linf" and eps > 1:
+        raise InputError(f"an linf eps of {eps:g} allows any image, values are in [0, 1]; did you mean {eps:g}/255?")
 
 
 def check_radii(norm: Norm, radii: Iterable[float]) -> None:
@@ -66,15 +82,6 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
 
 
-def predict(classifier: Classifier, images: Tensor) -> Tensor:
-    """The class that the classifier sees in each image, `(N,)` on its device; float32 and eval mode."""
-    images = images.to(classifier.device)
-    if not len(images):  # a network need not take an empty batch
-        return torch.empty(0, dtype=torch.int64, device=images.device)
-    with torch.no_grad(), frozen(classifier):
-        return torch.cat([classifier.logits(chunk).argmax(1) for chunk in images.split(at_once(images))])
-
-
 def inside(ball: Ball, points: Tensor, center: Tensor) -> Tensor:
     """Which points are images, finite and in [0, 1], of the ball around `center`, `(N,)`; float rounding is allowed."""
     offset = points - center
@@ -87,7 +94,7 @@ def fooled(classifier: Classifier, candidates: Tensor, images: Tensor, labels: T
     """Which candidates of an attack are adversarial, `(N,)` bools: the verdict that every success must pass.
 
     A candidate is projected onto the ball around its image. It counts if the result is indeed in the ball and in
-    [0, 1], and if a further float32 pass of the network, none of whose layers is fused, does not see `labels` in it.
+    [0, 1], and if a further float32 pass of the network does not see `labels` in it.
     """
     points = ball.project(candidates, images)
-    return inside(ball, points, images) & (predict(classifier, points) != labels)
+    return inside(ball, points, images) & (classifier.predict(points) != labels)

@@ -10,17 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import literals, positive_int
+from ..base.checks import check_words, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing
-from ..core.ball import Ball, Norm, threat_ball
+from ..core.ball import Ball, Norm
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
-from .threat import check_radii, check_split, check_step_size, fooled, predict
+from .threat import check_radii, check_split, check_step_size, fooled, threat_ball
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class TransferabilityRecipe:
     """Images at once."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
         check_radii(self.norm, [self.eps])
         check_step_size(self.step_size)
         positive_int("steps", self.steps)
@@ -92,7 +91,6 @@ class Transferability:
             figure.savefig(temporary, dpi=150)
 
 
-@ordinary()
 def transferability(
     classifiers: Mapping[str, Classifier],
     split: LabeledImages,
@@ -137,7 +135,7 @@ def transferability(
         images, labels = split.batch(slice(first, min(first + recipe.batch_size, count)))
         read += len(labels)
         images, labels = images.to(models[0].device), labels.to(models[0].device)
-        right = [predict(model, images) == labels for model in models]
+        right = [model.predict(images) == labels for model in models]
         for row, source in enumerate(models):
             made = _examples(source, images, labels, right[row], ball, recipe, precision)
             for column, target in enumerate(models):

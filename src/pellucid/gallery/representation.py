@@ -9,17 +9,15 @@ from ..representation.invert import InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope
 from ..representation.manipulate import manipulate
 from ..representation.visualize import visualize
-from ..synthesis.start import proportionate
 from .page import Section
 from .scene import Scene
 
 
 def inversion(scene: Scene) -> Section:
     """Photos, kaleidoscopes and generated images, recovered from their representations."""
-    size = scene.made.shape[2]
     photos = torch.cat([scene.photo(name) for name in ("flower.jpg", "china.jpg")])
-    targets = torch.cat([photos, kaleidoscope(3, size, scene.seed), scene.made[:5].cpu()])
-    recipe = proportionate(InvertRecipe(steps=200), size)
+    targets = torch.cat([photos, kaleidoscope(3, scene.made.shape[2], scene.seed), scene.made[:5].cpu()])
+    recipe = InvertRecipe(steps=200)
     pair = (("robust", scene.robust), ("standard", scene.standard))
     rows = [scene.row("target", targets, "invert-targets.png")]
     for part, (caption, classifier) in enumerate(pair):
@@ -37,9 +35,8 @@ def inversion(scene: Scene) -> Section:
 
 def interpolation(scene: Scene) -> Section:
     """From a photo to a generated image, step by step."""
-    size = scene.made.shape[2]
     first, last = scene.photo("flower.jpg"), scene.made[:1].cpu()
-    recipe = proportionate(InterpolateRecipe(steps=200, intervals=8), size)
+    recipe = InterpolateRecipe(steps=200, intervals=8)
     rows = []
     for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
         descent = interpolate(classifier, first, last, recipe, **scene.options(part, 2))

@@ -17,7 +17,7 @@ from ..data.image import SUFFIXES, write_image
 from .grid import grid, magnified
 
 if TYPE_CHECKING:
-    from ..core.descent import Descent
+    from ..core.descend import Descent
 
 
 def save(descent: Descent, path: str | Path, *, sheet: Tensor | None = None, overwrite: bool = False) -> Path:

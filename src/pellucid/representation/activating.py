@@ -18,7 +18,6 @@ from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
 from ..base.processes import team
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.dataset import LabeledImages
 from ..data.readings import readings
 from ..evaluation.partial import split_sha256
@@ -134,7 +133,6 @@ class Activating:
         return Activating(**tensors, facts=facts)
 
 
-@ordinary()
 def activating(
     classifier: Classifier,
     split: LabeledImages,

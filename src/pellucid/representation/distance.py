@@ -15,23 +15,22 @@ from torch import Tensor
 from ..base.checks import check_images, number, positive_int
 from ..base.errors import InputError
 from ..base.files import replacing
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import Distance
-from ..core.optimizer import Momentum
-from ..core.ordinary import ordinary
-from ..core.schedule import cosine
-from ..synthesis.start import fit, proportionate
+from ..core.optimizer import Momentum, cosine
+from ..data.image import fit
 from .invert import alike
 from .match import represent
 
 
 @dataclass(frozen=True)
-class DistanceRecipe:
+class DistanceRecipe(Recipe):
     """Settings of `distance`."""
 
-    radii: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+    radii: tuple[float, ...] = tuple(PerPixel(radius / 32) for radius in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0))
     """Of the L2 balls around the source, increasing."""
     steps: int = 100
     """Steps of the descent in each ball."""
@@ -94,7 +93,6 @@ class DistanceCurve:
         return {"radii": self.radii.tolist(), "mean": [round(v, 5) for v in self.mean.tolist()], "distances": rounded}
 
 
-@ordinary()
 def distance(
     classifier: Classifier,
     sources: Tensor,
@@ -112,7 +110,7 @@ def distance(
     Args:
         classifier: whose representation R is.
         sources, targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         **options: of `descend`.
 
@@ -126,7 +124,7 @@ def distance(
     >>> curve.distances.shape, bool(curve.mean[0] > curve.mean[1])
     (torch.Size([2, 1]), True)
     """
-    recipe = recipe or proportionate(DistanceRecipe(), classifier.size)
+    recipe = (recipe or DistanceRecipe()).at(classifier.size)
     radii = torch.tensor(recipe.radii)
     targets = fit(classifier, check_images(targets, "targets"))
     sources = alike(fit(classifier, check_images(sources, "sources")), targets)

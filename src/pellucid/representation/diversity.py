@@ -10,12 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.checks import positive_int
-from ..core.objective import Objective, check_axes
+from ..core.objective import Objective
+from ..core.reading import Activations
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from ..core.classifier import Activations
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Diversity(Objective):
         return frozenset({self.layer})
 
     @property
-    def together(self) -> int:
+    def group_size(self) -> int:
         return self.size
 
     def select(self, index: Tensor) -> Self:
@@ -60,7 +59,6 @@ class Diversity(Objective):
 
 def _positions_last(values: Tensor) -> Tensor:
     """A layer's activations as `(N, C, positions)`."""
-    check_axes(values)
     if values.ndim == 4:
         return values.flatten(2)
     return values.transpose(1, 2) if values.ndim == 3 else values[..., None]

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..core.frozen import frozen
 from ..core.objective import Activation, Objective, pooled
 
 MAX_BYTES = 64 * 2**20  # of a direction's file
@@ -103,7 +102,7 @@ def widths(classifier: Classifier, layers: Iterable[str], like: Tensor) -> dict[
         InputError: a layer that does not exist, or whose activations are not `(N, U)`, `(N, T, U)` or `(N, C, H, W)`.
     """
     layers = set(layers)
-    with torch.no_grad(), frozen(classifier):
+    with torch.no_grad():
         activations = classifier(like.to(classifier.device), layers)
     for layer in layers:
         if not 2 <= activations[layer].ndim <= 4:
@@ -118,7 +117,7 @@ def random_units(classifier: Classifier, count: int, images: Tensor, seed: int =
     Raises:
         InputError: fewer units than that are on.
     """
-    with torch.no_grad(), frozen(classifier):
+    with torch.no_grad():
         alive = (classifier(images.to(classifier.device)).representation > 0).any(0).nonzero()[:, 0].cpu()
     if not 1 <= count <= len(alive):
         raise InputError(

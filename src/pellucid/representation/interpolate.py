@@ -10,10 +10,9 @@ from torch import Tensor
 from ..base.checks import check_images, positive_int
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..core.descent import Descent
-from ..core.ordinary import ordinary
+from ..core.descend import Descent
+from ..data.image import fit
 from ..data.quality import ghosting
-from ..synthesis.start import fit, proportionate
 from .match import MatchRecipe, match, represent
 
 
@@ -46,7 +45,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def interpolate(
     classifier: Classifier,
     first: Tensor,
@@ -61,7 +59,7 @@ def interpolate(
     Args:
         classifier: whose representation it is; of a standard one the result stays near the average of pixels.
         first, last: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         **options: of `descend`.
 
@@ -79,7 +77,7 @@ def interpolate(
     >>> walk.images.shape
     torch.Size([3, 3, 32, 32])
     """
-    recipe = recipe or proportionate(InterpolateRecipe(), classifier.size)
+    recipe = (recipe or InterpolateRecipe()).at(classifier.size)
     intervals = recipe.intervals
     first, last = (fit(classifier, check_images(images)) for images in (first, last))
     if first.shape != last.shape:

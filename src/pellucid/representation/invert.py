@@ -11,12 +11,11 @@ from torch import Tensor
 
 from ..base.checks import check_images
 from ..base.errors import InputError
-from ..core.ball import draw, generators
+from ..core.batch import draw, generators
 from ..core.classifier import Classifier
-from ..core.descent import Descent
-from ..core.ordinary import ordinary
+from ..core.descend import Descent
+from ..data.image import fit
 from ..data.quality import psnr, ssim
-from ..synthesis.start import fit, proportionate
 from .match import MatchRecipe, match, represent
 
 
@@ -34,7 +33,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def invert(
     classifier: Classifier,
     targets: Tensor,
@@ -52,7 +50,7 @@ def invert(
     Args:
         classifier: whose representation is inverted.
         targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         start: images to begin with, one for all targets or one for each; brought to the targets' size.
         seed: of the noise; image number i has its own stream of it.
@@ -71,7 +69,7 @@ def invert(
     >>> bool(inverted.loss[0] < inverted.history[0, 0])
     True
     """
-    recipe = recipe or proportionate(InvertRecipe(), classifier.size)
+    recipe = (recipe or InvertRecipe()).at(classifier.size)
     targets = fit(classifier, check_images(targets, "targets"))
     if start is None:
         start = begin(recipe.start, targets, seed)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.checks import positive_int
-from ..core.ball import generators
+from ..core.batch import generators
 
 
 def kaleidoscope(count: int, size: int, seed: int = 0) -> Tensor:

@@ -9,28 +9,27 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, literals, number, positive, positive_int
+from ..base.checks import check_images, number, positive, positive_int
 from ..base.errors import InputError
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Unbounded
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import Activation
-from ..core.ordinary import ordinary
-from ..core.stop import Exceeds, Reaches
-from ..synthesis.paint import representation_units
-from ..synthesis.start import fit, proportionate
+from ..data.image import fit
+from .feature import widths
+from .stop import Exceeds, Reaches
 
 
 @dataclass(frozen=True)
-class ManipulateRecipe:
+class ManipulateRecipe(Recipe):
     """Settings of `manipulate`."""
 
     eps: float = math.inf
     """Radius of the L2 ball around the image; inf for none."""
     steps: int = 300
     """Steps of the descent, at most."""
-    step_size: float = 0.1
+    step_size: float = PerPixel(0.1 / 32)
     """Length of a step."""
     until: Literal["exceeds", "reaches"] = "exceeds"
     """An image is done when the unit exceeds every other one (the paper), or reaches `value` (the notebook)."""
@@ -40,7 +39,7 @@ class ManipulateRecipe:
     """The gradient passes the last ReLU as if it were the identity, so that a unit that is off can be switched on."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        super().__post_init__()
         positive("eps", self.eps)
         positive_int("steps", self.steps)
         positive("step_size", number("step_size", self.step_size))
@@ -54,7 +53,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def manipulate(
     classifier: Classifier,
     images: Tensor,
@@ -68,7 +66,7 @@ def manipulate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         units: of the representation, one for all images or `(N,)`, one for each.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         **options: of `descend`.
 
@@ -84,12 +82,12 @@ def manipulate(
     >>> manipulate(pl.load("cifar10-l2-0.5", "cpu"), photo, 5, ManipulateRecipe(steps=3)).images.shape
     torch.Size([1, 3, 32, 32])
     """
-    recipe = recipe or proportionate(ManipulateRecipe(), classifier.size)
+    recipe = (recipe or ManipulateRecipe()).at(classifier.size)
     start = fit(classifier, check_images(images))
     unit = torch.as_tensor(units).reshape(-1)
     if len(unit) not in (1, len(start)):
         raise InputError(f"{len(unit)} units for {len(start)} images; give one, or one for each")
-    there = representation_units(classifier, start)
+    there = widths(classifier, ["representation"], start[:1])["representation"]
     if not 0 <= int(unit.min()) <= int(unit.max()) < there:
         wrong = next(u for u in unit.tolist() if not 0 <= u < there)
         raise InputError(f"the representation has units 0 to {there - 1}, not {wrong}")

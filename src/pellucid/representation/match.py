@@ -9,31 +9,30 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, literals, number, positive, positive_int
+from ..base.checks import check_images, number, positive, positive_int
+from ..base.devices import default_modes
 from ..base.errors import InputError
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Ball, Unbounded
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
-from ..core.frozen import frozen
+from ..core.descend import Descent, descend
 from ..core.objective import Distance
-from ..core.optimizer import Momentum
-from ..core.schedule import constant, cosine
-from ..core.stop import Near
+from ..core.optimizer import Momentum, constant, cosine
+from .stop import Near
 
 SCHEDULES = {"constant": constant, "cosine": cosine}
 BATCH_VALUES = 2**20  # pixel values in one batch of a pass without gradients
 
 
 @dataclass(frozen=True)
-class MatchRecipe:
+class MatchRecipe(Recipe):
     """Settings of a descent to a representation."""
 
     eps: float = math.inf
     """Radius of the L2 ball around the start; inf for none. The papers' 1000 is none in all but name."""
     steps: int = 400
     """Steps of the descent, at most."""
-    step_size: float = 0.4
+    step_size: float = PerPixel(0.4 / 32)
     """Length of the first step."""
     momentum: float = 0.9
     """How much of its direction a step keeps from the ones before; 0 for the papers' plain gradient descent."""
@@ -46,7 +45,7 @@ class MatchRecipe:
     than that of the distance, and the descent stalls two to three times as far from the target."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        super().__post_init__()
         positive("eps", self.eps)
         positive_int("steps", self.steps)
         positive("step_size", number("step_size", self.step_size))
@@ -86,8 +85,10 @@ def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe:
     )
 
 
+@default_modes()
 def represent(classifier: Classifier, images: Tensor) -> Tensor:
     """R(x) of `(N, 3, H, W)` images in [0, 1], `(N, U)` on the classifier's device, in batches, without gradients."""
     batch = max(1, BATCH_VALUES // check_images(images)[0].numel())
-    with torch.no_grad(), frozen(classifier):
-        return torch.cat([classifier(part.to(classifier.device)).representation for part in images.split(batch)])
+    read = classifier.reader()
+    with torch.no_grad():
+        return torch.cat([read(part.to(classifier.device)).representation for part in images.split(batch)])

@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 
 from ..base.errors import InputError
-from ..base.files import finite, plain, write_json
+from ..base.files import finite, write_json
 from ..base.processes import Processes
+from ..base.recipes import plain
 from ..core.classifier import Classifier
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.jsonfile import read_json

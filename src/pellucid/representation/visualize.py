@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..base.checks import check_images, literals, positive_int
+from ..base.checks import check_images, positive_int
 from ..base.errors import InputError
-from ..core.ball import L2, Ball, Unbounded, draw, generators
+from ..base.recipes import PerPixel, Recipe
+from ..core.ball import L2, Ball, Unbounded
+from ..core.batch import at_once, draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import at_once, descend
-from ..core.descent import Descent
-from ..core.frozen import frozen
+from ..core.descend import Descent, descend
 from ..core.objective import Objective
-from ..core.optimizer import Adam, Steepest
-from ..core.ordinary import ordinary
-from ..core.parametrize import Fourier, Maco, Parametrization, Pixels, magnitude_spectrum
-from ..data.image import cover
+from ..core.optimizer import Adam, NormalizedGradient
+from ..core.parametrize import Parametrization, Pixels
+from ..data.image import cover, side
 from ..data.transforms import Transform, crops, standard
-from ..synthesis.start import proportionate, side
 from .diversity import Diversity
 from .feature import Feature, find_features, maximize
+from .fourier import Fourier
+from .maco import Maco, magnitude_spectrum
 
 Start = Literal["noise", "gray"]
 Kind = Literal["pixels", "fourier", "maco"]
@@ -35,14 +35,14 @@ UNMOVED = 1e-6  # the most that a value of an image changes without any gradient
 
 
 @dataclass(frozen=True)
-class VisualizeRecipe:
+class VisualizeRecipe(Recipe):
     """Settings of `visualize`."""
 
-    eps: float = 10.0
+    eps: float = PerPixel(10 / 32)
     """Radius of the L2 ball around the start, of a descent on pixels; other parametrizations know no ball."""
     steps: int = 60
     """Steps of the descent."""
-    step_size: float = 0.5
+    step_size: float = PerPixel(0.5 / 32)
     """Length of a step, of a descent on pixels."""
     learning_rate: float = 0.05
     """Adam's, of a descent on another parametrization."""
@@ -65,7 +65,7 @@ class VisualizeRecipe:
     """Side of the images in pixels; the classifier's if not given."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        super().__post_init__()
         if not (0 <= self.noise < math.inf and math.isfinite(self.diversity)):
             raise InputError(f"noise must be at least 0 and diversity a number, not {self.noise} and {self.diversity}")
         if self.size is not None:
@@ -84,7 +84,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def visualize(
     classifier: Classifier,
     features: Sequence[str | int] | str | int,
@@ -124,13 +123,13 @@ def visualize(
     >>> descent.images.shape, [image["feature"] for image in descent.info["features"]]
     (torch.Size([4, 3, 32, 32]), ['3', '3', 'logits:cat', 'logits:cat'])
     """
-    recipe = recipe or proportionate(VisualizeRecipe(), classifier.size)
+    recipe = (recipe or VisualizeRecipe()).at(recipe.size if recipe and recipe.size else classifier.size)
     starts = _starts(classifier, recipe, seeds, start, seed)
     found = find_features(classifier, features, starts[:1])
     each = [feature for feature in found for _ in starts]
     batch = starts.repeat(len(found), 1, 1, 1)
     parametrization = _parametrization(classifier, recipe, batch.shape, magnitude)
-    objective = value = maximize(each, recipe.straight_through and _has_relu(classifier))
+    objective = value = maximize(each, recipe.straight_through)
     if recipe.diversity:
         objective = value + recipe.diversity * Diversity(len(starts), recipe.diversity_layer)
     pixels = isinstance(parametrization, Pixels)
@@ -141,7 +140,7 @@ def visualize(
         ball=_ball(recipe.eps, batch) if pixels else Unbounded(),
         steps=recipe.steps,
         step_size=recipe.step_size if pixels else recipe.learning_rate,
-        optimizer=Steepest() if pixels else Adam(),
+        optimizer=NormalizedGradient() if pixels else Adam(),
         parametrization=parametrization,
         transforms=_transforms(recipe, batch.shape[-1]),
         seed=seed,
@@ -200,17 +199,13 @@ def _transforms(recipe: VisualizeRecipe, size: int) -> list[Transform]:
     return {"none": list, "standard": lambda: standard(size), "crops": crops}[recipe.transforms]()
 
 
-def _has_relu(classifier: Classifier) -> bool:
-    return any(isinstance(module, nn.ReLU) for module in classifier.network.modules())
-
-
-@torch.no_grad()
 def _look(classifier: Classifier, objective: Objective, images: Tensor) -> dict[str, Tensor]:
     """What the network sees in the images: `(N,)` values of their features, classes, and their probabilities."""
     parts = []
-    with frozen(classifier):
+    read = classifier.reader(objective.layers)
+    with torch.no_grad():
         for index in torch.arange(len(images), device=images.device).split(at_once(images)):
-            activations = classifier(images[index], objective.layers)
+            activations = read(images[index])
             value = -objective.to(images.device).select(index)(images[index], activations)
             probability, label = activations.logits.softmax(1).max(1)
             parts.append((value.cpu(), label.cpu(), probability.cpu()))

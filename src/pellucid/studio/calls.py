@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.classifier import Classifier
-from ..core.descent import Descent
+from ..core.descend import Descent
 from ..data.image import cover
 from ..gallery.save import sidecar
 from ..representation.interpolate import interpolate

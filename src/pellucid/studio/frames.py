@@ -107,7 +107,7 @@ class Camera:
     def _probabilities(self, image: Tensor) -> tuple[list[tuple[str, float]], float | None]:
         import torch
 
-        from ..synthesis.start import fit
+        from ..data.image import fit
 
         with torch.no_grad():
             images = fit(self.classifier, image[None].to(self.classifier.device))

@@ -163,14 +163,15 @@ class Models:
 def _load(name: str, device: str, report: Report) -> Loaded:
     import torch
 
-    from ..synthesis.paint import representation_units
+    from ..representation.feature import widths
     from ..zoo.models import fingerprint, load
 
     report(name, 0.1)
     classifier = load(name, device)
     report(name, 0.8)
     side = classifier.size or FALLBACK_SIDE
-    units = representation_units(classifier, torch.full((1, classifier.mean.shape[1], side, side), 0.5))
+    gray = torch.full((1, classifier.mean.shape[1], side, side), 0.5)
+    units = widths(classifier, ["representation"], gray)["representation"]
     sha256 = fingerprint(classifier)
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):  # it becomes a file's name, and a card may say anything
         sha256 = hashlib.sha256(sha256.encode()).hexdigest()

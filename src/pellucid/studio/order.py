@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.errors import InputError, unknown
-from ..base.files import plain
+from ..base.recipes import plain
 from ..core.classifier import Classifier
-from ..synthesis.start import proportionate
 from . import actions
 from .actions import ACTIONS, Action
 from .calls import MASK, SECOND, START, Call
@@ -125,7 +124,7 @@ def order(body: JobBody, loaded: Loaded, machine: Machine) -> Order:
             damaged, or of another size than the other.
     """
     action, needs = find(body.action), find(body.action).needs
-    recipe = filled(proportionate(action.recipe, loaded.classifier.size), body.settings)
+    recipe = filled(action.recipe.at(loaded.classifier.size), body.settings)
     files = _files(body, action, loaded)
     label = body.label if needs.label != "no" else None
     if needs.label == "yes" and label is None:
@@ -153,7 +152,7 @@ def catalog(classifier: Classifier) -> list[dict[str, Any]]:
     return [
         actions.described(
             action,
-            described(proportionate(action.recipe, classifier.size)),
+            described(action.recipe.at(classifier.size)),
             {name: values(preset) for name, preset in action.presets.items()},
         )
         for action in ACTIONS.values()

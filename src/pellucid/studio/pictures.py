@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.ball import draw, generators
+from ..core.batch import draw, generators
 from ..data.image import FORMATS, cover, decode_image, quiet, to_pil, to_tensor
 from ..synthesis.start import seeds
 

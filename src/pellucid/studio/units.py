@@ -20,7 +20,6 @@ from ..base.files import replacing
 from ..data.dataset import LabeledImages, load_data
 from ..representation.activating import Activating, activating
 from ..representation.visualize import VisualizeRecipe, visualize
-from ..synthesis.start import proportionate
 from .job import Stopped
 from .models import Loaded
 from .pictures import message, png
@@ -196,7 +195,7 @@ def _draw(album: _Album, units: list[int], busy: Busy) -> None:
 
     classifier = album.loaded.classifier
     try:
-        images = visualize(classifier, units, proportionate(RECIPE, classifier.size), callback=callback).images
+        images = visualize(classifier, units, RECIPE, callback=callback).images
     except InputError:  # nothing activates them
         images = torch.full((len(units), 3, album.loaded.side, album.loaded.side), 0.5)
     for unit, image in zip(units, images, strict=True):

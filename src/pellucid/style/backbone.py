@@ -5,17 +5,15 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
 
-from ..base.devices import Precision, to_channels_last
-from ..base.errors import InputError, unknown
+from ..base.devices import Precision
+from ..base.errors import InputError
+from ..base.layers import unit_axis
 from ..core.classifier import Classifier
-from ..core.folding import Folding
-from ..core.layers import straight_through_last_relu
-from ..core.layout import Layout, looking
+from ..core.reading import frozen_twin, open_last_relus
 from .surgery import Padding, Pooling, randomize, replicate_padding, swap_pooling
 
 # What the experiments on each kind of network take: style layers, and the content layer.
@@ -50,8 +48,7 @@ class _Reached(Exception):  # noqa: N818 - it ends a forward pass, and is no err
 class Backbone:
     """A classifier's network, made ready for gradients to its input.
 
-    It is a copy, in eval mode, frozen, channels last, its batch norms folded into its convolutions. Nothing behind the
-    last of its layers runs.
+    It is a frozen twin of the network, or a copy with random weights. Nothing behind the last of its layers runs.
 
     Args:
         classifier: whose network is copied; it is left as it is.
@@ -60,7 +57,7 @@ class Backbone:
         padding: "replicate" in place of zeros.
         smooth: layers are softmax-smoothed over all of their channels and positions (SWAG; Wang, Li and Vasconcelos
             2021), and multiplied by the number of those.
-        straight_through: the gradient passes the last ReLU before the last layer as if it were the identity.
+        straight_through: the gradient passes the last ReLUs before the last layer as if they were the identity.
         random_weights: the seed of weights to draw in place of the trained ones.
         normalization: a mean and a standard deviation for each channel in place of the classifier's.
         precision: "bfloat16" runs the network in autocast.
@@ -90,7 +87,8 @@ class Backbone:
     ):
         self.layers = tuple(dict.fromkeys(layers))
         self.smooth, self.precision, self.device = smooth, precision, classifier.device
-        self.network = copy.deepcopy(classifier.network).eval().requires_grad_(False)
+        network = classifier.network if random_weights is None else copy.deepcopy(classifier.network)
+        self.network = frozen_twin(network)
         self.mean, self.std = classifier.mean, classifier.std
         if normalization is not None:
             self.mean, self.std = (torch.tensor(v, device=self.device).reshape(1, -1, 1, 1) for v in normalization)
@@ -99,33 +97,31 @@ class Backbone:
         swap_pooling(self.network, pooling)
         if padding == "replicate":
             replicate_padding(self.network)
-        to_channels_last(self.network)
-        self._modules = {name: _module(self.network, classifier, name) for name in self.layers}
+        self._paths = {name: classifier.path(name) for name in self.layers}
+        self._unit_axes: dict[str, int] = {}
+        self._last = ""
         self._kept: dict[str, Tensor] = {}
         self._left: Counter[str] = Counter()
-        self._changes = ExitStack()
-        self._end = nn.Identity()
-        if straight_through:
-            self._changes.enter_context(straight_through_last_relu(self.network, self._end))
-        for name, module in self._modules.items():
-            module.register_forward_hook(self._keep(name))
+        for name, path in self._paths.items():
+            self.network.get_submodule(path).register_forward_hook(self._keep(name))
         self._calls = Counter(dict.fromkeys(self.layers, 10**9))  # the first pass runs to the end, and counts
-        self._read = Folding(self.network, self._pass)
-        self._layouts: dict[str, Layout] = {}
         self._known = classifier.size or 96  # a side that the network takes
         self._prepare(self._known)
+        if straight_through:
+            image = torch.rand(1, 3, self._known, self._known).to(self.device).requires_grad_()
+            open_last_relus(self.network, lambda: self._pass(image)[self._last])
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Layers of `(N, 3, H, W)` images in [0, 1], each `(N, C, h, w)`, float32."""
         try:
-            found = self._read((images - self.mean) / self.std)
+            found = self._pass((images - self.mean) / self.std)
         except RuntimeError as error:
             self._explain_small(images, error)
             raise
         if missing := [name for name in self.layers if name not in found]:
             raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
-        for name, layout in self._layouts.items():
-            found[name] = layout.arranged(name, found[name], len(images), None)
+        for name, axis in self._unit_axes.items():
+            found[name] = found[name].movedim(axis, 1)
         return {name: _smoothed(values) for name, values in found.items()} if self.smooth else found
 
     def _pass(self, images: Tensor) -> dict[str, Tensor]:
@@ -163,14 +159,15 @@ class Backbone:
         return True
 
     def _prepare(self, size: int) -> None:
-        """One whole pass: how often each layer runs in it, and where it has its channels."""
+        """One whole pass: how often each layer runs in it, which is the last, and where it has its channels."""
         image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
-        with looking(self.network, self._modules, image) as look:
-            found = self(image)
-        self._layouts = look.plain()
-        for name, values in found.items():
+        for name, values in self(image).items():
             if values.ndim != 4:
                 raise InputError(f"layer {name} has no positions, its shape is {tuple(values.shape)}; choose another")
+            axis = unit_axis(self.network, self._paths[name], 4)
+            if axis is None:
+                raise InputError(f"nothing declares which axis of layer {name} is the channels'; choose another layer")
+            self._unit_axes[name] = axis
         self._calls = self._calls - self._left
 
     def _keep(self, name: str):
@@ -178,19 +175,11 @@ class Backbone:
             # A copy: the next module is often a ReLU that works in place on this very tensor.
             self._kept[name] = (output[0] if isinstance(output, tuple) else output).clone()
             self._left -= Counter([name])
+            self._last = name
             if not self._left:
-                self._end(output)
                 raise _Reached
 
-        hook.counted = True  # type: ignore[attr-defined] - see `pellucid.core.folding`
         return hook
-
-
-def _module(network: nn.Module, classifier: Classifier, name: str) -> nn.Module:
-    try:
-        return network.get_submodule(classifier.layers.get(name, name))
-    except AttributeError:
-        raise unknown("layer", name, classifier.layers) from None
 
 
 def _smoothed(values: Tensor) -> Tensor:

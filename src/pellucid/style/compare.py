@@ -12,7 +12,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..base.checks import literals
+from ..base.checks import check_words
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..zoo.models import fingerprint
@@ -32,7 +32,7 @@ class CompareRecipe:
     """Starts that are tried."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from typing import Literal
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
+from ..base.recipes import Recipe
 from .surgery import Padding, Pooling
 
 RESTRICTED_IMAGENET = ((0.4717, 0.4499, 0.3837), (0.2600, 0.2516, 0.2575))
 
 
 @dataclass(frozen=True)
-class StylizeRecipe:
+class StylizeRecipe(Recipe):
     """Settings of `stylize`."""
 
     style_weight: float = 1.0

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.devices import Precision
+from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
-from ..core.parametrize import Fourier, Pixels
+from ..core.parametrize import Pixels
 from ..data.transforms import Transform, jitter, moves
+from ..representation.fourier import Fourier
 from .artifacts import checkerboard
 from .backbone import Backbone, default_layers
 from .color import linear_transfer, luminance_transfer
@@ -83,7 +83,7 @@ class Stylized:
         return sum(map(len, self.history))
 
 
-@ordinary()
+@default_modes()
 def stylize(
     classifier: Classifier,
     content: Tensor,

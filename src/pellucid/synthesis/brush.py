@@ -8,29 +8,27 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base.checks import check_images
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
+from ..data.image import fit
 from .inpaint import check_mask
-from .start import fit, label_each, proportionate
 
 
 @dataclass(frozen=True)
-class BrushRecipe:
+class BrushRecipe(Recipe):
     """Settings of `brush`."""
 
-    eps: float = 6.0
+    eps: float = PerPixel(6 / 32)
     """Radius of the L2 ball around the image; all of it is for the region."""
     steps: int = 60
     """Steps of the descent."""
-    step_size: float = 0.2
+    step_size: float = PerPixel(0.2 / 32)
     """Length of a step."""
 
 
-@ordinary()
 def brush(
     classifier: Classifier,
     images: Tensor,
@@ -49,7 +47,7 @@ def brush(
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
         labels: the class of each image, or one for all.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
         **options: of `descend`.
 
     Raises:
@@ -62,9 +60,9 @@ def brush(
     >>> bool((made.images != photo)[:, :, 12:].any())
     False
     """
-    recipe = recipe or proportionate(BrushRecipe(), classifier.size)
+    recipe = (recipe or BrushRecipe()).at(classifier.size)
     start = check_images(fit(classifier, images))
-    label = label_each(classifier, labels, len(start))
+    label = classifier.label_each(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

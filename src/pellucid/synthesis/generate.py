@@ -7,34 +7,29 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base.checks import literals
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
-from ..data.image import Enlargement
-from .start import Start, fit, label_each, proportionate, seeds
+from ..data.image import Enlargement, fit
+from .start import Start, seeds
 
 
 @dataclass(frozen=True)
-class GenerateRecipe:
+class GenerateRecipe(Recipe):
     """Settings of `generate`."""
 
-    eps: float = 8.0
+    eps: float = PerPixel(8 / 32)
     """Radius of the L2 ball around the seed. The paper's 30 for CIFAR-10 saturates the colors of the bundled pair."""
     steps: int = 40
     """Steps of the descent."""
-    step_size: float = 0.5
+    step_size: float = PerPixel(0.5 / 32)
     """Length of a step."""
     start: Start = "gaussian"
     """Seeds: draws from class Gaussians, noise, or gray."""
     enlargement: Enlargement = "bicubic"
     """Of draws at a lower resolution. The paper's nearest neighbors leave squares in the result."""
-
-    def __post_init__(self) -> None:
-        literals(self)
 
 
 PRESETS = {
@@ -48,7 +43,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def generate(
     classifier: Classifier,
     labels: Sequence[str | int] | Tensor,
@@ -64,7 +58,7 @@ def generate(
     Args:
         classifier: preferably a robust one; a standard one yields noise, which is the paper's point.
         labels: the class of each image, by name or index.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         start: `(N, 3, H, W)` images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
@@ -76,13 +70,13 @@ def generate(
     >>> cats.images.shape
     torch.Size([2, 3, 32, 32])
     """
-    recipe = recipe or proportionate(GenerateRecipe(), classifier.size)
+    recipe = (recipe or GenerateRecipe()).at(classifier.size)
     label = classifier.labels(labels)
     if start is None:
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
         start = fit(classifier, start)
-        label = label_each(classifier, label, len(start))
+        label = classifier.label_each(label, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -10,25 +10,23 @@ from torch import Tensor
 
 from ..base.checks import check_images
 from ..base.errors import InputError
-from ..core.ball import L2, Inside, generators
+from ..base.recipes import PerPixel, Recipe
+from ..core.ball import L2, Inside
+from ..core.batch import generators
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import CrossEntropy, Outside
-from ..core.ordinary import ordinary
-from ..evaluation.threat import predict
-from .start import label_each, proportionate
 
 
 @dataclass(frozen=True)
-class InpaintRecipe:
+class InpaintRecipe(Recipe):
     """Settings of `inpaint`."""
 
-    eps: float = 2.5
+    eps: float = PerPixel(2.5 / 32)
     """Radius of the L2 ball around the corrupted image."""
     steps: int = 50
     """Steps of the descent."""
-    step_size: float = 0.1
+    step_size: float = PerPixel(0.1 / 32)
     """Length of a step."""
     weight: float = 100.0
     """λ of eq. 3, the weight of changes outside the mask. The notebook's 10 multiplies a mean of squares."""
@@ -46,7 +44,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def inpaint(
     classifier: Classifier,
     images: Tensor,
@@ -62,17 +59,17 @@ def inpaint(
         images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
         labels: the class of each image; what the classifier sees in the corrupted image if not given.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         **options: of `descend`.
 
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything.
     """
-    recipe = recipe or proportionate(InpaintRecipe(), classifier.size)
+    recipe = (recipe or InpaintRecipe()).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
-    label = predict(classifier, start).cpu() if labels is None else label_each(classifier, labels, len(start))
+    label = classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),

@@ -10,15 +10,13 @@ from torch import Tensor
 
 from ..base.checks import check_images
 from ..base.errors import InputError
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent, Progress
-from ..core.frozen import frozen
+from ..core.descend import Descent, Progress, descend
 from ..core.objective import Activation, Outside
-from ..core.ordinary import ordinary
+from ..data.image import fit
 from .inpaint import check_mask
-from .start import fit, proportionate
 
 
 @dataclass(frozen=True)
@@ -37,14 +35,14 @@ class Stroke:
 
 
 @dataclass(frozen=True)
-class PaintRecipe:
+class PaintRecipe(Recipe):
     """Settings of `paint`, for every stroke."""
 
-    eps: float = 5.0
+    eps: float = PerPixel(5 / 32)
     """Radius of the L2 ball around the image before the stroke."""
     steps: int = 60
     """Steps of the descent."""
-    step_size: float = 0.2
+    step_size: float = PerPixel(0.2 / 32)
     """Length of a step."""
     activation: float = 0.1
     """Weight of the unit. The notebook's 0.1."""
@@ -60,7 +58,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def paint(
     classifier: Classifier,
     images: Tensor,
@@ -74,7 +71,7 @@ def paint(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         strokes: in order; each starts from what the one before left.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         **options: of `descend`.
 
@@ -84,11 +81,12 @@ def paint(
     Raises:
         InputError: no strokes, a mask of another size, a unit that does not exist, a strength that is not positive.
     """
-    recipe = recipe or proportionate(PaintRecipe(), classifier.size)
+    recipe = (recipe or PaintRecipe()).at(classifier.size)
     if not strokes:
         raise InputError("nothing to paint: give at least one stroke")
     current = check_images(fit(classifier, images))
-    units = representation_units(classifier, current)
+    with torch.no_grad():
+        units = classifier(current[:1].to(classifier.device)).representation.shape[1]
     for stroke in strokes:
         if not 0 <= stroke.unit < units:
             raise InputError(f"the representation has units 0 to {units - 1}, not {stroke.unit}")
@@ -120,9 +118,3 @@ def _after(number: int, strokes: int, callback: Callable[[Progress], None] | Non
     if callback is None:
         return None
     return lambda p: callback(replace(p, step=number * p.steps + p.step, steps=strokes * p.steps))
-
-
-def representation_units(classifier: Classifier, images: Tensor) -> int:
-    """How many units the representation has."""
-    with torch.no_grad(), frozen(classifier):
-        return classifier(images[:1].to(classifier.device)).representation.shape[1]

@@ -7,24 +7,23 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
-from .start import fit, label_each, proportionate
+from ..data.image import fit
 
 
 @dataclass(frozen=True)
-class SketchRecipe:
+class SketchRecipe(Recipe):
     """Settings of `sketch`."""
 
-    eps: float = 6.0
+    eps: float = PerPixel(6 / 32)
     """Radius of the L2 ball around the drawing."""
     steps: int = 40
     """Steps of the descent."""
-    step_size: float = 0.25
+    step_size: float = PerPixel(0.25 / 32)
     """Length of a step."""
 
 
@@ -34,7 +33,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def sketch(
     classifier: Classifier,
     images: Tensor,
@@ -48,13 +46,13 @@ def sketch(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         **options: of `descend`.
     """
-    recipe = recipe or proportionate(SketchRecipe(), classifier.size)
+    recipe = (recipe or SketchRecipe()).at(classifier.size)
     start = fit(classifier, images)
-    label = label_each(classifier, labels, len(start))
+    label = classifier.label_each(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

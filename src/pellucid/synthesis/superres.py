@@ -7,37 +7,31 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base.checks import check_images, literals
+from ..base.checks import check_images
 from ..base.errors import InputError
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
-from ..data.image import Enlargement, enlarge
+from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
-from ..evaluation.threat import predict
-from .start import label_each, proportionate, side
 
 
 @dataclass(frozen=True)
-class SuperresRecipe:
+class SuperresRecipe(Recipe):
     """Settings of `superres`."""
 
-    eps: float = 1.0
+    eps: float = PerPixel(1 / 32)
     """Radius of the L2 ball around the enlarged image."""
     steps: int = 40
     """Steps of the descent."""
-    step_size: float = 0.1
+    step_size: float = PerPixel(0.1 / 32)
     """Length of a step."""
     start: Enlargement = "bicubic"
     """How the image is enlarged to begin with; the paper takes nearest neighbors and suggests bicubic."""
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
-
-    def __post_init__(self) -> None:
-        literals(self)
 
 
 PRESETS = {
@@ -50,7 +44,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def superres(
     classifier: Classifier,
     images: Tensor,
@@ -66,7 +59,7 @@ def superres(
         classifier: preferably a robust one; the result has its size.
         images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
         **options: of `descend`.
@@ -74,7 +67,7 @@ def superres(
     Raises:
         InputError: images that are not square or already as large as the result.
     """
-    recipe = recipe or proportionate(SuperresRecipe(), classifier.size)
+    recipe = (recipe or SuperresRecipe()).at(classifier.size)
     images, size = check_images(images), side(classifier)
     if images.shape[2] != images.shape[3]:
         raise InputError(f"super-resolution takes square images, not {images.shape[3]} x {images.shape[2]}")
@@ -85,7 +78,7 @@ def superres(
         raise InputError(
             f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
         )
-    label = predict(classifier, start).cpu() if labels is None else label_each(classifier, labels, len(start))
+    label = classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through),

@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
-from ..core.descent import Descent
+from ..core.descend import Descent, descend
 from ..core.objective import CrossEntropy
-from ..core.ordinary import ordinary
-from ..evaluation.threat import predict
-from .start import fit, label_each, proportionate
+from ..data.image import fit
 
 
 @dataclass(frozen=True)
-class TranslateRecipe:
+class TranslateRecipe(Recipe):
     """Settings of `translate`."""
 
-    eps: float = 6.0
+    eps: float = PerPixel(6 / 32)
     """Radius of the L2 ball around the image."""
     steps: int = 60
     """Steps of the descent."""
-    step_size: float = 0.25
+    step_size: float = PerPixel(0.25 / 32)
     """Length of a step."""
 
 
@@ -40,7 +38,6 @@ PRESETS = {
 }
 
 
-@ordinary()
 def translate(
     classifier: Classifier,
     images: Tensor,
@@ -54,15 +51,15 @@ def translate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         labels: the class to turn each image into; of two classes, the one it is not, if not given.
-        recipe: settings; if not given the defaults, in proportion to the classifier's size (see `proportionate`).
+        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
             `PRESETS` has the published ones, and the paper's Figure 2.
         **options: of `descend`.
     """
-    recipe = recipe or proportionate(TranslateRecipe(), classifier.size)
+    recipe = (recipe or TranslateRecipe()).at(classifier.size)
     start = fit(classifier, images)
     if labels is None and classifier.classes != 2:
         raise InputError(f"say which of the {classifier.classes} classes to translate to")
-    label = 1 - predict(classifier, start).cpu() if labels is None else label_each(classifier, labels, len(start))
+    label = 1 - classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..base.errors import InputError
+from ..base.layers import find_head
 from ..core.classifier import Classifier
-from ..core.layers import find_head
 from ..zoo.models import fingerprint, load
 from ..zoo.networks import build
 from .recipe import TrainRecipe

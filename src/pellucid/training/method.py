@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.devices import Precision
-from ..core.ball import generators
-from ..core.classifier import Activations, Classifier
+from ..core.batch import generators
+from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import CrossEntropy, Objective
+from ..core.reading import Activations
 from .recipe import Attack, TrainRecipe
 
 Losses = Iterator[tuple[Tensor, Tensor]]

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ..base.checks import check_seed, literals
+from ..base.checks import check_seed, check_words
 from ..base.errors import InputError
-from ..core.ball import Ball, Norm, check_radius, threat_ball
+from ..core.ball import Ball, Norm
+from ..evaluation.threat import check_radius, threat_ball
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Attack:
     """Share of the training in which eps (and the step) grow linearly from 0."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
         if not 0 <= self.eps < float("inf"):
             raise InputError(f"eps must be 0 (standard training) or positive, not {self.eps}")
         if self.eps:
@@ -113,7 +114,7 @@ class TrainRecipe:
     """Of the weights, the order of the images, the augmentation and random starts."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
         for name in ("epochs", "batch_size", "replays", "step_epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

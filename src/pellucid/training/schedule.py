@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from ..core.schedule import Schedule, constant, cosine
+from ..core.optimizer import Schedule, constant, cosine
 from .recipe import TrainRecipe
 
 

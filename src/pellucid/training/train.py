@@ -14,12 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.devices import Precision, pick_precision
+from ..base.devices import Precision, default_modes, pick_precision
 from ..base.errors import InputError
 from ..base.files import write_text
 from ..base.processes import processes
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.augment import AUGMENTATIONS, Draws
 from ..data.dataset import Dataset
 from ..data.loader import Batch, loader
@@ -61,7 +60,7 @@ class EpochReport:
     """Makes eight training images and the worst images in the balls around them, each `(8, 3, H, W)`."""
 
 
-@ordinary()
+@default_modes()
 def train(
     data: Dataset,
     recipe: TrainRecipe,

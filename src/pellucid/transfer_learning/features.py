@@ -15,7 +15,6 @@ from torch import Tensor
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.augment import Draws, random_part
 from ..data.dataset import LabeledImages
 from ..data.parts import Parts
@@ -55,7 +54,6 @@ class View:
         return random_part(images, draws, (images.shape[2], images.shape[3]))
 
 
-@ordinary()
 def features(
     classifier: Classifier,
     split: LabeledImages,

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset
-from ..evaluation.threat import predict
 from ..training.finetune import with_new_head
 from ..training.recipe import TrainRecipe
 from ..training.train import Run, TrainProgress
@@ -69,9 +68,7 @@ def frozen_modules(classifier: Classifier, upto: str) -> list[str]:
     if upto == "representation":
         head = classifier.head
         return [path for path in paths if path != head and not path.startswith(f"{head}.")]
-    last = classifier.head if upto == "logits" else classifier.layers.get(upto, upto)
-    if last not in paths:
-        raise unknown("layer", upto, [*classifier.layers, *paths])
+    last = classifier.head if upto == "logits" else classifier.path(upto)
     end = max(number for number, path in enumerate(paths) if path == last or path.startswith(f"{last}."))
     if classifier.head in paths[: end + 1]:
         raise InputError(f"freezing up to {upto} leaves nothing to train; freeze representation trains the head alone")
@@ -153,6 +150,6 @@ def predictions(classifier: Classifier, split) -> tuple[Tensor, Tensor]:
     found, labels = [], []
     for first in range(0, len(split), READ):
         images, truth = split.batch(slice(first, first + READ))
-        found.append(predict(classifier, images.to(classifier.device)).cpu())
+        found.append(classifier.predict(images.to(classifier.device)).cpu())
         labels.append(truth)
     return torch.cat(found), torch.cat(labels)

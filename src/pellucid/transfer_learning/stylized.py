@@ -17,12 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.checks import literals
+from ..base.checks import check_words
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.dataset import Dataset, LabeledImages, Split
 from ..data.parts import Parts
 from ..style.recipe import StylizeRecipe
@@ -45,12 +44,11 @@ class StylizeDataRecipe:
     """How an image is stylized. Twenty evaluations are enough for images of 32 or 64 px."""
 
     def __post_init__(self) -> None:
-        literals(self)
+        check_words(self)
         if self.style.size is not None:
             raise InputError("a stylized copy has images of the data's size; leave out --style.size")
 
 
-@ordinary()
 def stylize_data(
     classifier: Classifier,
     data: Dataset,

@@ -14,10 +14,9 @@ from torch import Tensor
 
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..base.files import plain
 from ..base.processes import processes
+from ..base.recipes import plain
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from ..data.dataset import Dataset, LabeledImages
 from ..zoo.models import fingerprint
 from .altered import coarse, unnormalized
@@ -32,7 +31,6 @@ from .result import TransferResult, Trial
 Callback = Callable[[float], None]
 
 
-@ordinary()
 def transfer(
     source: Classifier,
     data: Dataset,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..core.layers import find_head, named_layers
+from ..base.layers import find_head, named_layers
 from .fit import outline
 
 

@@ -11,7 +11,6 @@ import torch
 from ..base.devices import pick_device
 from ..base.errors import InputError, unknown
 from ..core.classifier import Classifier
-from ..core.ordinary import ordinary
 from .bundle import load_bundle, read_card
 from .checksum import digest
 from .convert import IMAGENET_MEAN, IMAGENET_STD
@@ -28,7 +27,6 @@ def bundled() -> list[str]:
     return sorted(path.stem for path in BUNDLES.glob("*.safetensors"))
 
 
-@ordinary()
 def load(name: str, device: str | torch.device = "auto") -> Classifier:
     """A classifier in eval mode on a device.
 

@@ -5,7 +5,7 @@ from helpers import images
 
 from pellucid import Fourier, Pixels, Unbounded
 from pellucid.core.optimizer import Adam
-from pellucid.core.parametrize import COLORS
+from pellucid.representation.fourier import COLORS
 
 
 def pictures(height, width, channels=3, count=2):

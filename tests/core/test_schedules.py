@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pellucid.core.schedule import constant, cosine
+from pellucid.core.optimizer import constant, cosine
 from pellucid.training.recipe import TrainRecipe
 from pellucid.training.schedule import one_cycle, schedule, steps
 

@@ -1,0 +1,107 @@
+"""The layers of a network: their names, the head, and where a layer has its units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from .errors import InputError
+
+FIRST = (nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
+# Modules of torchvision and timm that make `(N, C, H, W)` (1) or `(N, H, W, C)` (3), by the names of their types.
+UNIT_AXES = {"CNBlock": 1, "LayerNorm": 3, "LayerNorm2d": 1, "MaxVitBlock": 1, "MaxVitLayer": 1, "PatchMerging": 3,
+             "PatchMergingV2": 3, "SwinTransformerBlock": 3, "SwinTransformerBlockV2": 3}  # fmt: skip
+
+
+def unit_axis(network: nn.Module, layer: str, ndim: int) -> int | None:
+    """Along which axis the output of a layer (a module path) has its units, as its type or its network declares.
+
+    Tokens `(N, T, U)` have units last. Of four axes, convolutions have channels first, linear layers and layer norms
+    last; timm's `output_fmt` and `UNIT_AXES` tell of others. Where nothing tells, channels come first, unless the
+    network has layer norms, which means that it mixes both forms: then the answer is None.
+
+    >>> unit_axis(nn.Sequential(nn.Conv2d(3, 8, 3)), "0", 4), unit_axis(nn.Sequential(nn.LayerNorm(8)), "0", 4)
+    (1, 3)
+    """
+    module = network.get_submodule(layer)
+    while isinstance(module, nn.Sequential) and len(module):
+        module = module[-1]
+    if isinstance(module, FIRST):
+        return 1
+    if ndim < 4 or type(module) is nn.Linear:
+        return ndim - 1
+    if type(module).__name__ in UNIT_AXES:
+        return UNIT_AXES[type(module).__name__]
+    if layer in [entry["module"] for entry in getattr(network, "feature_info", [])]:  # timm
+        return 3 if getattr(network, "output_fmt", "NCHW") == "NHWC" else 1
+    return None if any(isinstance(module, nn.LayerNorm) for module in network.modules()) else 1
+
+
+def find_head(network: nn.Module) -> str:
+    """The path of the module that makes the logits: timm's own answer, the last linear layer, the last 1x1 convolution.
+
+    Raises `InputError` where there is none; name it then: `Classifier(network, head="...")`.
+    """
+    paths = {module: path for path, module in network.named_modules()}
+    if hasattr(network, "get_classifier"):  # timm
+        head = network.get_classifier()  # pyright: ignore[reportCallIssue]
+        if isinstance(head, nn.Module) and head in paths and not isinstance(head, nn.Identity):
+            return paths[head]
+    linear = [path for module, path in paths.items() if isinstance(module, nn.Linear)]
+    pointwise = [path for m, path in paths.items() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
+    if not (linear or pointwise):
+        raise InputError(
+            f"no linear layer found in {type(network).__name__}; name the layer that makes the logits as head"
+        )
+    return (linear or pointwise)[-1]
+
+
+def named_layers(network: nn.Module) -> dict[str, str]:
+    """Layers worth naming, from input to output: `{name: module path}`.
+
+    VGG: `conv1_1`, `relu1_1`, `pool1`, ...; AlexNet: `conv1`, `relu1`, ...; SqueezeNet: `relu1`, `fire2` to `fire9`;
+    timm models: what their `feature_info` lists, as far as there are such modules; ResNets and everything else: the
+    top-level children that have parameters (`conv1`, `layer1` to `layer4`), a list's one by one, but for auxiliary
+    heads (`aux1`, `AuxLogits`), which run in training alone.
+    """
+    kind = type(network).__name__
+    features = getattr(network, "features", None)
+    if isinstance(features, nn.Sequential) and kind in ("VGG", "AlexNet", "SqueezeNet"):
+        return _sequential_layers(features, kind)
+    info = getattr(network, "feature_info", None)
+    if info:
+        modules = dict(network.named_modules())
+        listed = [entry["module"] for entry in (info.info if hasattr(info, "info") else info)]
+        if paths := [path for path in listed if path and path in modules]:  # of some models none is
+            return {path: path for path in paths}
+    return {path: path for path, child in _children(network) if next(child.parameters(), None) is not None}
+
+
+def _children(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for path, child in network.named_children():
+        if isinstance(child, nn.ModuleList):  # never called itself
+            yield from ((f"{path}.{number}", item) for number, item in _children(child))
+        elif not path.lower().startswith("aux"):
+            yield path, child
+
+
+def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
+    names, block, index = {}, 1, 0
+    for position, module in features.named_children():
+        number = f"{block}_{index}" if kind == "VGG" else f"{index}"
+        if isinstance(module, nn.Conv2d):
+            index += 1
+            name = f"conv{block}_{index}" if kind == "VGG" else f"conv{index}"
+        elif isinstance(module, nn.ReLU):
+            name = f"relu{number}"
+        elif type(module).__name__ == "Fire":
+            index += 1
+            name = f"fire{index}"
+        elif isinstance(module, nn.MaxPool2d):
+            name = f"pool{block}"
+            block, index = block + 1, 0 if kind == "VGG" else index
+        else:
+            continue
+        names[name] = f"features.{position}"
+    return names

@@ -1,0 +1,68 @@
+"""Recipes: the settings of one task, and lengths in proportion to the images' size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from .checks import check_words
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+USUAL_SIDE = 32  # of images whose size nobody says
+
+
+class PerPixel(float):
+    """A length in proportion to the side of the images: PerPixel(0.25) is 8 at 32 px and 32 at 128 px.
+
+    An L2 radius is a root of a sum over pixels, so in proportion to the side it allows each pixel the same change. A
+    plain number is that length at every size.
+
+    >>> PerPixel(0.25)
+    0.25 per px
+    """
+
+    def __repr__(self) -> str:
+        return f"{float(self):g} per px"
+
+    __str__ = __repr__
+
+    def __deepcopy__(self, memo: dict) -> PerPixel:
+        return self
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of one task: a frozen dataclass, which is also the command line's flags and the studio's form.
+
+    >>> from pellucid import GenerateRecipe
+    >>> recipe = GenerateRecipe(steps=2)
+    >>> recipe.eps, recipe.at(128).eps, GenerateRecipe(eps=12).at(128).eps
+    (0.25 per px, 32.0, 12)
+    """
+
+    def __post_init__(self) -> None:
+        check_words(self)
+
+    def at(self, side: int | None) -> Self:
+        """The recipe for images of this side in pixels: every `PerPixel` length becomes a number."""
+        return replace(self, **{f.name: _at(getattr(self, f.name), side or USUAL_SIDE) for f in fields(self)})
+
+
+def _at(value: Any, side: int) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_at(part, side) for part in value)
+    return float(value) * side if isinstance(value, PerPixel) else value
+
+
+def plain(recipe: Any) -> dict[str, Any]:
+    """A recipe's fields as JSON can hold them: no limit, which is infinity, becomes the word.
+
+    >>> from pellucid import ManipulateRecipe
+    >>> plain(ManipulateRecipe())["eps"]
+    'inf'
+    """
+    infinite = (float, math.inf)
+    return {name: "inf" if (type(value), value) == infinite else value for name, value in asdict(recipe).items()}
