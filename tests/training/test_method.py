@@ -10,7 +10,7 @@ from helpers import conv_classifier, images
 
 from pellucid import CrossEntropy
 from pellucid.core.reading import Activations
-from pellucid.training.method import METHODS, Divergence, Learner, Situation, perturb
+from pellucid.training.method import METHODS, Divergence, Learner, StepContext, perturb
 from pellucid.training.recipe import Attack, TrainRecipe
 
 LABELS = torch.tensor([0, 1, 2, 3, 0, 1])
@@ -43,7 +43,7 @@ def lower_by_sgd(learner, losses, rate=0.1):
 def test_perturbed_images_are_in_the_ball_and_have_a_higher_loss(norm, eps, steps, random_start):
     classifier, x = conv_classifier().eval(), images(6)
     attack = Attack(eps=eps, norm=norm, steps=steps, random_start=random_start)
-    worse = perturb(classifier, -CrossEntropy(LABELS), x, Situation(attack))
+    worse = perturb(classifier, -CrossEntropy(LABELS), x, StepContext(attack))
     distance = torch.linalg.vector_norm((worse - x).flatten(1), 2 if norm == "l2" else math.inf, dim=1)
     assert (distance <= eps * (1 + 1e-5)).all()
     assert (distance > eps / 4).all()
@@ -56,21 +56,21 @@ def test_perturbed_images_are_in_the_ball_and_have_a_higher_loss(norm, eps, step
 def test_random_starts_belong_to_the_image_and_not_to_the_part_of_the_batch():
     classifier, x = conv_classifier().eval(), images(6)
     attack = Attack(eps=0.4, random_start=True)
-    whole = perturb(classifier, -CrossEntropy(LABELS), x, Situation(attack, seed=3))
-    tail = perturb(classifier, -CrossEntropy(LABELS[4:]), x[4:], Situation(attack, seed=3, first=4))
+    whole = perturb(classifier, -CrossEntropy(LABELS), x, StepContext(attack, seed=3))
+    tail = perturb(classifier, -CrossEntropy(LABELS[4:]), x[4:], StepContext(attack, seed=3, first=4))
     assert torch.allclose(whole[4:], tail, atol=1e-6)
-    assert not torch.allclose(whole, perturb(classifier, -CrossEntropy(LABELS), x, Situation(attack, seed=4)))
+    assert not torch.allclose(whole, perturb(classifier, -CrossEntropy(LABELS), x, StepContext(attack, seed=4)))
 
 
 def test_pgd_is_the_cross_entropy_at_the_perturbed_images():
     x, recipe = images(6), TrainRecipe(attack=Attack(eps=0.4, steps=2))
     ours = learner(recipe)
-    worst = perturb(copy.deepcopy(ours.classifier).eval(), -CrossEntropy(LABELS), x, Situation(recipe.attack))
+    worst = perturb(copy.deepcopy(ours.classifier).eval(), -CrossEntropy(LABELS), x, StepContext(recipe.attack))
     expected = F.cross_entropy(copy.deepcopy(ours.classifier).train().logits(worst), LABELS)
-    ((loss, logits),) = METHODS["pgd"](ours, x, LABELS, Situation(recipe.attack))
+    ((loss, logits),) = METHODS["pgd"](ours, x, LABELS, StepContext(recipe.attack))
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     assert logits.shape == (6, 4)
-    ((loss, _),) = METHODS["pgd"](ours, x, LABELS, Situation(Attack()))
+    ((loss, _),) = METHODS["pgd"](ours, x, LABELS, StepContext(Attack()))
     assert float(loss) == pytest.approx(float(F.cross_entropy(ours.forward(x), LABELS)))
 
 
@@ -88,11 +88,11 @@ def test_trades_is_cross_entropy_plus_beta_divergences():
     reference = copy.deepcopy(ours.classifier)
     with torch.no_grad():
         p = reference.eval().logits(x).softmax(1)
-    worst = perturb(reference, -Divergence(p), x, Situation(attack, seed=5))
+    worst = perturb(reference, -Divergence(p), x, StepContext(attack, seed=5))
     clean, moved = reference.train().logits(torch.cat([x, worst])).chunk(2)
     p, q = clean.softmax(1), moved.softmax(1)
     expected = F.cross_entropy(clean, LABELS) + 3.0 * (p * (p / q).log()).sum(1).mean()
-    ((loss, logits),) = METHODS["trades"](ours, x, LABELS, Situation(attack, seed=5))
+    ((loss, logits),) = METHODS["trades"](ours, x, LABELS, StepContext(attack, seed=5))
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     assert torch.allclose(logits, moved, atol=1e-5)
 
@@ -101,7 +101,7 @@ def test_free_moves_weights_and_images_with_the_same_backward():
     x, attack = images(6), Attack(eps=0.4, step_size=0.2)
     ours = learner(TrainRecipe(method="free", replays=3, attack=attack))
     other = copy.deepcopy(ours.classifier)
-    seen = lower_by_sgd(ours, METHODS["free"](ours, x, LABELS, Situation(attack)))
+    seen = lower_by_sgd(ours, METHODS["free"](ours, x, LABELS, StepContext(attack)))
     optimizer = torch.optim.SGD(other.network.parameters(), 0.1)
     offset = torch.zeros_like(x)
     for loss, _ in seen:
@@ -124,9 +124,9 @@ def test_free_moves_weights_and_images_with_the_same_backward():
 def test_free_goes_on_from_the_offset_of_the_batch_before():
     attack = Attack(eps=0.4, step_size=0.3)
     ours = learner(TrainRecipe(method="free", replays=1, attack=attack))
-    lower_by_sgd(ours, METHODS["free"](ours, images(6), LABELS, Situation(attack)))
+    lower_by_sgd(ours, METHODS["free"](ours, images(6), LABELS, StepContext(attack)))
     first = ours.offset.clone()
     with torch.no_grad():
         moved = copy.deepcopy(ours.classifier).train().logits(images(6, seed=1) + first)
-    ((loss, _),) = lower_by_sgd(ours, METHODS["free"](ours, images(6, seed=1), LABELS, Situation(attack)))
+    ((loss, _),) = lower_by_sgd(ours, METHODS["free"](ours, images(6, seed=1), LABELS, StepContext(attack)))
     assert loss == pytest.approx(float(F.cross_entropy(moved, LABELS)), rel=1e-4)

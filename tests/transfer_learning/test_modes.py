@@ -15,7 +15,7 @@ from pellucid.transfer_learning.features import View, features
 from pellucid.transfer_learning.finetune import BestEpoch, Freezing, fine_tune, frozen_modules, predictions
 from pellucid.transfer_learning.head import fits, folds
 from pellucid.transfer_learning.metrics import top1
-from pellucid.transfer_learning.recipe import PRESETS, Slips
+from pellucid.transfer_learning.recipe import PRESETS, KnownBugs
 from pellucid.zoo.networks import build
 
 SHORT = TrainRecipe(epochs=4, batch_size=15, average=0.0, schedule="constant")
@@ -67,7 +67,7 @@ def test_the_source_is_left_as_it_was(source, pets):
     assert all(torch.equal(before[name], tensor) for name, tensor in source.network.state_dict().items())
 
 
-def test_the_test_labels_choose_nothing_unless_that_slip_is_asked_for(source):
+def test_the_test_labels_choose_nothing_unless_that_bug_is_asked_for(source):
     train = Split(pictures(8, 60).images, torch.arange(60) % 2)
     labels = torch.randint(2, (200,), generator=torch.Generator().manual_seed(0))
     pixels = pictures(8, 200, 5).images
@@ -75,27 +75,27 @@ def test_the_test_labels_choose_nothing_unless_that_slip_is_asked_for(source):
     honest = [transfer(source, data, TransferRecipe(seeds=1)).trials[0] for data in (one, other)]
     assert honest[0].tried == honest[1].tried
     assert torch.equal(honest[0].predicted, honest[1].predicted)
-    recipe = TransferRecipe(seeds=1, slips=Slips(test_selection=True))
-    slip = [transfer(source, data, recipe).trials[0] for data in (one, other)]
-    assert slip[0].tried.keys() & slip[1].tried.keys()
-    for penalty in slip[0].tried.keys() & slip[1].tried.keys():  # what is right for one is wrong for the other
-        assert slip[0].tried[penalty] == pytest.approx(1 - slip[1].tried[penalty])
+    recipe = TransferRecipe(seeds=1, known_bugs=KnownBugs(test_selection=True))
+    bug = [transfer(source, data, recipe).trials[0] for data in (one, other)]
+    assert bug[0].tried.keys() & bug[1].tried.keys()
+    for penalty in bug[0].tried.keys() & bug[1].tried.keys():  # what is right for one is wrong for the other
+        assert bug[0].tried[penalty] == pytest.approx(1 - bug[1].tried[penalty])
 
 
-def test_the_slip_takes_the_penalty_that_is_best_on_the_test_images(source):
+def test_the_bug_takes_the_penalty_that_is_best_on_the_test_images(source):
     """Of all heads that are fitted to all training images, however many in a row were worse."""
     labels = torch.randint(2, (60,), generator=torch.Generator().manual_seed(3))
     truth = torch.randint(2, (41,), generator=torch.Generator().manual_seed(4))
     data = Dataset("noise", Split(pictures(8, 60).images, labels), Split(pictures(8, 41, 5).images, truth), ["a", "b"])
     penalties = tuple(10.0**-n for n in range(7))
-    [slip] = transfer(
-        source, data, TransferRecipe(seeds=1, penalties=penalties, slips=Slips(test_selection=True))
+    [bug] = transfer(
+        source, data, TransferRecipe(seeds=1, penalties=penalties, known_bugs=KnownBugs(test_selection=True))
     ).trials
     train, test = (features(source, split).values for split in (data.train, data.test))
     heads = [head for penalty in penalties for head in fits(train, labels, [penalty])]
     expected = {head.penalty: top1(head.predict(test), truth) for head in heads}
-    assert slip.tried == expected
-    assert top1(slip.predicted, truth) == max(expected.values()) == expected[slip.chosen["penalty"]]
+    assert bug.tried == expected
+    assert top1(bug.predicted, truth) == max(expected.values()) == expected[bug.chosen["penalty"]]
 
 
 def test_augmented_views_are_trained_on_and_judged_by_none(source, pets):
@@ -168,10 +168,10 @@ def test_without_its_normalization_the_source_sees_bare_pixels(source, pets):
     with torch.no_grad():
         torch.testing.assert_close(unnormalized(source).logits(images), source.network(images))
     recipe = TransferRecipe(seeds=1, penalties=(0.1,))
-    [slip] = transfer(source, pets, replace(recipe, slips=Slips(unnormalized=True))).trials
+    [bug] = transfer(source, pets, replace(recipe, known_bugs=KnownBugs(unnormalized=True))).trials
     train, test = (features(unnormalized(source), split).values for split in (pets.train, pets.test))
     [head] = fits(train, pets.train.labels, [0.1])
-    assert torch.equal(slip.predicted, head.predict(test))
+    assert torch.equal(bug.predicted, head.predict(test))
 
 
 def test_a_class_none_of_whose_files_can_be_read_is_told(source, tmp_path):
@@ -182,7 +182,7 @@ def test_a_class_none_of_whose_files_can_be_read_is_told(source, tmp_path):
         file.write_bytes(b"no image")
     with pytest.warns(UserWarning, match="cannot be read"):
         data = load_data(tmp_path, 8, skip_unreadable=True, memory=0)
-    recipe = TransferRecipe(seeds=1, slips=Slips(test_selection=True))
+    recipe = TransferRecipe(seeds=1, known_bugs=KnownBugs(test_selection=True))
     with pytest.raises(InputError, match=r"too few: dog .0."):
         transfer(source, data, recipe)
 
@@ -263,7 +263,7 @@ def test_training_never_sees_the_test_images(source, pets, monkeypatch):
     assert seen == [30]
 
 
-def test_the_best_epoch_on_the_test_images_counts_if_that_slip_is_asked_for(source, pets):
+def test_the_best_epoch_on_the_test_images_counts_if_that_bug_is_asked_for(source, pets):
     """With test labels drawn at random, accuracy goes up and down, and the last epoch is the best by chance only."""
     labels = torch.randint(3, (30,), generator=torch.Generator().manual_seed(1))
     data = replace(pets, test=Split(pets.test.images, labels))
@@ -275,9 +275,9 @@ def test_the_best_epoch_on_the_test_images_counts_if_that_slip_is_asked_for(sour
     assert accuracies[-1] < max(accuracies)
     [honest] = transfer(source, data, recipe).trials
     assert (honest.chosen, top1(honest.predicted, labels)) == ({"lr": 0.05}, accuracies[-1])
-    [slip] = transfer(source, data, replace(recipe, slips=Slips(best_epoch=True))).trials
-    assert slip.chosen == {"lr": 0.05, "epoch": accuracies.index(max(accuracies)) + 1}
-    assert top1(slip.predicted, labels) == max(accuracies)
+    [bug] = transfer(source, data, replace(recipe, known_bugs=KnownBugs(best_epoch=True))).trials
+    assert bug.chosen == {"lr": 0.05, "epoch": accuracies.index(max(accuracies)) + 1}
+    assert top1(bug.predicted, labels) == max(accuracies)
 
 
 def test_the_best_epoch_of_a_rate_is_the_best_on_the_images_that_choose_the_rate(source, pets):
@@ -289,7 +289,7 @@ def test_the_best_epoch_of_a_rate_is_the_best_on_the_images_that_choose_the_rate
     data = replace(pets, train=train, test=Split(held.images, (held.labels + 1) % 3))
     settings = replace(SHORT, epochs=6)
     recipe = TransferRecipe(
-        "full", seeds=1, metric="top-1", lrs=(0.1, 0.05), folds=2, train=settings, slips=Slips(best_epoch=True)
+        "full", seeds=1, metric="top-1", lrs=(0.1, 0.05), folds=2, train=settings, known_bugs=KnownBugs(best_epoch=True)
     )
     with pytest.warns(UserWarning, match=".* test images"):
         [trial] = transfer(source, data, recipe).trials
@@ -379,8 +379,8 @@ def test_settings_that_cannot_be(settings, message):
         ),
         (TransferRecipe("full", train=replace(SHORT, seed=77)), "train.seed of a transfer follows from seeds"),
         (TransferRecipe("full", train=replace(SHORT, lr=0.05)), "train.lr of a transfer follows from lrs"),
-        (TransferRecipe(slips=Slips(adapting_norms=True)), "adapting norms needs frozen layers in training"),
-        (TransferRecipe(slips=Slips(best_epoch=True)), "best epoch needs epochs: paper-compat, or mode full"),
+        (TransferRecipe(known_bugs=KnownBugs(adapting_norms=True)), "adapting norms needs frozen layers in training"),
+        (TransferRecipe(known_bugs=KnownBugs(best_epoch=True)), "best epoch needs epochs: paper-compat, or mode full"),
     ],
 )
 def test_what_would_be_ignored_is_refused(source, pets, recipe, message):

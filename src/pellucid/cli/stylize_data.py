@@ -13,10 +13,11 @@ from ..base.processes import processes
 from ..data.identity import data_digest
 from ..data.image import read_image
 from ..data.load import load_data
+from ..data.parts import Parts
 from ..gallery.save import check_file
 from ..gallery.sidecar import made_by, write_sidecar
 from ..transfer_learning.content import check_unchanged
-from ..transfer_learning.stylized import StylizeDataRecipe, forget_parts, save_npz, stylize_data
+from ..transfer_learning.stylized import StylizeDataRecipe, save_npz, stylize_data
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, OutputFlags
 from .inputs import find_images
@@ -70,7 +71,7 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     facts |= {"model": flags.model, "model_sha256": fingerprint(classifier)}
     save_npz(copy, flags.out)
     write_sidecar(flags.out, facts)
-    forget_parts(parts)
+    Parts(parts).forget()
     if not flags.quiet:
         print(f"{flags.out}  ({len(copy.test)} stylized test images; training images: {flags.recipe.train})")
     return 0

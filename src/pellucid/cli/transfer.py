@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class TransferFlags(MachineFlags, OutputFlags):
 
 def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     """Run the command; with the sha256 of the data where it must be what it was before."""
+    argv = [re.sub("^--slips[.]", "--known-bugs.", word) for word in argv]  # their name in earlier results
     flags = parse(TransferFlags, argv, "transfer", PRESETS)
     if not flags.data:
         raise InputError("name the target: --data FOLDER, FILE.npz, torchvision:NAME or paper:NAME")

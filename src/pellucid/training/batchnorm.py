@@ -1,8 +1,8 @@
 """Batch norm over the batch of all processes together.
 
-Each process has a part of the batch. With statistics of the parts, a network would be trained for another batch size
-than was asked for, and its result would depend on how many processes there were; so every batch norm takes the
-statistics of the whole batch. torch has this for GPUs (`SyncBatchNorm`); this is the same for any device.
+Each process has a part of the batch. With the statistics of the parts, the result would depend on the number of
+processes; so every batch norm takes those of the whole batch. torch has this for GPUs (`SyncBatchNorm`); this is the
+same for any device.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def join_batch_norms(network: nn.Module, device: torch.device) -> nn.Module:
         if type(module) is nn.BatchNorm2d and module.affine and module.track_running_stats:
             joint = JointBatchNorm2d(module.num_features, module.eps, module.momentum).to(device)
             joint.load_state_dict(module.state_dict())
+            joint.weight, joint.bias = module.weight, module.bias  # a frozen parameter stays frozen
             joint.train(module.training)
             network.set_submodule(name, joint)
     return network

@@ -1,6 +1,6 @@
-"""Checkpoints: everything a run needs to go on exactly, in one safetensors file written in one piece.
+"""Checkpoints: everything that a run needs to resume exactly, in one safetensors file.
 
-The one before is kept, so that a damaged file costs an epoch and not the run.
+The previous one is kept, so that a damaged file costs an epoch and not the run.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
 
 
 def forget_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a run that is begun anew."""
+    """Remove the checkpoints of an earlier run."""
     for name in (CHECKPOINT, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
 

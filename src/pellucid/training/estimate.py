@@ -24,8 +24,8 @@ class Estimate:
     Attributes:
         parameters: how many weights the network has.
         steps: steps an epoch.
-        forwards: forward passes of an image an epoch, divided by the images: 2 for one attack step, 8 for PGD-7.
-        backwards: backward passes, in the same way: as many, save for TRADES, which looks at the images once without.
+        forwards: forward passes per image and epoch: 2 for one attack step, 8 for PGD-7.
+        backwards: backward passes, counted alike; TRADES has one fewer than forward passes.
         seconds: an epoch, without its test accuracy.
         memory: the largest amount in bytes that the process took so far (on a GPU: that torch took there).
         epochs: how many epochs there would be.

@@ -1,4 +1,4 @@
-"""What a training run depends on besides its recipe, so that it goes on with what it was begun with or not at all."""
+"""What a run depends on besides its recipe; resuming requires it unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def identity(data: Dataset, classifier: Classifier, precision: str) -> dict[str,
 
 
 def changes(now: dict[str, Any], was: dict[str, Any]) -> list[str]:
-    """What was otherwise, in words: `["size was [32, 32]", ...]`.
+    """The facts that changed, in words: `["size was [32, 32]", ...]`.
 
     >>> changes({"data": "b", "content": "1f"}, {"data": "a", "content": "2e"}), changes({"content": 1}, {"content": 2})
     (['data was a'], ['the training images or their labels were others'])

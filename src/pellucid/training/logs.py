@@ -1,4 +1,4 @@
-"""Loggers: functions that are told of every epoch. `metrics.jsonl` is written in any case."""
+"""Loggers: functions called after every epoch. `metrics.jsonl` is always written."""
 
 from __future__ import annotations
 

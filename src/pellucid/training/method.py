@@ -26,7 +26,7 @@ Losses = Iterator[tuple[Tensor, Tensor]]
 
 @dataclass
 class Learner:
-    """What a method works with."""
+    """The network in training, and what a method needs to train it."""
 
     classifier: Classifier
     forward: Callable[[Tensor], Tensor]
@@ -34,12 +34,12 @@ class Learner:
     recipe: TrainRecipe
     precision: Precision = "float32"
     offset: Tensor | None = field(default=None, repr=False)
-    """What free training carries from batch to batch."""
+    """The perturbation that free training carries from batch to batch."""
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What is particular about one step: its attack, its seed, and the number in the whole batch of the first image."""
+class StepContext:
+    """Per-step context: attack, seed, index of the first image (in the batch of all processes)."""
 
     attack: Attack
     seed: int = 0
@@ -56,15 +56,15 @@ class Divergence(Objective):
         return F.kl_div(activations.logits.log_softmax(1), self.probabilities, reduction="none").sum(1)
 
 
-def pgd(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> Losses:
+def pgd(learner: Learner, images: Tensor, labels: Tensor, context: StepContext) -> Losses:
     """Cross-entropy at the worst images of the balls: min E max cross-entropy(x', y) (Madry et al. 2018)."""
-    if now.attack.eps:
-        images = perturb(learner.classifier, -CrossEntropy(labels), images, now, learner.precision)
+    if context.attack.eps:
+        images = perturb(learner.classifier, -CrossEntropy(labels), images, context, learner.precision)
     logits = learner.forward(images)
     yield F.cross_entropy(logits, labels), logits
 
 
-def trades(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> Losses:
+def trades(learner: Learner, images: Tensor, labels: Tensor, context: StepContext) -> Losses:
     """Cross-entropy plus β max KL(p(x) ‖ p(x')): accuracy, and a prediction that stays (Zhang et al. 2019, eq. 5).
 
     Images and their worst neighbors go through the network as one batch, so that batch norms see both together; the
@@ -73,33 +73,33 @@ def trades(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> 
     with torch.no_grad():
         learner.classifier.eval()
         probabilities = learner.classifier.logits(images).softmax(1)
-    worst = perturb(learner.classifier, -Divergence(probabilities), images, now, learner.precision)
+    worst = perturb(learner.classifier, -Divergence(probabilities), images, context, learner.precision)
     clean_logits, worst_logits = learner.forward(torch.cat([images, worst])).chunk(2)
     divergence = F.kl_div(worst_logits.log_softmax(1), clean_logits.softmax(1), reduction="batchmean")
     yield F.cross_entropy(clean_logits, labels) + learner.recipe.beta * divergence, worst_logits
 
 
-def free(learner: Learner, images: Tensor, labels: Tensor, now: Situation) -> Losses:
+def free(learner: Learner, images: Tensor, labels: Tensor, context: StepContext) -> Losses:
     """Each backward pass moves the weights and the images at once, several times a batch (Shafahi et al. 2019).
 
-    The offset of a batch is the start of the next one's, which are other images, as in the paper; here it begins anew
-    with each epoch, so that an epoch depends on its weights alone.
+    The perturbation of a batch is the start of the next one's, as in the paper; here each epoch starts from zero, so
+    that it depends on the weights alone.
     """
-    if not now.attack.eps:  # eps is still warming up
-        yield from pgd(learner, images, labels, now)
+    if not context.attack.eps:  # eps is still warming up
+        yield from pgd(learner, images, labels, context)
         return
-    ball = now.attack.ball
+    ball = context.attack.ball
     offset = torch.zeros_like(images) if learner.offset is None else learner.offset
     for _ in range(learner.recipe.replays):
         moved = ball.project(images + offset, images).requires_grad_()
         logits = learner.forward(moved)
         yield F.cross_entropy(logits, labels), logits
         assert moved.grad is not None  # the loop has lowered the loss
-        offset = ball.project(moved.detach() + ball.step(-moved.grad, now.attack.length), images) - images
+        offset = ball.project(moved.detach() + ball.step(-moved.grad, context.attack.length), images) - images
     learner.offset = offset
 
 
-METHODS: dict[str, Callable[[Learner, Tensor, Tensor, Situation], Losses]] = {
+METHODS: dict[str, Callable[[Learner, Tensor, Tensor, StepContext], Losses]] = {
     "pgd": pgd,
     "trades": trades,
     "free": free,
@@ -107,19 +107,19 @@ METHODS: dict[str, Callable[[Learner, Tensor, Tensor, Situation], Losses]] = {
 
 
 def perturb(
-    classifier: Classifier, objective: Objective, images: Tensor, now: Situation, precision: Precision = "float32"
+    classifier: Classifier, objective: Objective, images: Tensor, context: StepContext, precision: Precision = "float32"
 ) -> Tensor:
     """The images of lowest `objective` in the ball around each, as PGD finds them: `(N, C, H, W)` to `(N, C, H, W)`.
 
     >>> from pellucid import load
     >>> images, labels = torch.rand(2, 3, 32, 32), torch.tensor([3, 5])
-    >>> worst = perturb(load("cifar10-l2-0.5", "cpu"), -CrossEntropy(labels), images, Situation(Attack(eps=0.5)))
+    >>> worst = perturb(load("cifar10-l2-0.5", "cpu"), -CrossEntropy(labels), images, StepContext(Attack(eps=0.5)))
     >>> bool(((worst - images).flatten(1).norm(dim=1) <= 0.5 + 1e-5).all())
     True
     """
-    attack, start = now.attack, images
+    attack, start = context.attack, images
     if attack.random_start:
-        start = attack.ball.random(images, generators(now.seed, len(images), now.first))
+        start = attack.ball.random(images, generators(context.seed, len(images), context.first))
     return descend(
         classifier,
         objective,

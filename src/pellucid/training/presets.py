@@ -5,7 +5,7 @@
 `transfer`: Salman et al. 2020, *Do Adversarially Robust ImageNet Models Transfer Better?*, appendix A.
 `fast`: Wong et al. 2020, *Fast is better than free*. `free`: Shafahi et al. 2019. `trades`: Zhang et al. 2019.
 
-None of the papers averages weights, and all let the weight decay act on every parameter.
+None of the papers takes an exponential moving average (EMA) of the weights; all decay every parameter.
 """
 
 from __future__ import annotations

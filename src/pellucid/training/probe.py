@@ -1,4 +1,4 @@
-"""Signs of life during training: accuracies on some images. They choose nothing."""
+"""Accuracy estimates for monitoring only; no model selection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..core.classifier import Classifier
 from ..core.objective import CrossEntropy
 from ..data.dataset import LabeledImages
 from ..data.image import cover
-from .method import Situation, perturb
+from .method import StepContext, perturb
 from .recipe import Attack
 
 AT_MOST, ATTACKED, VALUES = 2000, 256, 2**26  # images; those that are also attacked; pixel values: 256 MiB
@@ -47,7 +47,7 @@ class Probe:
         images, labels = self.images[:count], self.labels[:count]
         if not attack.eps:
             return images
-        return perturb(classifier, -CrossEntropy(labels), images, Situation(attack), precision)
+        return perturb(classifier, -CrossEntropy(labels), images, StepContext(attack), precision)
 
     def _right(self, classifier: Classifier, images: Tensor, precision: Precision) -> float:
         autocast = torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16")

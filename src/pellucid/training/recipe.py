@@ -84,7 +84,7 @@ class TrainRecipe:
     beta: float = 6.0
     """TRADES: weight of the divergence between the predictions for an image and for its worst neighbor."""
     replays: int = 8
-    """Free: how often in a row each batch is used. An epoch has so many times more steps."""
+    """Free: how often in a row each batch is used, which multiplies the steps of an epoch."""
     epochs: int = 20
     """Passes over the training images. The synthesis paper's CIFAR-10: 350."""
     batch_size: int = 128
@@ -94,7 +94,7 @@ class TrainRecipe:
     schedule: Literal["one-cycle", "step", "multi-step", "cosine", "constant"] = "one-cycle"
     """How the learning rate goes; the papers use step and multi-step."""
     step_epochs: int = 50
-    """For the step schedule: the rate drops tenfold after every so many epochs."""
+    """For the step schedule: the rate drops tenfold each time this many epochs have passed."""
     drops: tuple[int, ...] = (150, 250)
     """For the multi-step schedule: the rate drops tenfold after these epochs. The synthesis paper's CIFAR-10 of 350."""
     momentum: float = 0.9
@@ -106,7 +106,7 @@ class TrainRecipe:
     decay_norms: bool = False
     """Weight decay on norms and biases too, as in the papers."""
     average: float = 0.998
-    """Decay of the moving average of the weights, which is what the bundle holds; 0 for none. The papers have none."""
+    """Decay of the exponential moving average (EMA) of the weights, which the bundle holds. The papers: 0 (none)."""
     augment: Literal["crop-flip", "resized-crop", "crop-jitter", "madry-cifar", "madry-imagenet", "none"] = "crop-flip"
     """crop-flip shifts by an eighth of the side over reflected borders and mirrors; resized-crop takes random parts at
     the image's size and mirrors; crop-jitter takes larger ones and changes colors; the other two are the papers'."""

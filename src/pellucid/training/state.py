@@ -1,4 +1,4 @@
-"""What a training run changes as it goes: weights, their moving average, momentum. It can be written and read."""
+"""The mutable state of a training run: weights, their exponential moving average (EMA), momentum."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class TrainingState:
     """A classifier in training.
 
     Attributes:
-        classifier: with the weights of the moment.
-        average: the moving average of its state, which is what training yields.
+        classifier: with the current weights.
+        average: the EMA of its state, which is what training yields.
         epoch: how many epochs are done.
         history: the metrics of each of them.
     """
@@ -31,19 +31,19 @@ class TrainingState:
         self.history: list[dict[str, Any]] = []
 
     def lower(self, loss: Tensor, rate: float) -> None:
-        """One step of SGD at this learning rate, and the average follows."""
+        """One step of SGD at this learning rate, then one of the EMA."""
         self.optimizer.zero_grad()
         loss.backward()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        # A short memory to begin with, so that the first random weights are soon forgotten.
-        memory = min(self.recipe.average, (self.updates + 1) / (self.updates + 10))
-        average_into(self.average, self.classifier.network, memory)
+        # A small decay at first, so that the random first weights are soon forgotten.
+        decay = min(self.recipe.average, (self.updates + 1) / (self.updates + 10))
+        average_into(self.average, self.classifier.network, decay)
         self.updates += 1
 
     def averaged(self) -> Classifier:
-        """A classifier of its own with the averaged weights, in eval mode."""
+        """A copy of the classifier with the EMA of the weights, in eval mode."""
         classifier = copy.deepcopy(self.classifier)
         classifier.network.load_state_dict(self.average)
         return classifier.eval()

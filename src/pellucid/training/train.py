@@ -28,7 +28,7 @@ from .batchnorm import join_batch_norms
 from .checkpoint import forget_checkpoints, load_checkpoint, save_checkpoint
 from .finetune import first_weights
 from .identity import changes, identity
-from .method import METHODS, Learner, Situation
+from .method import METHODS, Learner, StepContext
 from .probe import Probe
 from .recipe import TrainRecipe
 from .schedule import schedule
@@ -92,7 +92,7 @@ def train(
         on_epoch: called after every epoch, in the first process.
 
     Returns:
-        The classifier with averaged weights, in eval mode.
+        The classifier with the EMA of the weights, in eval mode.
 
     Raises:
         InputError: no training images, a checkpoint of other settings, or a loss that is no longer a number.
@@ -118,12 +118,25 @@ def train(
     return run.state.averaged()
 
 
+def first_classifier(data: Dataset, recipe: TrainRecipe) -> Classifier:
+    """The classifier before the first step: with the weights of the recipe's `start`, or with random ones."""
+    if recipe.start:
+        return first_weights(recipe, data.class_names)
+    network = build(recipe.arch, len(data.class_names))
+    mean, std = channel_statistics(data.train)
+    return Classifier(network, mean, std, data.class_names, card={"arch": recipe.arch})
+
+
 class Run:
-    """A training run: what does not change, its `state`, and one epoch of it."""
+    """A training run: what does not change, its `state`, and one epoch of it.
+
+    `first` makes the classifier to begin with, in place of the one that the recipe describes.
+    """
 
     def __init__(
-        self, data: Dataset, recipe: TrainRecipe, device: torch.device, precision: str, workers: int | None = None
-    ):
+        self, data: Dataset, recipe: TrainRecipe, device: torch.device, precision: str, workers: int | None = None,
+        first: Callable[[], Classifier] | None = None,
+    ):  # fmt: skip
         self.data, self.recipe, self.device = data, recipe, device
         self.precision: Precision = pick_precision(precision, device)
         self.processes = processes()
@@ -133,25 +146,17 @@ class Run:
         self.augment = AUGMENTATIONS[recipe.augment]
         self.rate = schedule(recipe)
         self.steps = recipe.epochs * self.loader.steps
-        classifier = self._first_classifier()
+        with torch.random.fork_rng(devices=[]):  # the first weights follow the recipe's seed and nothing else
+            torch.manual_seed(recipe.seed)
+            classifier = first() if first else first_classifier(data, recipe)
+        classifier.card["size"] = self.size[0]
+        if self.processes.count > 1:
+            join_batch_norms(classifier.network, device)
+        classifier = classifier.to(device)
         check_trainable(classifier.card["arch"], classifier.classes, self.size)
         self.state = TrainingState(classifier, recipe)
         self.learner = Learner(self.state.classifier, self._forward(self.state.classifier), recipe, self.precision)
         self.probe = Probe.of(data.test, self.size, device)
-
-    def _first_classifier(self) -> Classifier:
-        with torch.random.fork_rng(devices=[]):  # the first weights follow the recipe's seed and nobody else's
-            torch.manual_seed(self.recipe.seed)
-            if self.recipe.start:
-                classifier = first_weights(self.recipe, self.data.class_names)
-            else:
-                network = build(self.recipe.arch, len(self.data.class_names))
-                mean, std = channel_statistics(self.data.train)
-                classifier = Classifier(network, mean, std, self.data.class_names, card={"arch": self.recipe.arch})
-        classifier.card["size"] = self.size[0]
-        if self.processes.count > 1:
-            join_batch_norms(classifier.network, self.device)
-        return classifier.to(self.device)
 
     def _forward(self, classifier: Classifier) -> Callable[[Tensor], Tensor]:
         """Images to logits in training mode. Several processes average the gradients of its backward pass.
@@ -211,7 +216,7 @@ class Run:
         images = self.augment(batch.images.to(self.device), draws).contiguous(memory_format=torch.channels_last)
         labels = batch.labels.to(self.device)
         progress = self.progress(step)
-        now = Situation(self.recipe.attack.at(progress), self.recipe.seed * SEEDS_APART + step, first)
+        now = StepContext(self.recipe.attack.at(progress), self.recipe.seed * SEEDS_APART + step, first)
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         for loss, logits in METHODS[self.recipe.method](self.learner, images, labels, now):
             self.state.lower(loss, self.recipe.lr * self.rate(progress))
@@ -254,7 +259,7 @@ class Run:
         if unknown := [name for name in self.identity if name not in facts["run"]]:
             raise InputError(
                 f"{folder} was begun by an earlier pellucid, which did not note {', '.join(unknown)}; "
-                "whether they are the same cannot be known, so begin anew with --overwrite"
+                "whether they are the same cannot be known, so start again with --overwrite"
             )
         changed = self.recipe.differences(facts["recipe"]) + changes(self.identity, facts["run"])
         if changed:

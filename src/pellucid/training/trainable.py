@@ -1,4 +1,4 @@
-"""What can be seen before a run: whether there is something to train on, at which size, and with this network."""
+"""Checks before a run: that there are images, their size, and that the network takes them."""
 
 from __future__ import annotations
 

@@ -1,26 +1,24 @@
-"""Features: what a layer of a frozen classifier says about the images of a split, computed once and kept on disk."""
+"""Features: the activations of a layer for the images of a split, computed once and kept on disk."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..base.files import replacing, write_tensors
 from ..core.classifier import Classifier
 from ..data.augment import Draws, random_part
 from ..data.dataset import LabeledImages
 from ..data.identity import content_digest
+from ..data.parts import Parts
 from ..data.readings import readings
 from .content import network_facts
 
@@ -31,7 +29,7 @@ class Features:
 
     Attributes:
         values: `(n, U)` float32, on the CPU.
-        index: `(n,)` int64, whose they are: files that cannot be read may have been left out.
+        index: `(n,)` int64, the numbers of their images: files that cannot be read may have been left out.
     """
 
     values: Tensor
@@ -74,9 +72,8 @@ def features(
         split: images of its size.
         layer: `representation`, `logits` or any other layer; positions of convolutional layers are averaged.
         view: how the images are shown; as they are if not given.
-        cache: a folder, in which the features are found again by content: by the classifier's network
-            and normalization, the images, layer and axis of its units, view and precision. A file that is damaged is
-            computed anew.
+        cache: a folder, in which the features are found again by what they depend on: the classifier's network and
+            normalization, the images, layer and axis of its units, view and precision. A damaged file is replaced.
         precision: "bfloat16" runs the network in autocast.
         callback: called with the share of the images that is done.
 
@@ -89,29 +86,22 @@ def features(
     torch.Size([4, 320])
     """
     _check(classifier, split)
-    view = view or View()
-    if cache is None:
-        return _compute(classifier, split, layer, view, precision, callback)
-    path = Path(cache) / f"{_key(classifier, split, layer, view, precision)}.safetensors"
-    kept = _read(path, len(split))
-    if kept is None:
-        kept = _compute(classifier, split, layer, view, precision, callback)
-        with replacing(path) as temporary:
-            write_tensors({"values": kept.values, "index": kept.index}, temporary, {"crc32": _checksum(kept)})
-    return kept
+    view, parts = view or View(), Parts(None if cache is None else Path(cache))
+    key = "" if cache is None else _key(classifier, split, layer, view, precision)
+    return Features(**parts.get(key, lambda: _compute(classifier, split, layer, view, precision, callback)))
 
 
 def _compute(
     classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision,
     callback: Callable[[float], None] | None,
-) -> Features:  # fmt: skip
+) -> dict[str, Tensor]:  # fmt: skip
     values, index = [], []
     for numbers, found in readings(classifier, split, layer, range(len(split)), precision, view):
         values.append(found)
         index.append(numbers)
         if callback is not None:
             callback((int(numbers[-1]) + 1) / len(split))
-    return Features(torch.cat(values), torch.cat(index))
+    return {"values": torch.cat(values), "index": torch.cat(index)}
 
 
 def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, precision: Precision) -> str:
@@ -119,22 +109,6 @@ def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, p
     where = [layer, classifier.unit_axes.get(layer)]
     facts = [3, *network_facts(classifier), content_digest(split), *where, view.number, precision]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _read(path: Path, count: int) -> Features | None:
-    """Kept features of a split of `count` images; None if there are none, or none that can be used."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            kept = Features(file.get_tensor("values"), file.get_tensor("index"))
-            checksum = (file.metadata() or {}).get("crc32")
-    except (OSError, SafetensorError):
-        return None
-    whole = kept.values.ndim == 2 and len(kept.values) == len(kept.index) <= count
-    return kept if whole and checksum == _checksum(kept) else None
-
-
-def _checksum(kept: Features) -> str:
-    return str(zlib.crc32(kept.values.numpy().tobytes(), zlib.crc32(kept.index.numpy().tobytes())))
 
 
 def _check(classifier: Classifier, split: LabeledImages) -> None:

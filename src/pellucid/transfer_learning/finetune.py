@@ -11,7 +11,6 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset
-from ..training.batchnorm import join_batch_norms
 from ..training.finetune import with_new_head
 from ..training.recipe import TrainRecipe
 from ..training.train import Run, TrainProgress
@@ -20,16 +19,16 @@ from .content import READ
 
 @dataclass(frozen=True)
 class Freezing:
-    """How much of a source stays as it is."""
+    """Which part of a source is not trained."""
 
     upto: str = ""
-    """The last layer that keeps its weights, with all before it; `representation` for all but the head."""
+    """The last frozen layer; all layers before it are frozen too. `representation` freezes all but the head."""
     adapting_norms: bool = False
-    """Batch norms of the frozen part go on taking the statistics of each batch, and moving their running ones."""
+    """Batch norms of the frozen part still use batch statistics, and still update their running ones."""
 
 
 class PartlyFrozen(Classifier):
-    """A classifier whose first layers keep their weights, and in training stay in eval mode."""
+    """A classifier whose first layers keep their weights, and stay in eval mode in training."""
 
     def __init__(self, classifier: Classifier, freezing: Freezing):
         mean, std = classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()
@@ -52,8 +51,8 @@ class PartlyFrozen(Classifier):
 def frozen_modules(classifier: Classifier, upto: str) -> list[str]:
     """The paths of the modules up to a layer, in the order in which the network names them.
 
-    A module that also holds later ones is among them for the sake of its own parameters, such as the class token of a
-    transformer.
+    They include modules that also hold later ones, because these may have parameters of their own, such as the class
+    token of a transformer.
 
     Raises:
         InputError: no such layer, or none behind it.
@@ -69,30 +68,11 @@ def frozen_modules(classifier: Classifier, upto: str) -> list[str]:
     if upto == "representation":
         head = classifier.head
         return [path for path in paths if path != head and not path.startswith(f"{head}.")]
-    if upto != "logits":
-        classifier.path(upto)
-    last = classifier.head if upto == "logits" else classifier.layers.get(upto, upto)
+    last = classifier.head if upto == "logits" else classifier.path(upto)
     end = max(number for number, path in enumerate(paths) if path == last or path.startswith(f"{last}."))
     if classifier.head in paths[: end + 1]:
         raise InputError(f"freezing up to {upto} leaves nothing to train; freeze representation trains the head alone")
     return paths[: end + 1]
-
-
-class FineTuning(Run):
-    """A training run that begins with the weights of a classifier at hand."""
-
-    def __init__(self, source: Classifier, freezing: Freezing, *args, **options):
-        self.source, self.freezing = source, freezing
-        super().__init__(*args, **options)
-
-    def _first_classifier(self) -> Classifier:
-        with torch.random.fork_rng(devices=[]):  # the new head follows the recipe's seed and nobody else's
-            torch.manual_seed(self.recipe.seed)
-            classifier = with_new_head(self.source, self.data.class_names)
-        classifier.card["size"] = self.size[0]
-        if self.processes.count > 1:
-            join_batch_norms(classifier.network, self.device)
-        return PartlyFrozen(classifier, self.freezing).to(self.device)
 
 
 def fine_tune(
@@ -127,7 +107,10 @@ def fine_tune(
     >>> fine_tune(source, Dataset("noise", split, split, ["a", "b"]), recipe, Freezing("representation")).classes
     2
     """
-    run = FineTuning(source, freezing or Freezing(), data, recipe, source.device, precision)
+    run = Run(
+        data, recipe, source.device, precision,
+        first=lambda: PartlyFrozen(with_new_head(source, data.class_names), freezing or Freezing()),
+    )  # fmt: skip
 
     def advance(progress: TrainProgress) -> None:
         if callback is not None:

@@ -62,7 +62,7 @@ def fits(values: Tensor, labels: Tensor, penalties: Sequence[float]) -> Iterator
     from sklearn.linear_model import LogisticRegression
 
     mean, std = values.mean(0), values.std(0, correction=0)
-    # A unit that is the same for all images tells nothing; dividing by rounding errors would make it deafening.
+    # A constant unit carries no information; dividing by its rounding errors would blow it up.
     std = torch.where(std > 1e-5 * values.abs().amax(0), std, torch.ones_like(std))
     standard, targets = ((values - mean) / std).numpy(), labels.numpy()
     # Of two classes scikit-learn fits the difference w = W₁ - W₀ alone, and ‖w‖² is 2 ‖W‖².
@@ -80,7 +80,7 @@ def fits(values: Tensor, labels: Tensor, penalties: Sequence[float]) -> Iterator
 
 
 def folds(labels: Tensor, class_names: Sequence[str], count: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-    """The images in `count` parts with the same share of every class: for each part the others' numbers, and its own.
+    """Stratified folds: for each of `count` parts the indices of the other parts, and its own.
 
     Raises:
         InputError: fewer than two classes, a class with fewer than `count` images.
@@ -106,9 +106,9 @@ def check_classes(labels: Tensor, class_names: Sequence[str], count: int) -> Non
 def best_on(
     train: tuple[Tensor, Tensor], judging: tuple[Tensor, Tensor], metric: Metric, penalties: Sequence[float]
 ) -> tuple[Head, dict[float, float]]:
-    """Of the heads fitted to some images the one that is best on others, and the accuracy there of every penalty.
+    """The head, fitted to some images, that is best on others; and every penalty's accuracy there.
 
-    Each is fitted from the beginning: from where another ended, weak penalties would stop short of their own minimum.
+    Each is fitted from zero: started where another ended, weak penalties would stop short of their own minimum.
     """
     heads = [head for penalty in sorted(penalties, reverse=True) for head in fits(*train, [penalty])]
     tried = {head.penalty: METRICS[metric](head.predict(judging[0]), judging[1]) for head in heads}
@@ -121,7 +121,7 @@ def choose(
     metric: Metric,
     penalties: Sequence[float] = PENALTIES,
 ) -> dict[float, float]:
-    """The accuracy that penalties give on held-out images.
+    """The accuracy of each penalty on held-out images.
 
     They are tried from the strongest down, until two in a row are worse than the best so far: the weaker ones take
     longest and would overfit more.

@@ -1,4 +1,4 @@
-"""What transfer is measured by, and how sure one can be of it."""
+"""Accuracies, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ PER_CLASS = {
     "aircraft", "fgvcaircraft", "caltech101", "caltech256", "flowers", "flowers102", "oxfordflowers",
     "oxfordflowers102", "pets", "oxfordpets", "oxfordiiitpet", "oxfordiiitpets",
 }  # fmt: skip
-"""The data sets that Salman et al. 2020 (appendix A.1) and others before them measure by mean per-class accuracy, by
-what they are called, in small letters and digits."""
+"""Names (lower case, letters and digits only) of the data sets that Salman et al. 2020 (appendix A.1) and others
+measure by mean per-class accuracy."""
 
 
 def top1(predicted: Tensor, labels: Tensor) -> float:
-    """The share of images whose class is predicted, from two `(N,)`."""
+    """The share of correct predictions, from two `(N,)`."""
     return float((predicted == labels).double().mean())
 
 
 def per_class(predicted: Tensor, labels: Tensor) -> float:
-    """The mean over the classes that occur in `labels` of the share of a class that is predicted, from two `(N,)`.
+    """The share of correct predictions in each class that occurs in `labels`, averaged; from two `(N,)`.
 
     >>> predicted, labels = torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1])
     >>> top1(predicted, labels), per_class(predicted, labels)

@@ -23,17 +23,17 @@ FOLLOWS = {"lr": "lrs", "seed": "seeds", "arch": "the source", "start": "the sou
 
 
 @dataclass(frozen=True)
-class Slips:
-    """What the published code does and should not, each to be switched on for itself, to see what it does."""
+class KnownBugs:
+    """Known bugs of the published code, each enabled separately."""
 
     unnormalized: bool = False
     """The source sees pixels without the normalization that it was trained with."""
     adapting_norms: bool = False
-    """Batch norms of frozen layers take each batch's statistics and move their own, so that they are not frozen."""
+    """Batch norms of frozen layers use batch statistics and update their running ones, so they are not frozen."""
     test_selection: bool = False
-    """Penalty and learning rate are those that are best on the test images."""
+    """Penalty and learning rate are chosen on the test images."""
     best_epoch: bool = False
-    """Of a training, the weights count that were best on the test images after any of its epochs, not the last ones."""
+    """The weights of the epoch that is best on the test images are measured, not those of the last epoch."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class TransferRecipe:
     mode: Mode = "fixed"
     """fixed: a linear head on the features of the source as it is. full: the source is fine-tuned."""
     seeds: int = 3
-    """How often everything that is random is repeated: the validation images, new heads, the order of training."""
+    """How often all random choices are repeated: validation images, new heads, the order of training."""
     metric: Literal["auto", "top-1", "per-class"] = "auto"
     """Accuracy of all images, or the mean over classes; auto takes the paper's choice for its data sets, else top-1."""
     folds: int = 5
-    """One of so many parts of the training images is the validation part that chooses penalty and learning rate."""
+    """The training images are split into this many parts; one part chooses penalty and learning rate."""
     granularity: int | None = None
     """Images are first brought to this side and back, so that finer detail is gone (the paper: 32)."""
     layer: str = "representation"
-    """fixed: whose activations the features are; positions of convolutional layers are averaged."""
+    """fixed: the layer whose activations are the features; positions of convolutional layers are averaged."""
     augment: int = 0
-    """fixed: so many views of each training image besides itself, random parts, mirrored or not."""
+    """fixed: how many random views (crops, mirrored or not) of each training image are added to it."""
     penalties: tuple[float, ...] = PENALTIES
     """fixed: weights λ of ‖W‖² / 2 beside the mean cross-entropy, to choose from. They are tried from the strongest
     down, until two in a row are worse than the best so far."""
@@ -65,8 +65,8 @@ class TransferRecipe:
     """full and paper-compat: learning rates to choose from; a single one costs half. The paper's."""
     train: TrainRecipe = PAPER_TRAINING
     """full and paper-compat: the training. Its `lr`, `seed`, `arch` and `start` follow from the rest."""
-    slips: Slips = Slips()
-    """Mistakes of the published code, to measure them."""
+    known_bugs: KnownBugs = KnownBugs()
+    """Known bugs of the published code, to measure their effect."""
 
     def __post_init__(self) -> None:
         check_words(self)
@@ -86,7 +86,7 @@ class TransferRecipe:
     def check_mode(self) -> None:
         """Raise `InputError` for a setting that would be ignored: of the other mode, or following from others.
 
-        A recipe does not check this itself, because that of a study may serve both modes.
+        This is not part of `__post_init__`, because one recipe may serve both modes of a study.
         """
         if idle := self.idle():
             way = f"mode {self.mode}" + (" with paper_compat" if self.paper_compat and self.mode == "fixed" else "")
@@ -94,24 +94,24 @@ class TransferRecipe:
         for name, instead in FOLLOWS.items():
             if getattr(self.train, name) not in (getattr(PAPER_TRAINING, name), getattr(TrainRecipe, name)):
                 raise InputError(f"train.{name} of a transfer follows from {instead}; leave it out")
-        if self.slips.adapting_norms and not (self.paper_compat or self.freeze):
+        if self.known_bugs.adapting_norms and not (self.paper_compat or self.freeze):
             raise InputError("adapting norms needs frozen layers in training: paper-compat, or mode full with freeze")
-        if self.slips.best_epoch and not self.trains:
+        if self.known_bugs.best_epoch and not self.trains:
             raise InputError("best epoch needs epochs: paper-compat, or mode full")
 
     def idle(self) -> list[str]:
-        """The settings that are not as usual, and mean nothing in this mode."""
+        """The settings that differ from their defaults, but have no effect in this mode."""
         unused = [*(FITTED if self.trains else TRAINED), "freeze" if self.mode == "fixed" else "paper_compat"]
         return [name for name in unused if getattr(self, name) != getattr(TransferRecipe, name)]
 
     def of_mode(self, mode: str) -> TransferRecipe:
-        """The same in this mode, without what means nothing in it."""
+        """The same recipe in this mode, without the settings that have no effect in it."""
         recipe = replace(self, mode=mode)
         return replace(recipe, **{name: getattr(TransferRecipe, name) for name in recipe.idle()})
 
     @property
     def trains(self) -> bool:
-        """Whether it trains on images, rather than fitting a head to features."""
+        """Whether it trains on images (otherwise it fits a head to features)."""
         return self.mode == "full" or self.paper_compat
 
 

@@ -1,4 +1,4 @@
-"""What a transfer yields."""
+"""The result of a transfer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .metrics import METRICS, Metric, interval, sampling_interval
 
 @dataclass(frozen=True)
 class Trial:
-    """What one seed gave.
+    """The result of one seed.
 
     Attributes:
         predicted, labels: `(n,)`, the test images' classes.
@@ -55,12 +55,12 @@ class TransferResult:
 
     @property
     def seed_interval(self) -> tuple[float, float] | None:
-        """The 95% interval of the mean over seeds; None of one seed. It does not know that the test images are few."""
+        """The 95% interval of the mean over seeds; None for one seed. It leaves out the choice of test images."""
         return interval(self.accuracies())
 
     @property
     def sampling_interval(self) -> tuple[float, float]:
-        """The 95% interval over test images like these. It does not know how other seeds would come out."""
+        """The 95% interval over test images like these. It leaves out the choice of seeds."""
         return sampling_interval([trial.predicted for trial in self.trials], self.trials[0].labels, self.metric)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an analysis must know of a source: how robust, how accurate and how wide it is."""
+"""The properties of a source that analyses use: robustness, accuracy, width."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..zoo.models import card
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """A source as an analysis sees it.
+    """Properties of a source, from its card.
 
     Attributes:
         norm: of the ball that it was trained to withstand; `l2` where it was trained for none.
@@ -32,7 +32,7 @@ class SourceFacts:
 
 
 def source_facts(name: str) -> SourceFacts:
-    """What the card of a source says; raises `InputError` for a name that is none, with the nearest.
+    """Read the card of a source; raises `InputError` for an unknown name, with the nearest known one.
 
     >>> source_facts("cifar10-l2-0.5")
     SourceFacts(norm='l2', eps=0.5, accuracy=0.8405, size=32, data='cifar10', arch='preact-32-80-160-320', width=320)
@@ -46,7 +46,7 @@ def source_facts(name: str) -> SourceFacts:
 
 
 def known_sources(names: list[str]) -> dict[str, SourceFacts]:
-    """The facts of several sources; raises `InputError` for a name that is none."""
+    """`source_facts` of several sources, by name."""
     return {name: source_facts(name) for name in names}
 
 

@@ -1,6 +1,6 @@
 """A stylized copy of a data set: images keep shapes and class, and lose their textures (Geirhos et al. 2019).
 
-How much of a classifier's accuracy is left on it says how little it relied on texture.
+The accuracy that a classifier keeps on it shows how little it relied on texture.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +24,12 @@ from ..base.files import replacing
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, Split
 from ..data.identity import content_digest
+from ..data.parts import Parts
 from ..style.recipe import StylizeRecipe
 from ..style.stylize import stylize
 from .content import network_facts
 
-PART = 32  # images that are written at once; so many are lost where the work is stopped
+PART = 32  # images that are written at once, and at most lost where the work is stopped
 SPLITS = ("train", "test")
 
 
@@ -90,7 +91,7 @@ def stylize_data(
     for name in wanted:
         job = _Job(classifier, data, name, styles, recipe, precision)
         pieces = []
-        for piece in job.pieces(None if parts is None else parts / job.digest):
+        for piece in job.pieces(Parts(parts)):
             pieces.append(piece)
             done += len(piece)
             if callback is not None:
@@ -119,7 +120,7 @@ class _Job:
     recipe: StylizeDataRecipe
     precision: Precision
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The sha256 of everything that the stylized images depend on, in 16 digits."""
         sources = [content_digest(self.data.train)] if not self.styles else []
@@ -132,17 +133,13 @@ class _Job:
     def images(self) -> LabeledImages:
         return getattr(self.data, self.split)
 
-    def pieces(self, folder: Path | None) -> Iterator[Tensor]:
-        """The stylized images, `(n, 3, H, W)` uint8, some at a time; those that the folder holds are not made again."""
+    def pieces(self, parts: Parts) -> Iterator[Tensor]:
+        """The stylized images, `(n, 3, H, W)` uint8, some at a time; those that are kept are not made again."""
         for first in range(0, len(self.images), PART):
             numbers = range(first, min(first + PART, len(self.images)))
-            path = None if folder is None else folder / f"{first:07d}.npy"
-            kept = None if path is None else _read(path, (len(numbers), 3, *self.images.size))
-            piece = torch.cat([self._stylized(number) for number in numbers]) if kept is None else kept
-            if path is not None and kept is None:
-                with replacing(path) as temporary:
-                    np.save(temporary, piece.numpy())
-            yield piece
+            name = f"{self.digest}-{first:07d}-{numbers[-1]:07d}"
+            made = parts.get(name, lambda n=numbers: {"images": torch.cat([self._stylized(number) for number in n])})
+            yield made["images"]
 
     def _stylized(self, number: int) -> Tensor:
         """`(1, 3, H, W)` uint8."""
@@ -163,26 +160,6 @@ class _Job:
         drawn = int(random.integers(others))
         drawn += self.split == "train" and drawn >= number
         return self.data.train.batch(slice(drawn, drawn + 1))[0]
-
-
-def _read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
-    """Kept images; None if there are none of this shape."""
-    try:
-        kept = np.load(path, mmap_mode="r", allow_pickle=False)  # the shape is seen before anything is read
-        if kept.shape == shape and kept.dtype == np.uint8:
-            return torch.from_numpy(np.array(kept))
-    except (OSError, ValueError, EOFError):
-        pass
-    return None
-
-
-def forget_parts(parts: Path) -> None:
-    """Remove what `stylize_data` kept in a folder, and the folder if it holds nothing else."""
-    for file in parts.glob(f"{'[0-9a-f]' * 16}/{'[0-9]' * 7}.npy"):
-        file.unlink()
-    for folder in [*parts.glob("[0-9a-f]" * 16), parts]:
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def save_npz(data: Dataset, path: Path) -> None:

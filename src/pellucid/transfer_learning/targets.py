@@ -24,7 +24,7 @@ Read = Callable[[Path, "int | None"], Dataset]
 
 
 def open_target(name: str, root: Path, size: int | None, *, memory: int = 4 * GIB, **options: Any) -> Dataset:
-    """A target by what the command line calls it: paper:NAME, or what `pellucid.load_data` takes."""
+    """A target by its name on the command line: paper:NAME, or anything that `pellucid.load_data` takes."""
     if not name.startswith("paper:"):
         return load_data(name, size, memory=memory, **options)
     if given := [option for option, value in options.items() if value]:
@@ -98,7 +98,7 @@ def _cifar(kind: str, root: Path, size: int | None) -> Dataset:
 
 
 def _caltech(folder: str, count: int, root: Path, size: int | None) -> Dataset:
-    """So many images of each class, drawn once and for all, to train on; the others to test on."""
+    """`count` images of each class to train on, always the same ones; the others to test on."""
     data = load_folder(root / folder, size)
     names = [name for name in data.class_names if name != "BACKGROUND_Google"]  # no class, says the data set
     number = torch.tensor([names.index(name) if name in names else -1 for name in data.class_names])

@@ -1,4 +1,4 @@
-"""What a source's features, or its weights to begin with, are worth for other classes (Salman et al. 2020)."""
+"""Transfer learning: a source's features, or its weights as a start, on other classes (Salman et al. 2020)."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def transfer(
     precision: Precision = "float32",
     callback: Callback | None = None,
 ) -> TransferResult:
-    """Test accuracy on a target of what is learned from its training images, beginning with a source.
+    """Train on a target, starting from a source, and measure the test accuracy.
 
-    In mode `fixed` a linear head is fitted to the source's features; in mode `full` the source is fine-tuned. What is
-    to be chosen is chosen on validation images, a part of the training images; then all of them are trained on. The
-    test labels are read once, at the end. Started several times at once by `accelerate launch`, the processes share
-    each batch of a fine-tuning.
+    In mode `fixed` a linear head is fitted to the source's features; in mode `full` the source is fine-tuned.
+    Hyperparameters are chosen on validation images, a part of the training images; the final training uses all of
+    them. The test labels are read once, at the end. Processes started together by `accelerate launch` share each batch
+    of a fine-tuning.
 
     Args:
         source: any classifier; for mode `full` and `paper_compat` its card names its architecture.
@@ -56,8 +56,8 @@ def transfer(
         callback: called with the share of the work that is done.
 
     Returns:
-        A result with a trial for each seed. Seeds of a fixed transfer differ by their validation images alone: where
-        the same penalty is chosen their heads are the same. How much the test images matter is told apart.
+        A result with a trial for each seed. Seeds of a fixed transfer differ in their validation images alone: seeds
+        that choose the same penalty have the same head. The uncertainty over test images has an interval of its own.
 
     Raises:
         InputError: images of another size, one class, a class with fewer training images than folds, no test images,
@@ -79,7 +79,7 @@ def transfer(
     content = data_digest(data)
     if recipe.granularity:
         data = coarse(data, recipe.granularity)
-    if recipe.slips.unnormalized:
+    if recipe.known_bugs.unnormalized:
         source = unnormalized(source)
     metric = metric_of(data.name) if recipe.metric == "auto" else cast(Metric, recipe.metric)
     job = Job(source, data, recipe, metric, precision, callback or (lambda share: None))
@@ -121,7 +121,7 @@ class Job:
         stack = torch.stack([view.values for view in views])
         trials = []
         for seed in range(recipe.seeds):
-            if recipe.slips.test_selection:
+            if recipe.known_bugs.test_selection:
                 everything = stack.flatten(0, 1), labels.repeat(len(stack))
                 head, tried = best_on(everything, (test.values, truth), self.metric, recipe.penalties)
             else:
@@ -159,7 +159,7 @@ class Job:
     def _rates(self, seed: int) -> dict[float, float]:
         """The accuracy that each learning rate gives on validation images."""
         data = self.data
-        if not self.recipe.slips.test_selection:
+        if not self.recipe.known_bugs.test_selection:
             parts = folds(data.train.labels, data.class_names, self.recipe.folds, seed)[0]
             train, held = (data.train.subset(part, data.train.labels[part]) for part in parts)
             data = replace(data, train=train, test=held)
@@ -170,8 +170,8 @@ class Job:
         return tried
 
     def _tune(self, data: Dataset, rate: float, seed: int, number: int) -> tuple[Classifier, dict[str, float]]:
-        """One training, the `number`-th of this seed, and what the test images chose of it, which is nothing unless
-        that slip is asked for."""
+        """One training, the `number`-th of this seed, and what the test images chose of it: nothing unless that
+        bug is enabled."""
         runs = len(self.recipe.lrs) + (len(self.recipe.lrs) > 1)
         first = seed * runs + min(number, runs - 1)
         upto = "representation" if self.recipe.mode == "fixed" else self.recipe.freeze
@@ -179,16 +179,15 @@ class Job:
         best = BestEpoch(lambda tuned: METRICS[self.metric](*predictions(tuned, data.test)))
         tuned = fine_tune(
             self.source, unseen, replace(self.recipe.train, lr=rate, seed=seed),
-            Freezing(upto, self.recipe.slips.adapting_norms), precision=self.precision,
+            Freezing(upto, self.recipe.known_bugs.adapting_norms), precision=self.precision,
             callback=lambda share: self.callback((first + share) / (runs * self.recipe.seeds)),
-            on_epoch=best if self.recipe.slips.best_epoch else None,
+            on_epoch=best if self.recipe.known_bugs.best_epoch else None,
         )  # fmt: skip
         return (tuned, {}) if best.classifier is None else (best.classifier, {"epoch": best.epoch})
 
 
 def _none_of(split: LabeledImages) -> LabeledImages:
-    nobody = torch.arange(0)
-    return split.subset(nobody, split.labels[:0])
+    return split.subset(torch.arange(0), split.labels[:0])
 
 
 def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:

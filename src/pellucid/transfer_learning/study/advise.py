@@ -1,4 +1,4 @@
-"""Which robustness should a source have for my images? An answer from few of them, and how sure it is."""
+"""Which robustness should a source have for my images? An estimate from few images, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Advice:
-    """What a probe says.
+    """The comparison of sources on a probe.
 
     Attributes:
         sources: their names, the best first.
@@ -83,7 +83,7 @@ def advise(
         images: how many of the training images to look at, as evenly over the classes as they allow.
         parts: of the cross-validation.
         seed: of the choice of images and of the parts.
-        layer: whose activations the features are.
+        layer: the layer whose activations are the features.
         metric: `top-1` or `per-class`; auto takes the paper's choice for its data sets, else top-1.
         cache: a folder for features.
         precision: of the networks' passes.

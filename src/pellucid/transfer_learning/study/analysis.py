@@ -1,4 +1,4 @@
-"""What the points of a study say: the paper's analyses, each a table."""
+"""The paper's analyses of a study, each a table."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def by_eps(results: Results, sources: dict[str, SourceFacts]) -> Table:
 
 
 def of_linearity(results: Results, sources: dict[str, SourceFacts]) -> Table:
-    """How well the sources' accuracy foretells the transfer's, at each radius and of one data set (figure 5)."""
+    """How well the sources' accuracy predicts the transfer's, at each radius, for one source data set (figure 5)."""
     groups: dict[tuple, list[tuple[float, float]]] = defaultdict(list)
     for result in results:
         facts = sources[result["source"]]
@@ -103,7 +103,7 @@ def by_width(results: Results, sources: dict[str, SourceFacts]) -> Table:
 
 @dataclass(frozen=True)
 class Textures:
-    """What a study knows of textures.
+    """The texture settings of a study.
 
     Attributes:
         copies: for each target, its stylized copy.
@@ -114,7 +114,7 @@ class Textures:
     augmented: Collection[str] = ()
 
     def kind(self, source: str, facts: SourceFacts) -> str | None:
-        """texture-augmented, robust or standard; None where the source's card does not tell."""
+        """texture-augmented, robust or standard; None if the source's card gives no eps."""
         if source in self.augmented:
             return "texture-augmented"
         return None if facts.eps is None else "robust" if facts.eps else "standard"

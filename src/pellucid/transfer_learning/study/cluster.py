@@ -1,4 +1,4 @@
-"""The jobs of a study under Ray. It alone decides where and when each of them runs."""
+"""The jobs of a study under Ray, which decides where and when each of them runs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...base.errors import InputError
-from .jobs import Outcome, Place, attempt, first_line
+from .jobs import Outcome, Place, Results, attempt, first_line
 from .study import Point
 
 LOCAL = "local"
 
 
-def on_cluster(
-    points: Sequence[Point], place: Place, address: str = "auto", jobs: int | None = None
-) -> Iterator[tuple[Point, Outcome]]:
+def on_cluster(points: Sequence[Point], place: Place, address: str = "auto", jobs: int | None = None) -> Results:
     """One Ray task for each point, with one processor, and one GPU if the device is cuda.
 
     Hosts have pellucid installed and see the same files at the same paths. A task whose worker dies is started again by
     Ray, three times at most.
 
     Args:
-        points: whose transfers are done.
+        points: the transfers to do.
         place: where; a relative path is relative to this process's folder on every host.
         address: "auto" for the cluster that this host belongs to, HOST:PORT or ray://HOST:PORT for another, "local"
             for one that is begun here and ends with the study.
@@ -58,7 +56,7 @@ def _outcome(ray: Any, ended: Any) -> Outcome:
 @contextmanager
 def _connected(address: str, jobs: int | None) -> Iterator[Any]:
     """Within, Ray."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # whoever uses pellucid has not agreed to be counted
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # the user has not agreed to be counted
     try:
         import ray
     except ImportError:

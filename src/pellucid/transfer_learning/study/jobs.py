@@ -1,14 +1,13 @@
-"""The points of a study as jobs: independent of each other, each with a result file of its own."""
+"""The points of a study as independent jobs, each with its own result file."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ from ...zoo.models import load
 from ..targets import open_target
 from ..transfer import transfer
 from .study import Point, done
-from .worker import begin_worker, work
-
-CONTEXT = "spawn"  # processes begin anew rather than as copies: a copy of torch's threads would wait forever
+from .worker import in_processes
 
 Outcome = dict[str, Any] | InputError
 """A result as plain values, or why there is none."""
@@ -37,7 +34,7 @@ class Place:
         folder: gets a file for each point.
         cache: for features.
         root: of the paper's data sets.
-        size: side of the images, for sources that do not say which they take.
+        size: side of the images, for sources whose card gives none.
         device, precision: as everywhere.
         threads: of each job; torch's own number if None.
     """
@@ -67,38 +64,27 @@ def run_point(point: Point, place: Place) -> dict[str, Any]:
     return facts
 
 
-Runner = Callable[[Sequence[Point], Place], Iterator[tuple[Point, Outcome]]]
-"""Does the transfers of some points and yields what became of each, in the order in which they end."""
+Results = Generator[tuple[Point, Outcome], None, None]
+"""What became of each point, in the order in which their transfers end."""
+
+Runner = Callable[[Sequence[Point], Place], Results]
+"""Does the transfers of some points."""
 
 
-def one_by_one(points: Sequence[Point], place: Place) -> Iterator[tuple[Point, Outcome]]:
+def one_by_one(points: Sequence[Point], place: Place) -> Results:
     """In this process."""
     for point in points:
         yield point, attempt(point, place)
 
 
-def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Iterator[tuple[Point, Outcome]]:
-    """So many at once, in processes of their own, each with its share of the processors."""
+def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Results:
+    """`jobs` at once, in processes of their own, each with its share of the processors."""
     place = replace(place, threads=place.threads or max(1, (os.cpu_count() or 1) // jobs))
-    context = get_context(CONTEXT)
-    heard, told = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(heard,))
-    with heard, told, pool:
-        try:
-            futures: dict[Future, Point] = {pool.submit(work, attempt, point, place): point for point in points}
-            for future in as_completed(futures):
-                try:
-                    yield futures[future], future.result()
-                except BrokenProcessPool as error:
-                    yield futures[future], InputError(str(error))
-        except BaseException:
-            told.send_bytes(b"stop")  # nobody takes it out, so that every worker hears it
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    return in_processes(partial(attempt, place=place), points, jobs)
 
 
 def attempt(point: Point, place: Place) -> Outcome:
-    """`run_point`; what stops it, such as memory that does not suffice, is no reason to stop others."""
+    """`run_point`, or why it failed; the other points go on."""
     try:
         return run_point(point, place)
     except InputError as error:
@@ -108,7 +94,7 @@ def attempt(point: Point, place: Place) -> Outcome:
 
 
 def first_line(error: Exception) -> str:
-    """What an error that may be long says first.
+    """The first line of an error message, or the name of its class.
 
     >>> first_line(RuntimeError("no memory\\nin a long stack")), first_line(MemoryError())
     ('no memory', 'MemoryError')
@@ -122,9 +108,9 @@ def run_points(
     run: Runner = one_by_one,
     callback: Callable[[float], None] | None = None,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The results by their files, in the order of the points, and what failed and why.
+    """The results by their files, in the order of the points, and one line for each failure.
 
-    Those that are in the folder already are not computed again.
+    Results that the folder already holds are not computed again.
 
     Args:
         points: of `Study.points`.
@@ -135,11 +121,12 @@ def run_points(
     known = done(points, place.folder)
     failed: list[str] = []
     left = [point for point in points if point.file not in known]
-    for point, outcome in run(left, place) if left else ():
-        if isinstance(outcome, InputError):
-            failed.append(f"{point.source} to {point.target}: {outcome}")
-        else:
-            known[point.file] = outcome
-        if callback is not None:
-            callback((len(known) + len(failed)) / len(points))
+    with closing(run(left, place)) as results:
+        for point, outcome in results if left else ():
+            if isinstance(outcome, InputError):
+                failed.append(f"{point.source} to {point.target}: {outcome}")
+            else:
+                known[point.file] = outcome
+            if callback is not None:
+                callback((len(known) + len(failed)) / len(points))
     return {point.file: known[point.file] for point in points if point.file in known}, failed

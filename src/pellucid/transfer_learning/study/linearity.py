@@ -1,4 +1,4 @@
-"""Does the accuracy of sources foretell that of their transfers? R², and how sure one can be of it."""
+"""Does the accuracy of sources predict that of their transfers? R² and its confidence interval."""
 
 from __future__ import annotations
 

@@ -34,19 +34,21 @@ class Point:
     recipe: TransferRecipe
     """Mode, granularity and everything else."""
     inputs: str = ""
-    """Tells the source's weights, the target's images and the precision from others under the same names."""
+    """Identifies the source's weights, the target's images and the precision, whatever their names."""
 
     @property
     def file(self) -> str:
-        """The name of its result: readable, and different for whatever would have a different result."""
+        """The name of its result file: readable, and different where any setting or input differs."""
         kind = self.recipe.mode + (f"-{self.recipe.granularity}px" if self.recipe.granularity else "")
         names = [re.sub(r"[^\w.-]+", "-", text)[-60:].strip("-") for text in (self.source, self.target, kind)]
         return f"{'--'.join(names)}--{self.digest[:8]}.json"
 
     @property
     def digest(self) -> str:
-        """The sha256 of everything that the point is."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        """The sha256 of all settings and inputs."""
+        facts = asdict(self)
+        facts["recipe"]["slips"] = facts["recipe"].pop("known_bugs")  # its first name, so that old results stay valid
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _place(target: str) -> str:
 
 
 def _check_recipe(recipe: TransferRecipe, modes: Sequence[str]) -> None:
-    """Raise `InputError` for settings that no transfer of the study would heed."""
+    """Raise `InputError` for settings that no transfer of the study would use."""
     if (recipe.mode, recipe.granularity) != (TransferRecipe.mode, TransferRecipe.granularity):
         raise InputError("a study has lists of them: give modes and granularities, not mode and granularity")
     idle = [replace(recipe, mode=mode).idle() for mode in modes]
@@ -147,7 +149,7 @@ def _check_target(target: str) -> None:
 
 
 def done(points: Iterable[Point], folder: Path) -> dict[str, dict[str, Any]]:
-    """The results in a study's folder, by the file of their point; those that cannot be read are as good as none."""
+    """The results in a study's folder, by the file of their point; unreadable ones are left out."""
     found = {}
     for point in points:
         path = folder / point.file
@@ -156,19 +158,6 @@ def done(points: Iterable[Point], folder: Path) -> dict[str, dict[str, Any]]:
                 result = read_json(path)
             except InputError:
                 continue
-            if _is_result(result, point):
+            if isinstance(result, dict) and result.get("point") == point.digest:
                 found[point.file] = result
     return found
-
-
-def _is_result(given: Any, point: Point) -> bool:
-    """Whether plain values are the result of a point, with all that the analyses read."""
-    try:
-        numbers = [given["accuracy"], *given["sampling_interval"], *given[given["metric"]]]
-        whole = len(given["sampling_interval"]) == 2 and len(given[given["metric"]]) > 0
-        recipe, names = given["recipe"], (given["point"], given["source"], given["target"])
-        same = (recipe["mode"], recipe["granularity"]) == (point.recipe.mode, point.recipe.granularity)
-    except (KeyError, TypeError):
-        return False
-    numeric = all(isinstance(number, (int, float)) for number in numbers)
-    return whole and same and numeric and names == (point.digest, point.source, point.target)

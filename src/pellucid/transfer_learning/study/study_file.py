@@ -10,6 +10,7 @@ from ...base.errors import InputError, unknown
 from ...data.jsonfile import MAX_BYTES, read_json
 from .study import Study
 
+RENAMED = {"slips": "known_bugs"}  # keys of earlier versions
 KINDS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 
@@ -36,6 +37,7 @@ def build(kind: Any, given: Any, where: str, base: Any = None) -> Any:
     hints, values = get_type_hints(kind), {}
     usual = {field.name: field.default if base is None else getattr(base, field.name) for field in fields(kind)}
     for key, value in given.items():
+        key = RENAMED.get(key, key)
         if key not in usual:
             raise unknown(f"key in {where}:", key, usual)
         values[key] = _value(usual[key], hints[key], value, f"{where}: {key}")

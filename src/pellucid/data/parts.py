@@ -1,0 +1,72 @@
+"""A folder of finished parts, so that work that was stopped goes on: each part is a file of tensors with a checksum."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..base.files import replacing, write_tensors
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts by name; without a folder none is kept.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> parts = Parts(Path(mkdtemp()) / "parts")
+    >>> parts.get("first", lambda: {"values": torch.ones(2)})["values"]
+    tensor([1., 1.])
+    >>> parts.get("first", lambda: {"values": torch.zeros(2)})["values"]
+    tensor([1., 1.])
+    """
+
+    folder: Path | None = None
+
+    def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
+        """The tensors of a part (on the CPU); made, and kept, where its file is missing or damaged.
+
+        The name must change with everything that the tensors depend on.
+        """
+        if self.folder is None:
+            return make()
+        path = self.folder / f"{name}.safetensors"
+        kept = _read(path)
+        if kept is None:
+            kept = make()
+            with replacing(path) as temporary:
+                write_tensors(kept, temporary, {"crc32": _checksum(kept)})
+        return kept
+
+    def forget(self) -> None:
+        """Remove all parts, and the folder if it holds nothing else."""
+        if self.folder is not None:
+            for path in self.folder.glob("*.safetensors"):
+                path.unlink()
+            with suppress(OSError):
+                self.folder.rmdir()
+
+
+def _read(path: Path) -> Tensors | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            checksum = (file.metadata() or {}).get("crc32")
+    except (OSError, SafetensorError):
+        return None
+    return kept if checksum == _checksum(kept) else None
+
+
+def _checksum(tensors: Tensors) -> str:
+    checksum = 0
+    for _, tensor in sorted(tensors.items()):
+        checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), checksum)
+    return str(checksum)
