@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
-from pellucid.studio.actions import ACTIONS
-from pellucid.studio.form import described, filled, form, values, words
 
 from pellucid import ManipulateRecipe, SketchRecipe, StylizeRecipe
 from pellucid.base.errors import InputError
 from pellucid.cli.parse import parse
+from pellucid.studio.runs.actions import ACTIONS
+from pellucid.studio.runs.form import described, filled, form, values, words
 
 RECIPES = {name: action.recipe for name, action in ACTIONS.items()}
 each = pytest.mark.parametrize("action", RECIPES)
@@ -67,7 +67,7 @@ def changed(action):
 def test_the_command_line_reads_the_same_settings(action, data, tiny_bundle):
     settings = data.draw(changed(action))
     try:
-        recipe = filled(RECIPES[action], settings)
+        recipe = filled(RECIPES[action].at(16), settings)  # as the tiny bundle is
     except InputError:  # what the recipe itself refuses, such as options that exclude each other
         return
     flags = parse(flags_of(action), ["--model", str(tiny_bundle), *words(recipe)], action, ACTIONS[action].presets)
@@ -91,7 +91,7 @@ def test_no_limit_is_null():
 
 
 def test_what_is_left_out_is_as_in_the_default():
-    default = replace(SketchRecipe(), eps=1.5)
+    default = replace(SketchRecipe().at(32), eps=1.5)
     assert filled(default, {"steps": 3}) == SketchRecipe(1.5, 3, 0.25)
 
 

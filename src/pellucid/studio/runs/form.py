@@ -142,7 +142,7 @@ def filled(default: Recipe, settings: Mapping[str, object]) -> Recipe:
         InputError: an unknown field, a value of a wrong type or out of bounds, or one that the recipe refuses.
 
     >>> from pellucid import SketchRecipe
-    >>> filled(SketchRecipe(), {"steps": 5})
+    >>> filled(SketchRecipe().at(32), {"steps": 5})
     SketchRecipe(eps=6.0, steps=5, step_size=0.25)
     """
     own = {field.name: field for field in form(type(default))}
