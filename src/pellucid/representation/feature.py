@@ -70,7 +70,8 @@ def find_features(
     words = [words] if isinstance(words, (str, int)) else words
     if not words:
         raise InputError(f"name a feature: {FORMS}")
-    sums = {" ".join(str(word).split()): list(_terms(str(word), layer)) for word in words}
+    names = classifier.class_names or []
+    sums = {" ".join(str(word).split()): list(_terms(str(word), layer, names)) for word in words}
     sizes = widths(classifier, {where for terms in sums.values() for _, where, _ in terms}, like)
     found = {name: _feature(classifier, name, terms, sizes) for name, terms in sums.items()}
     return [found[" ".join(str(word).split())] for word in words]
@@ -127,10 +128,15 @@ def random_units(classifier: Classifier, count: int, images: Tensor, seed: int =
     return [str(unit) for unit in alive[chosen].sort().values.tolist()]
 
 
-def _terms(text: str, layer: str) -> Iterable[tuple[float, str, str]]:
-    """The terms of a sum: weight, layer, and the text of what of the layer."""
+def _terms(text: str, layer: str, names: Sequence[str]) -> Iterable[tuple[float, str, str]]:
+    """The terms of a sum: weight, layer, and the text of what of the layer. A class name may hold signs."""
+    signed = sorted((name for name in names if OPERATOR.search(name)), key=len, reverse=True)
+    hidden = "\0"  # stands for the spaces of these names while the sum is split
+    for name in signed:
+        text = re.sub(rf"logits:{re.escape(name)}(?!\S)", lambda found: found[0].replace(" ", hidden), text)
     first, *rest = OPERATOR.split(text.strip())
     for sign, term in [("+", first), *zip(rest[::2], rest[1::2], strict=True)]:
+        term = term.replace(hidden, " ")
         factor, atom = match.groups() if (match := WEIGHTED.fullmatch(term)) else ("1", term)
         try:
             weight = float(sign + "1") * float(factor)

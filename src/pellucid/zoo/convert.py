@@ -43,6 +43,8 @@ class ConvertRecipe:
     """The normalization's standard deviation; likewise."""
     size: int | None = None
     """Side of the images in pixels; by default what the architecture is made for: 32, 224, or what timm says."""
+    weights: str | None = None
+    """The key of the weights in a file that has several sets of them, such as state_dict_ema."""
 
     def __post_init__(self) -> None:
         if (self.mean is None) != (self.std is None):
@@ -78,8 +80,8 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     known = next((entry for entry in published() if entry.file == path.name), None)
     if known and known.checksum:
         check_published(path, known.checksum)
-    source = {"file": path.name, "sha256": digest(path)}
-    tensors, refused = _read(path)
+    source = {"file": path.name, "sha256": digest(path)} | ({"weights": recipe.weights} if recipe.weights else {})
+    tensors, refused = _read(path, recipe.weights)
     weights, normalization = untangle(tensors, path)
     arch, classes = _architecture(path, recipe.arch, weights, known)
     if known and (known.arch, len(class_names(known.data))) != (arch, classes):
@@ -101,10 +103,12 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     return Classifier(filled(arch, classes, weights, path), mean, std, names, card=card).eval()
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], list[str]]:
+def _read(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors of a file, and the names in it that were refused."""
     if path.suffix != ".safetensors":
-        return read_torch_file(path)
+        return read_torch_file(path, key)
+    if key:
+        raise InputError(f"{path} has one set of weights, none by a key; leave out --weights {key}")
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -127,8 +131,10 @@ def _architecture(
         )
     network = outline(arch, 1000)
     classes = classes_of(network, given)
-    if classes is None:
-        raise InputError(f"{path} does not fit {arch}: {mismatch(shapes_of(network.state_dict()), given)}")
+    if classes is None:  # no tensor has the name of the head's
+        last = next(reversed(given.values()), ())
+        own = shapes_of(outline(arch, last[0] if last else 1000).state_dict())
+        raise InputError(f"{path} does not fit {arch}: {mismatch(own, given)}")
     return arch, classes
 
 
@@ -157,6 +163,12 @@ def _normalization(
 def _check_normalization(mean: Sequence[float], std: Sequence[float], whose: str) -> None:
     if not (all(abs(value) < 1e3 for value in mean) and all(0 < value < 1e3 for value in std)):  # also refuses NaN
         raise InputError(f"{whose} mean and std must be finite, and std above 0, not {list(mean)} and {list(std)}")
+    if max(*map(abs, mean), *std) > 1:
+        flags = {name: " ".join(f"{v / 255:.4g}" for v in values) for name, values in (("mean", mean), ("std", std))}
+        raise InputError(
+            f"{whose} mean {list(mean)} and std {list(std)} are for pixels from 0 to 255; those here are from 0 to 1, so "
+            f"divide them: --mean {flags['mean']} --std {flags['std']}"
+        )
 
 
 def _names(path: Path, what: str | None, classes: int) -> list[str] | None:

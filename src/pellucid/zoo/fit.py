@@ -87,9 +87,14 @@ def mismatch(own: Shapes, given: Shapes) -> str | None:
 
     >>> mismatch({"conv.weight": (4, 3), "bias": (4,)}, {"conv.weight": (5, 3)})
     'of its tensors 1 missing (bias); 1 of other shapes (conv.weight: (5, 3), not (4, 3))'
+    >>> mismatch({"stem.weight": (4, 3), "fc.bias": (4,)}, {"conv_stem.weight": (4, 3), "fc.bias": (4,)})
+    'all shapes are the same, in the same order, and 1 names differ: conv_stem.weight is stem.weight here'
     """
     missing = [name for name in own if name not in given]
     unexpected = [name for name in given if name not in own]
+    if missing and [tuple(shape) for shape in own.values()] == [tuple(shape) for shape in given.values()]:
+        pairs = [f"{theirs} is {ours} here" for theirs, ours in zip(given, own, strict=True) if theirs != ours]
+        return f"all shapes are the same, in the same order, and {len(pairs)} names differ: {_first(pairs)}"
     odd = [name for name in own if name in given and tuple(own[name]) != tuple(given[name])]
     kinds = {
         "missing": missing,
@@ -101,7 +106,7 @@ def mismatch(own: Shapes, given: Shapes) -> str | None:
 
 
 def _first(names: list[str]) -> str:
-    return ", ".join(printable(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+    return ", ".join(printable(name, 160) for name in names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def infer(weights: Mapping[str, Tensor]) -> str | None:

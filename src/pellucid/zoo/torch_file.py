@@ -21,20 +21,23 @@ from .unpickle import MAX_PICKLE, Interpreter, Storage, TensorRecord
 
 MAX_FILE = 8 * 2**30
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-# Where checkpoints keep the weights; a bare mapping has them at the top.
-KEYS = ("model", "state_dict", "net", "model_state_dict")
+NORMALIZATION = ("mean", "std", "mu", "sigma")  # what may lie beside the weights
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError, OverflowError, EOFError)
 
 Read = Callable[[Storage], bytes]
 
 
-def read_torch_file(path: str | Path) -> tuple[dict[str, Tensor], list[str]]:
+def read_torch_file(path: str | Path, weights: str | None = None) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors of the weights in a file of `torch.save`, and the names in it that were refused.
 
     Nothing in the file is executed or imported. Memory is taken for what the file holds, not for what it claims.
 
+    Args:
+        path: the file.
+        weights: the key of the weights, such as "state_dict_ema"; needed only where a file has several sets.
+
     Raises:
-        InputError: the file is missing, too large, damaged, of another kind, or has no weights.
+        InputError: the file is missing, too large, damaged, of another kind, or has no weights or several sets.
     """
     path = Path(path)
     check_kind(path)
@@ -44,9 +47,9 @@ def read_torch_file(path: str | Path) -> tuple[dict[str, Tensor], list[str]]:
             if data[:4] == b"PK\x03\x04":
                 with zipfile.ZipFile(file) as archive:
                     content, read = _open_zip(archive, interpreter)
-                    return _tensors(content, read), list(interpreter.refused)
+                    return _tensors(content, read, weights), list(interpreter.refused)
             content, read = _open_legacy(data, interpreter)
-            return _tensors(content, read), list(interpreter.refused)
+            return _tensors(content, read, weights), list(interpreter.refused)
     except InputError as error:
         raise InputError(f"{path} {error}{_wanted(interpreter)}") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, *DAMAGE) as error:
@@ -159,7 +162,7 @@ def _open_legacy(data: mmap.mmap, interpreter: Interpreter) -> tuple[Any, Read]:
     return content, read
 
 
-def _tensors(content: Any, read: Read) -> dict[str, Tensor]:
+def _tensors(content: Any, read: Read, key: str | None) -> dict[str, Tensor]:
     """The weights among what a file holds; storages that they share are read once."""
     numbers: dict[str, Tensor] = {}
 
@@ -173,9 +176,26 @@ def _tensors(content: Any, read: Read) -> dict[str, Tensor]:
 
     if not isinstance(content, dict):
         raise InputError("holds no mapping from names to tensors; save its state_dict, not the whole network")
-    for mapping in [*(content.get(key) for key in KEYS), content]:
-        if isinstance(mapping, dict):
-            records = {name: value for name, value in mapping.items() if isinstance(value, TensorRecord)}
-            if records:
-                return {name: build(record) for name, record in records.items()}
-    raise InputError(f"holds no weights; they are looked for under {', '.join(KEYS)}, and at the top")
+    return {name: build(record) for name, record in _chosen(content, key).items()}
+
+
+def _chosen(content: dict[str, Any], key: str | None) -> dict[str, TensorRecord]:
+    """The one set of weights: the mapping under the key, or the only one that holds matrices, or the file itself."""
+    top = _records(content)
+    sets = {name: found for name, value in content.items() if isinstance(value, dict) and (found := _records(value))}
+    large = [name for name, records in sets.items() if any(len(record.size) > 1 for record in records.values())]
+    if key is None and len(large) > 1:
+        listed = ", ".join(shown_names(large))
+        raise InputError(f"holds several sets of weights ({listed}); choose one: --weights {printable(large[0])}")
+    if key is not None and key not in sets:
+        raise InputError(f"has no weights under {key!r}; there are {', '.join(shown_names(sets)) or 'none by a key'}")
+    chosen = key or next(iter(large), None)
+    if chosen is not None:
+        return {name: record for name, record in top.items() if name in NORMALIZATION} | sets[chosen]
+    if found := top or next(iter(sets.values()), None):
+        return found
+    raise InputError("holds no weights, neither by name nor as mappings from names to tensors")
+
+
+def _records(mapping: dict[str, Any]) -> dict[str, TensorRecord]:
+    return {name: value for name, value in mapping.items() if isinstance(value, TensorRecord)}

@@ -11,36 +11,51 @@ from torch import Tensor
 from ..base.errors import InputError
 from .torch_file import printable
 
-NORMALIZER = re.compile(r"(?:^|\.)normaliz\w*\.(?:\d+\.)?(?:new_)?(mean|std)$")
+# `normalizer.new_mean` and `normalize.mean`, `0.mean` of a Sequential, and `mu` or `data_std` at the top.
+NORMALIZER = re.compile(
+    r"(?:(?:^|.*\.)normaliz\w*\.(?:\d+\.)?|^0\.|^)(?:(?:new|data|image|pixel)_)?(mean|std|mu|sigma)$"
+)
+ALSO_CALLED = {"mu": "mean", "sigma": "std"}
+# Modules that torch puts around others: by torch.compile, and for checkpoints and shards.
+WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
 ATTACKER = "attacker.model."
 
 
 def untangle(tensors: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
     """Weights by the network's own names, float32, and the `mean` and `std` that were saved with them.
 
-    The robustness library saves `module.model.X`, again as `module.attacker.model.X`, and
-    `module.normalizer.new_mean`; with a wrapped network it is `module.model.model.X`.
+    A prefix of all names goes, whatever it is, and so does the count of torch's `AveragedModel`. The robustness library
+    saves `module.model.X`, again as `module.attacker.model.X`, and `module.normalizer.new_mean`.
 
     Raises:
         InputError: two copies of the weights or of the normalization differ, or a value is not finite.
 
-    >>> one, three = torch.ones(1), torch.full((3, 1, 1), 0.5)
-    >>> untangle({"module.model.fc.bias": one, "module.normalizer.new_mean": three}, Path("net.pt"))
-    ({'fc.bias': tensor([1.])}, {'mean': [0.5, 0.5, 0.5]})
+    >>> ones, mean = torch.ones(1), torch.full((3, 1, 1), 0.5)
+    >>> saved = {"module.model.norm.bias": ones, "module.model.fc.bias": ones, "module.normalizer.new_mean": mean}
+    >>> untangle(saved, Path("net.pt"))
+    ({'norm.bias': tensor([1.]), 'fc.bias': tensor([1.])}, {'mean': [0.5, 0.5, 0.5]})
     """
-    tensors = {re.sub(r"^(module\.)+", "", name): tensor for name, tensor in tensors.items()}
+    weights = {WRAPPERS.sub("", name): tensor for name, tensor in tensors.items()}
     normalization: dict[str, list[float]] = {}
     copies: dict[str, Tensor] = {}
-    for name in list(tensors):
-        if (match := NORMALIZER.search(name)) and tensors[name].numel() == 3:
-            # As float32 prints it: 0.485 and not 0.48500001.
-            values = [round(float(value), 7) for value in tensors.pop(name).flatten()]
-            if normalization.setdefault(match[1], values) != values:
-                raise InputError(f"{path}: its two copies of the normalization differ, in the {match[1]}")
-        elif name.startswith(ATTACKER):
-            copies[name.removeprefix(ATTACKER)] = tensors.pop(name)
-    copies = _without_prefix(copies, "model.")
-    weights = _without_prefix(tensors, "model.") or copies
+    while True:
+        for name in list(weights):
+            if (match := NORMALIZER.match(name)) and weights[name].numel() in (1, 3):
+                # As float32 prints it: 0.485 and not 0.48500001.
+                values = [round(float(value), 7) for value in weights.pop(name).flatten().expand(3)]
+                kind = ALSO_CALLED.get(match[1], match[1])
+                if normalization.setdefault(kind, values) != values:
+                    raise InputError(f"{path}: its two copies of the normalization differ, in the {kind}")
+            elif name == "n_averaged":
+                del weights[name]
+            elif name.startswith(ATTACKER):
+                copies[name.removeprefix(ATTACKER)] = weights.pop(name)
+        if (shorter := _without_prefix(weights)) is weights:
+            break
+        weights = shorter
+    while (shorter := _without_prefix(copies)) is not copies:
+        copies = shorter
+    weights = weights or copies
     for name, copy in copies.items():
         if name in weights and not torch.equal(weights[name], copy):
             raise InputError(f"{path}: its two copies of the weights differ, in {printable(name)} first")
@@ -50,11 +65,12 @@ def untangle(tensors: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor],
     return _as_written_today(weights), normalization
 
 
-def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors without a prefix that all of them have, however often."""
-    while tensors and all(name.startswith(prefix) for name in tensors):
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return tensors
+def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without the first part of their names, if that is the same in all; otherwise just the tensors."""
+    parts = {name.partition(".")[::2] for name in tensors}
+    if len({first for first, _ in parts}) != 1 or not all(rest for _, rest in parts):
+        return tensors
+    return {name.partition(".")[2]: tensor for name, tensor in tensors.items()}
 
 
 # What the Wide ResNets of TRADES, RobustBench and many others call their modules, and what ours does.
