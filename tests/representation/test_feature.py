@@ -51,13 +51,15 @@ def test_names_may_hold_signs_and_digits():
     network = nn.Sequential()
     network.add_module("block-1+2", nn.Conv2d(3, 4, 1))
     network.add_module("pool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
-    network.add_module("fc", nn.Linear(4, 2))
-    classifier = Classifier(network, class_names=["T-shirt", "7-8"])
+    network.add_module("fc", nn.Linear(4, 4))
+    classifier = Classifier(network, class_names=["T-shirt", "7-8", "salt + pepper", "salt"])
     x = images(2)
     activations = classifier(x, ["block-1+2"])
     expected = activations["block-1+2"].mean((2, 3))[:, 3] - activations.logits[:, 1] + activations.logits[:, 0]
     found = value(classifier, "block-1+2:3 - logits:7-8 + logits:T-shirt", x)
     assert torch.allclose(found, expected, atol=1e-5)
+    expected = activations.logits[:, 2] - 2 * activations.logits[:, 3]
+    assert torch.allclose(value(classifier, "logits:salt + pepper - 2 * logits:salt", x), expected, atol=1e-5)
 
 
 def test_each_image_maximizes_its_own_feature_also_after_some_have_left(classifier):

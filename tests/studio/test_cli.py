@@ -102,7 +102,7 @@ def test_help_lists_the_flags(capsys):
         main(["studio", "--help"])
     assert leaving.value.code == 0
     out = capsys.readouterr().out
-    flags = ("model", "models", "data", "host", "port", "device", "precision", "open")
+    flags = ("model", "models", "data", "host", "port", "device", "precision", "public", "open")
     assert all(f"--{flag}" in out for flag in flags)
 
 
@@ -110,7 +110,7 @@ def test_help_lists_the_flags(capsys):
 def test_the_printed_address_is_opened_and_holds_a_token_if_others_reach_it(host, token, monkeypatch, capsys):
     opened, served = [], []
 
-    def fake(studio, host, token):
+    def fake(studio, host, token, origin):
         served.append(token)
         return SimpleNamespace(run=lambda sockets: None)
 
@@ -123,6 +123,8 @@ def test_the_printed_address_is_opened_and_holds_a_token_if_others_reach_it(host
     assert [*found.groups()] == [one for one in served if one]
     assert main(["studio", "--port", "0", "--host", host]) == 0
     assert served[1] is None or served[1] != served[0]
+    assert main(["studio", "--port", "0", "--host", host, "--public", "https://example.org/studio"]) == 0
+    assert f" https://example.org/studio/?token={served[2]} " in capsys.readouterr().out
     assert len(opened) == 1
 
 

@@ -25,6 +25,8 @@ class StudioFlags(ModelFlags, MachineFlags):
     """The address to serve at. If other machines can reach it, the printed address holds a token that visitors need."""
     port: int = 8008
     """The port to serve at; 0 for a free one."""
+    public: str | None = None
+    """The address that people open where a proxy passes requests on, such as https://example.org/studio/."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -42,5 +44,5 @@ def main(argv: Sequence[str]) -> int:
     if not 0 <= flags.port < 2**16:
         raise InputError(f"a port is a number from 0 to 65535, not {flags.port}")
     settings = Settings(flags.model, flags.models, flags.data, flags.device, flags.precision)
-    serve(Studio(settings), flags.host, flags.port, flags.open)
+    serve(Studio(settings), flags.host, flags.port, flags.open, flags.public)
     return 0

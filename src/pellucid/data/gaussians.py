@@ -19,8 +19,11 @@ from ..base.checks import positive_int
 from ..base.errors import InputError
 from .dataset import LabeledImages
 from .image import Enlargement, cover, enlarge
+from .principal import Principal
 
 RIDGE = 1e-4
+BLOCK = 256  # images that are read at once
+KEEP = 256  # directions that are followed while images come in
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,10 @@ class ClassGaussians:
 def fit_gaussians(
     split: LabeledImages, classes: int, grain: int = 1, rank: int = 48, size: int | None = None
 ) -> ClassGaussians:
-    """Fit a Gaussian to each class in one streaming pass.
+    """Fit a Gaussian to each class in one streaming pass, in memory that does not grow with the images.
 
-    Images are block-mean downsampled by `grain`. A class of at most `rank` images is kept exactly: with X its centered
-    images, X^T z / sqrt(n) + 0.01 ξ has just the covariance X^T X / n + 1e-4 I, so no d x d matrix is needed.
-    Otherwise the `rank` leading eigenvectors of the covariance are kept and the remaining variance becomes isotropic.
+    Images are block-mean downsampled by `grain`. The `rank` leading eigenvectors of the covariance are kept, and the
+    remaining variance becomes isotropic; a class of at most `rank` images is kept whole. See `Principal`.
 
     Args:
         split: labeled images.
@@ -98,7 +100,7 @@ def fit_gaussians(
     height, width = split.size if size is None else (size, size)
     check_fit(split, [str(label) for label in range(classes)], grain, rank, (height, width))
     shape = (3, height // grain, width // grain)
-    fits = [_fit(_rows(split, label, (height, width), grain), rank) for label in range(classes)]
+    fits = [_fit(split, label, (height, width), grain, rank) for label in range(classes)]
     most = max(len(factors) for _, factors, _, _ in fits)
     return ClassGaussians(
         means=torch.stack([mean for mean, *_ in fits]),
@@ -133,28 +135,18 @@ def usual_grain(side: int) -> int:
     return next(grain for grain in (2, 3, 1) if side % grain == 0)
 
 
-def _rows(split: LabeledImages, label: int, size: tuple[int, int], grain: int) -> Tensor:
-    """The downsampled images of a class as rows, read some at a time."""
+def _fit(
+    split: LabeledImages, label: int, size: tuple[int, int], grain: int, rank: int
+) -> tuple[Tensor, Tensor, float, float]:
+    """Mean, factors, noise and kept share of one class."""
     index = (split.labels == label).nonzero()[:, 0]
-    chunks = [F.avg_pool2d(cover(split.batch(chunk)[0], size), grain).flatten(1) for chunk in index.split(500)]
-    return torch.cat(chunks)
-
-
-def _fit(rows: Tensor, rank: int) -> tuple[Tensor, Tensor, float, float]:
-    mean = rows.mean(0)
-    centered = (rows - mean) / math.sqrt(len(rows))
-    dimensions = rows.shape[1]
-    if len(rows) <= rank and len(rows) < dimensions:
-        return mean, centered, RIDGE, 1.0
-    if len(rows) < dimensions:
-        _, roots, directions = torch.linalg.svd(centered, full_matrices=False)
-        values, vectors = roots.square().flip(0), directions.T.flip(1)
-    else:
-        values, vectors = torch.linalg.eigh(centered.T @ centered)
-    rank = min(rank, len(values))
-    total, values, vectors = float(values.sum()), values[-rank:].clamp_min(0), vectors[:, -rank:]
-    factors = vectors.T * values.sqrt()[:, None]
-    rest = max(total - float(values.sum()), 0.0) / max(dimensions - rank, 1)
+    found = Principal(keep=max(KEEP, 2 * rank))
+    for chunk in index.split(BLOCK):
+        found.add(F.avg_pool2d(cover(split.batch(chunk)[0], size), grain).flatten(1))
+    dimensions = len(found.mean)
+    values, vectors = found.leading(min(rank, len(index), dimensions))
+    held = float(values.sum())
+    rest = max(found.variance - held, 0.0) / max(dimensions - len(values), 1)
     # The isotropic part lies along the factors too; what they hold is reduced by it, so that variances stay right.
-    shrink = ((values - rest).clamp_min(0) / values.clamp_min(1e-12)).sqrt()
-    return mean, factors * shrink[:, None], rest + RIDGE, float(values.sum()) / max(total, 1e-12)
+    factors = vectors * (values - rest).clamp_min(0).sqrt()[:, None]
+    return found.mean.float(), factors, rest + RIDGE, held / max(found.variance, 1e-12)

@@ -166,8 +166,8 @@ def _check_normalization(mean: Sequence[float], std: Sequence[float], whose: str
     if max(*map(abs, mean), *std) > 1:
         flags = {name: " ".join(f"{v / 255:.4g}" for v in values) for name, values in (("mean", mean), ("std", std))}
         raise InputError(
-            f"{whose} mean {list(mean)} and std {list(std)} are for pixels from 0 to 255; those here are from 0 to 1, so "
-            f"divide them: --mean {flags['mean']} --std {flags['std']}"
+            f"{whose} mean {list(mean)} and std {list(std)} are for pixels from 0 to 255, not 0 to 1; "
+            f"divide by 255: --mean {flags['mean']} --std {flags['std']}"
         )
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import struct
 import zlib
@@ -9,6 +10,9 @@ import zlib
 import pytest
 from helpers import images
 from studio_helpers import OWN, TAB, as_png, serving_from, settings
+
+from pellucid import InputError
+from pellucid.studio.web.server import PAGE, origin_of
 
 PICTURE = as_png(images(1, size=16)[0])
 
@@ -239,7 +243,7 @@ def test_nothing_is_answered_without_the_token(closed):
 
 def test_the_address_with_the_token_sets_a_cookie_which_is_not_enough_to_change_anything(closed):
     status, headers, _ = closed.request("GET", f"/?token={TOKEN}", headers={"Host": "10.0.0.7"})
-    assert (status, headers["location"]) == (303, "/")
+    assert (status, headers["location"]) == (303, "./")
     assert {"HttpOnly", "SameSite=lax"} <= set(headers["set-cookie"].split("; "))
     known = {"Cookie": headers["set-cookie"].split(";")[0]}
     assert closed.request("GET", "/", headers=known)[0] == 200
@@ -248,3 +252,31 @@ def test_the_address_with_the_token_sets_a_cookie_which_is_not_enough_to_change_
     closed.refused("GET", "/api/state", status=403, headers={**known, "Sec-Fetch-Site": "cross-site"})
     for path in ("/api/state", f"/?token={TOKEN}"):
         closed.refused("GET", path, status=403, headers={**known, "Host": "evil.example"})
+
+
+# Behind a proxy
+
+
+def test_behind_a_proxy_the_page_is_that_of_the_public_address(tiny_bundle, tmp_path):
+    with serving_from(tmp_path, settings(tiny_bundle), token=TOKEN, origin="https://example.org") as client:
+        for host in ("example.org", "127.0.0.1"):  # a proxy may pass its own name on, or not
+            here = {**OWN, "Host": host, "Origin": "https://example.org"}
+            _, headers, _ = client.request("GET", f"/?token={TOKEN}", headers={"Host": host})
+            known = {"Cookie": headers["set-cookie"].split(";")[0]}
+            assert "Path" not in headers["set-cookie"]  # so it is that of the page's folder
+            assert client.request("GET", "/api/state", headers={**here, **known})[0] == 200
+            client.refused("GET", "/api/state", status=401, headers=here)
+            elsewhere = {**here, **known, "Origin": "https://evil.example"}
+            client.refused("GET", "/api/state", status=403, headers=elsewhere)
+
+
+@pytest.mark.parametrize("public", ["example.org", "ftp://example.org/", "https://", "https://example.org/?a=b"])
+def test_a_public_address_must_be_a_full_one(public):
+    with pytest.raises(InputError, match=r"https://example\.org/studio/"):
+        origin_of(public)
+
+
+def test_all_addresses_of_the_page_are_relative():
+    files = [file for file in PAGE.iterdir() if file.suffix in (".js", ".html", ".css")]
+    assert len(files) > 30
+    assert [file.name for file in files if re.search(r"""["'`(]/(api|page)/""", file.read_text())] == []

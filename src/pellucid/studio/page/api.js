@@ -30,8 +30,8 @@ export const get = async (path) => (await request("GET", path)).json();
 export const post = async (path, body) => (await request("POST", path, body)).json();
 export const put = async (path, body) => (await request("PUT", path, body)).json();
 
-/** `/api/PATH?name=value...` @param {string} path @param {Object<string, any>} parameters */
-export const query = (path, parameters) => `/api/${path}?${new URLSearchParams(parameters)}`;
+/** `api/PATH?name=value...` @param {string} path @param {Object<string, any>} parameters */
+export const query = (path, parameters) => `api/${path}?${new URLSearchParams(parameters)}`;
 
 /**
  * The messages of a stream of JSON lines, as they come.

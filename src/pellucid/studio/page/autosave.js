@@ -87,7 +87,7 @@ export class Autosave {
     const changes = this.#changes;
     const { id } = this;
     try {
-      await put(`/api/sessions/${id}`, content(this.studio));
+      await put(`api/sessions/${id}`, content(this.studio));
       this.#saved = changes;
       sessionStorage.setItem("saved", id);
       takeLeft(id);
@@ -111,7 +111,7 @@ export class Autosave {
     const unsaved = content(this.studio);
     const body = new Blob([JSON.stringify(unsaved)], { type: "application/json" });
     const options = { method: "PUT", headers: { "X-Pellucid": "1" }, body, keepalive: true };
-    if (body.size < KEEPALIVE) fetch(`/api/sessions/${this.id}`, options).catch(() => {});
+    if (body.size < KEEPALIVE) fetch(`api/sessions/${this.id}`, options).catch(() => {});
     leave(this.id, unsaved);
   }
 }

@@ -30,7 +30,7 @@ export function make(tag, properties = {}, ...children) {
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/page/icons.svg#${name}`);
+  use.setAttribute("href", `page/icons.svg#${name}`);
   svg.setAttribute("aria-hidden", "true");
   svg.append(use);
   return svg;

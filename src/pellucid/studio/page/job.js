@@ -53,7 +53,7 @@ export class Job extends EventTarget {
 
   /** Put a run into the queue. @param {Object} body of POST /api/jobs @returns {Promise<Job>} */
   static async begin(body) {
-    const { job } = await post("/api/jobs", body);
+    const { job } = await post("api/jobs", body);
     const { action, label = null, model, seed } = body;
     return new Job(job, { action, label, model, seed });
   }
@@ -62,7 +62,7 @@ export class Job extends EventTarget {
   async follow() {
     for (let attempt = 0; this.live; attempt++) {
       try {
-        for await (const message of messages("GET", `/api/jobs/${this.id}/events?after=${this.#newest}`)) {
+        for await (const message of messages("GET", `api/jobs/${this.id}/events?after=${this.#newest}`)) {
           attempt = 0;
           this.#take(message);
         }
@@ -76,7 +76,7 @@ export class Job extends EventTarget {
   }
 
   async stop() {
-    await post(`/api/jobs/${this.id}/stop`);
+    await post(`api/jobs/${this.id}/stop`);
   }
 
   /** @param {any} message */

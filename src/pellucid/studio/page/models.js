@@ -25,7 +25,7 @@ export class Models {
   /** Wait for the classifier that the studio was started with. */
   async ready() {
     for (;;) {
-      const { ready, loading, error, model } = await get("/api/state");
+      const { ready, loading, error, model } = await get("api/state");
       if (error) throw new Error(error);
       if (ready) return this.#adopt(await get(query("classifier", { model })));
       this.#progress(loading);
@@ -48,7 +48,7 @@ export class Models {
    * @param {(share: number, what: string) => void} progress
    */
   async fetch(name, progress) {
-    for await (const message of messages("POST", "/api/models", { name })) {
+    for await (const message of messages("POST", "api/models", { name })) {
       if (message.type === "progress") progress(message.share, message.what);
       if (message.type === "failed") throw new Error(message.error);
       if (message.type === "loaded") return message.classifier;
@@ -59,7 +59,7 @@ export class Models {
   async #adopt(classifier) {
     const { state } = this;
     const { actions } = await get(query("actions", { model: classifier.name }));
-    const { models } = await get("/api/models");
+    const { models } = await get("api/models");
     this.names = models.map(({ name }) => name);
     if (!this.names.includes(classifier.name)) this.names.push(classifier.name);
     const label = classifier.classes.includes(state.label) ? state.label : (classifier.classes[0] ?? null);
@@ -93,7 +93,7 @@ export class Models {
   }
 
   async #list() {
-    const { models } = await telling($("model-error"), () => get("/api/models")) ?? { models: [] };
+    const { models } = await telling($("model-error"), () => get("api/models")) ?? { models: [] };
     $("models").replaceChildren(
       ...models.map(({ name, about, size, loaded }) => {
         const facts = [size && `${size} × ${size} pixels`, loaded && "loaded"].filter(Boolean).join(", ");

@@ -54,9 +54,9 @@ export function offer(element, job, frame, title) {
   const [png, json] = element.querySelectorAll("a");
   const at = job.frames.indexOf(frame);
   const whole = job.kept && at === result(job);
-  png.href = whole ? `/api/jobs/${job.id}/result.png` : pngUrl(frame.picture);
+  png.href = whole ? `api/jobs/${job.id}/result.png` : pngUrl(frame.picture);
   png.download = whole ? "" : `frame-${at + 1}.png`;
-  json.href = `/api/jobs/${job.id}/result.json`;
+  json.href = `api/jobs/${job.id}/result.json`;
   json.hidden = !whole;
   element.firstChild.data = whole ? `Download ${title} ` : `Download frame ${at + 1} of ${title} `;
   element.hidden = false;

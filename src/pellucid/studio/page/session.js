@@ -56,7 +56,7 @@ export class Session {
   async #found() {
     if (!INHERITED) return null;
     const left = takeLeft(INHERITED);
-    const saved = sessionStorage.getItem("saved") === INHERITED ? await get(`/api/sessions/${INHERITED}`) : null;
+    const saved = sessionStorage.getItem("saved") === INHERITED ? await get(`api/sessions/${INHERITED}`) : null;
     const newer = left && { history: saved?.history ?? [], ...left };
     if (newer || (saved && SESSION !== INHERITED)) this.autosave.touch();
     return newer ?? saved;
@@ -64,7 +64,7 @@ export class Session {
 
   /** Load a session from a file, as a new session. @param {File} file @param {HTMLElement} error where to tell of it */
   async open(file, error) {
-    const found = async () => post("/api/sessions/check", await json(file));
+    const found = async () => post("api/sessions/check", await json(file));
     await this.#change(found, async (saved) => {
       await this.#fill(saved);
       this.autosave.rename(identity());
@@ -118,7 +118,7 @@ export class Session {
 
   /** Go on with another session. @param {string} id */
   #go(id) {
-    return this.#change(() => get(`/api/sessions/${id}`), async (saved) => {
+    return this.#change(() => get(`api/sessions/${id}`), async (saved) => {
       await this.#fill(saved);
       // Open in another tab, it goes on there, and here as a copy.
       this.autosave.rename((await hold(id)) ? id : identity());

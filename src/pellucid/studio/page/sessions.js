@@ -50,7 +50,7 @@ export class SessionList {
 
   async #delete(id, item) {
     await telling($("sessions-error"), async () => {
-      await request("DELETE", `/api/sessions/${id}`);
+      await request("DELETE", `api/sessions/${id}`);
       const at = [...$("sessions").children].indexOf(item);
       await this.#show();
       const left = $("sessions").querySelectorAll("li > button:last-child");

@@ -44,7 +44,7 @@ export class Start {
   async #draw(kind, label, seed) {
     const body = { model: this.studio.state.classifier.name, kind, seed };
     if (kind === "class") body.label = label;
-    return decodePng((await post("/api/start", body)).picture);
+    return decodePng((await post("api/start", body)).picture);
   }
 
   #make(kind) {

@@ -176,7 +176,7 @@ export class Units extends EventTarget {
   }
 
   async #rename(unit, name) {
-    await put(`/api/units/${unit}/name`, { model: this.state.classifier.name, name });
+    await put(`api/units/${unit}/name`, { model: this.state.classifier.name, name });
     this.#units[unit].name = name;
     const label = $("units-list").querySelector(`[data-unit="${unit}"] span`);
     if (label) label.textContent = short(this.#units[unit], this.#words);

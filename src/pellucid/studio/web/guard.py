@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
@@ -27,6 +28,7 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "X-Accel-Buffering": "no",  # a proxy passes frames on as they come
 }
 EVERYBODY = ("0.0.0.0", "::", "")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -56,10 +58,12 @@ class Guard:
         app: the studio.
         hosts: the names it answers to; "*" stands for any numeric address.
         token: if given, only browsers that have opened `/?token=...` are answered; a cookie then holds it.
+        origin: that of the page behind a proxy, such as "https://example.org".
     """
 
-    def __init__(self, app: Any, hosts: Iterable[str], token: str | None = None):
-        self.app, self.hosts, self.token = app, frozenset(hosts), token
+    def __init__(self, app: Any, hosts: Iterable[str], token: str | None = None, origin: str | None = None):
+        public = {str(urlsplit(origin).hostname)} if origin else set()
+        self.app, self.hosts, self.token, self.origin = app, frozenset({*hosts, *public}), token, origin
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -92,7 +96,7 @@ class Guard:
         if not self._known(host):
             return _error(403, "this server has another name; open the address that it printed")
         origin = headers.get("origin")
-        if origin is not None and origin.lower() != f"http://{host.lower()}":
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", self.origin):
             return _error(403, "this request comes from another page")
         if not _is_own(method, path, headers):
             return _error(403, "this request does not come from the studio's page, which sends X-Pellucid: 1")
@@ -106,8 +110,9 @@ class Guard:
         if self.token is None:
             return None
         if scope["path"] == "/" and self._matches(QueryParams(scope["query_string"]).get("token")):
-            answer = RedirectResponse("/", 303)  # without the token, which is then in no history and no bookmark
-            answer.set_cookie(COOKIE, self.token, httponly=True, samesite="lax")
+            # Without the token, which is then in no history and no bookmark; relative, as a proxy may add a path.
+            answer = RedirectResponse("./", 303)
+            answer.set_cookie(COOKIE, self.token, path=None, httponly=True, samesite="lax")
             return answer
         if self._matches(_cookie(headers)):
             return None
