@@ -149,4 +149,5 @@ def _fit(
     rest = max(found.variance - held, 0.0) / max(dimensions - len(values), 1)
     # The isotropic part lies along the factors too; what they hold is reduced by it, so that variances stay right.
     factors = vectors * (values - rest).clamp_min(0).sqrt()[:, None]
-    return found.mean.float(), factors, rest + RIDGE, held / max(found.variance, 1e-12)
+    kept = min(held / found.variance, 1.0) if found.variance else 1.0
+    return found.mean.float(), factors, rest + RIDGE, kept
