@@ -217,3 +217,18 @@ def test_inputs_that_make_no_sense_are_refused(network, arguments, message):
     given = {"content": CONTENT, "styles": [STYLE], "recipe": FAST, **arguments}
     with pytest.raises(InputError, match=message):
         stylize(network, **given)
+
+
+@pytest.mark.parametrize("tile", [1, 63])
+def test_tiles_that_are_nearly_all_overlap_are_refused(tile):
+    with pytest.raises(InputError, match="at least 64"):
+        stylize(preact("preact-4-6"), CONTENT, [STYLE], replace(FAST, tile=tile))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_style_that_is_the_content_leaves_next_to_nothing_to_lower(optimizer):
+    content = CONTENT.clone()
+    content[..., :4] = 0.0  # L-BFGS moves pixels of 0 and 1 a little
+    result = stylize(preact("preact-4-6"), content, [content], replace(FAST, optimizer=optimizer, evaluations=4))
+    assert result.losses.total < 1e-3
+    assert torch.allclose(result.images, content, atol=0.02)

@@ -12,6 +12,7 @@ from ..base.devices import check_memory
 from ..base.errors import InputError
 from .pyramid import with_shorter_side
 
+LEAST_TILE = 64  # the overlap of smaller tiles is nearly all of them
 # Bytes for each pixel of a picture: three float32, of which resizing holds about as many copies.
 PIXEL, COPIES = 12, 4
 
@@ -65,4 +66,13 @@ def check_jitter(jitter: int, size: tuple[int, int]) -> None:
     if jitter >= min(size):
         raise InputError(
             f"jitter {jitter} is too much for the first scale, {size[1]} x {size[0]} pixels; at most {min(size) - 1}"
+        )
+
+
+def check_tile(tile: int) -> None:
+    """Raise `InputError` for tiles so small that the picture takes many times as long."""
+    if 0 < tile < LEAST_TILE:
+        raise InputError(
+            f"tile {tile} would make the picture take many times as long, as tiles overlap; at least {LEAST_TILE}, "
+            "better 512"
         )

@@ -110,9 +110,9 @@ class StyleObjective:
     def __call__(self, images: Tensor) -> tuple[Losses, Tensor]:
         """The loss of a `(1, 3, H, W)` image, and the gradient with respect to it."""
         images = images.detach().requires_grad_()
-        smooth = self.smoothness * total_variation(images)
+        smooth = self.smoothness * total_variation(images) if self.smoothness else torch.zeros_like(images[0, 0, 0, 0])
         if self.tiles is not None:
-            (gradient,) = torch.autograd.grad(smooth, images)
+            gradient = torch.autograd.grad(smooth, images)[0] if self.smoothness else torch.zeros_like(images)
             style, content = self._add_tiled(images.detach(), gradient, self.tiles)
             return _losses(style, content, smooth), gradient
         style_features, content_features = self.reader(images)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,8 +12,9 @@ from .objective import Reader, StyleObjective, StyleTerm, total_statistics
 from .recipe import StylizeRecipe
 from .tiling import Tile, tiles
 
-# A relative loss is divided by no less than this share of what it would be for features that are all zero.
-FLOOR = 1e-6
+# A relative loss is divided by no less than these shares of what it would be for features that are all zero. A style
+# that is the content differs from it by rounding alone, which must not count as a distance.
+FLOOR, STYLE_FLOOR = 1e-6, 1e-3
 # ... and by no less than this share of the distance to the whole style: at a strength near 0 its own is next to none.
 WHOLE = 0.01
 # A total variation is divided by no less than this one, of neighbors some 0.02 apart: flat content has next to none,
@@ -24,7 +25,7 @@ LEAST_VARIED = 1e-3
 def prepare(
     reader: Reader,
     content: Tensor,
-    styles: Sequence[Tensor],
+    styles: Iterable[Tensor],
     recipe: StylizeRecipe,
     weights: Sequence[float],
     masks: Sequence[Tensor | None],
@@ -85,7 +86,7 @@ def _layer_weights(reader: Reader, recipe: StylizeRecipe) -> dict[str, float]:
 
 def _style_scale(loss, here: Statistics) -> float:
     zero = Statistics(torch.ones_like(here.weight), torch.zeros_like(here.first), torch.zeros_like(here.second))
-    return max(float(loss(here)), FLOOR * float(loss(zero)), 1e-30)
+    return max(float(loss(here)), STYLE_FLOOR * float(loss(zero)), 1e-30)
 
 
 def _content_weight(recipe: StylizeRecipe, statistics: Statistics, layers: int) -> float:

@@ -20,7 +20,7 @@ from ..data.transforms import Transform, jitter, moves
 from .artifacts import checkerboard, rounded
 from .backbone import Backbone, default_layers
 from .color import linear_transfer, luminance_transfer
-from .given import check_jitter, check_masks, check_picture, check_weights, with_side
+from .given import check_jitter, check_masks, check_picture, check_tile, check_weights, with_side
 from .objective import Losses, Reader, StyleObjective
 from .optimize import LBFGS, Adam, Evaluate, Optimizer, PlainLBFGS, minimize
 from .prepare import prepare
@@ -145,6 +145,7 @@ def stylize(
     (torch.Size([1, 3, 32, 32]), 4)
     """
     recipe = recipe or StylizeRecipe()
+    check_tile(recipe.tile)
     began = time.perf_counter()
     content = check_picture(content, "content").to(classifier.device)
     if not styles:
@@ -167,9 +168,10 @@ def stylize(
     for number, size in enumerate(sizes):
         here = resized(content, size)
         moved = _finer(moved, here, content) if number and from_content else resized(moved, size)
-        at_scale = [with_side(style, max(2, round(min(size) * recipe.style_scale)), "a style") for style in styles]
+        side = max(2, round(min(size) * recipe.style_scale))
         regions = [None if mask is None else resized(mask, size) for mask in masks]
-        objective = prepare(reader, here, at_scale, recipe, weights, regions)
+        resized_styles = (with_side(style, side, "a style") for style in styles)  # one at a time
+        objective = prepare(reader, here, resized_styles, recipe, weights, regions)
         evaluate = _evaluation(objective, here, recipe, seed)
         if isinstance(optimizer, Adam) and optimizer.moments is not None:
             pixels = isinstance(optimizer.parametrization, Pixels)
