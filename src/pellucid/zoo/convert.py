@@ -163,7 +163,7 @@ def _normalization(
 def _check_normalization(mean: Sequence[float], std: Sequence[float], whose: str) -> None:
     if not (all(abs(value) < 1e3 for value in mean) and all(0 < value < 1e3 for value in std)):  # also refuses NaN
         raise InputError(f"{whose} mean and std must be finite, and std above 0, not {list(mean)} and {list(std)}")
-    if max(*map(abs, mean), *std) > 1:
+    if max(*map(abs, mean), *std) > 2:
         flags = {name: " ".join(f"{v / 255:.4g}" for v in values) for name, values in (("mean", mean), ("std", std))}
         raise InputError(
             f"{whose} mean {list(mean)} and std {list(std)} are for pixels from 0 to 255, not 0 to 1; "
