@@ -19,9 +19,7 @@ from torch import Tensor
 class Principal:
     """Mean and principal directions of the rows that were added.
 
-    >>> torch.manual_seed(0)
-    <torch._C.Generator object at ...>
-    >>> rows, found = torch.rand(50, 3), Principal(keep=10)
+    >>> rows, found = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)), Principal(keep=10)
     >>> for block in rows.split(20):
     ...     found.add(block)
     >>> values, directions = found.leading(2)

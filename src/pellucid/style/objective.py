@@ -189,7 +189,7 @@ def _under(mask: Tensor, stride: int, features: Tensor, tile: Tile | None) -> Te
     height, width = features.shape[2:]
     if not height * width:
         return shares[:, :, :height, :width]
-    # Networks may pad by more, or less, than their strides take: the border's share goes on.
+    # Networks may pad by more, or less, than their strides take: positions beyond the mask take the border's share.
     rows = torch.arange(height, device=mask.device).clamp_max(shares.shape[2] - 1)
     columns = torch.arange(width, device=mask.device).clamp_max(shares.shape[3] - 1)
     return shares[:, :, rows][:, :, :, columns]

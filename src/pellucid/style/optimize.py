@@ -26,7 +26,7 @@ EDGE = 1 / 512  # half of an 8-bit step: where pixels of 0 and 1 begin
 EXPLODED = 1e4  # times the first loss
 # Pixels are bounded, and so is how bad a picture can get: steps that are far too long stay at some ten times the first
 # loss. A first step that was too long, or a probe of a line search, is over after a few evaluations.
-HIGH, PATIENCE = 2.0, 10  # times the first loss, for so many evaluations in a row
+HIGH, PATIENCE = 2.0, 10  # times the first loss; evaluations in a row
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Spent(Exception):  # noqa: N818 - the end of a budget is no error
     """All evaluations are made."""
 
 
-class _Diverged(Exception):  # noqa: N818 - it is dealt with
+class _Diverged(Exception):  # noqa: N818 - it is caught
     """A loss that is not finite, has exploded, or stays high."""
 
 
@@ -160,7 +160,7 @@ class _Walk:
 
 
 class Optimizer(Protocol):
-    """How a walk goes on from evaluation to evaluation."""
+    """How the next point to evaluate follows from the ones before."""
 
     @property
     def step_size(self) -> float:

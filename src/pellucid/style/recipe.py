@@ -62,7 +62,7 @@ class StylizeRecipe(Recipe):
     padding: Padding = "own"
     """replicate pads with copies of the border in place of zeros."""
     jitter: int = 0
-    """Every evaluation sees the picture moved by up to so many pixels; with Adam."""
+    """Every evaluation moves the picture by up to this number of pixels; needs Adam."""
     transforms: bool = False
     """Every evaluation sees it moved, turned and scaled a little, as lucid's standard transforms do; with Adam."""
     parametrization: Literal["pixels", "fourier"] = "pixels"
@@ -70,7 +70,7 @@ class StylizeRecipe(Recipe):
     smooth_activations: bool = False
     """Softmax-smoothed layers (SWAG)."""
     random_weights: bool = False
-    """Weights drawn anew in place of the trained ones: a control."""
+    """Random weights in place of the trained ones, as a control."""
     straight_through: bool = False
     """The gradient passes the last ReLU before the last layer as if it were the identity."""
     normalization: Literal["own", "restricted-imagenet"] = "own"

@@ -53,7 +53,7 @@ def replicate_padding(network: nn.Module) -> None:
 
 
 def randomize(network: nn.Module, seed: int) -> None:
-    """Draw every parameter anew, in place.
+    """Replace every parameter by random values, in place.
 
     Kernels, matrices and embeddings get He's normal weights. Biases become 0 and factors 1 (of norms, or of a residual
     branch), so that a norm passes what it is given.

@@ -30,7 +30,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class ConvertRecipe:
-    """What a checkpoint does not say about itself; everything is found out where it can be."""
+    """What a checkpoint may not say about itself; each setting is read from the file by default."""
 
     arch: str | None = None
     """The architecture, as in `pellucid train --arch`; by default the one whose tensors have these names and shapes."""
@@ -141,9 +141,9 @@ def _architecture(
 def _normalization(
     path: Path, recipe: ConvertRecipe, found: dict[str, list[float]], arch: str, classes: int
 ) -> tuple[Sequence[float], Sequence[float], list[str]]:
-    """Mean, standard deviation, and what there is to note about them."""
+    """Mean, standard deviation, and notes for the card."""
     if recipe.mean is not None and recipe.std is not None:
-        return recipe.mean, recipe.std, [f"the file says {found}, which was set aside"] if found else []
+        return recipe.mean, recipe.std, [f"the file says {found}, which was not used"] if found else []
     if found.keys() == {"mean", "std"}:
         _check_normalization(found["mean"], found["std"], f"{path}: its")
         return found["mean"], found["std"], []

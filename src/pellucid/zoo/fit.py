@@ -1,4 +1,4 @@
-"""Do these weights fit this architecture? And which one do they fit?"""
+"""Whether weights fit an architecture, and which architecture they fit."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def outline(arch: str, classes: int) -> nn.Module:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Draws no random weights: without memory they end nowhere, and what torch imports for that takes a second."""
+    """Skips drawing random weights: on the device "meta" they have no values, and torch would import for a second."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
@@ -126,7 +126,7 @@ def infer(weights: Mapping[str, Tensor]) -> str | None:
 
 
 def _wide_resnet(given: Shapes) -> str | None:
-    """What a Wide ResNet would be called that has so many blocks and channels; None where it is none of 10 to 202."""
+    """The name of the Wide ResNet with these blocks and channels, of depth 10 to 202; None if there is none."""
     head = given.get("head.weight")
     blocks = len({name.split(".")[1] for name in given if name.startswith("stage1.")})
     if head is None or len(head) != 2 or head[1] % 64 or not 0 < head[1] // 64 < 100 or not 0 < blocks < 34:
@@ -151,7 +151,7 @@ def filled(arch: str, classes: int, weights: Mapping[str, Tensor], path: Path) -
     if said := mismatch(shapes_of(network.state_dict()), shapes_of(weights)):
         raise InputError(f"{path} does not fit {arch} of {classes} classes: {said}")
     if any(tensor.is_meta for tensor in network.state_dict().values()):
-        # First weights are drawn and thrown away; nobody else is to notice.
+        # Building draws weights, which are replaced; the global random state stays as it is.
         with torch.random.fork_rng(devices=[]):
             network = build(arch, classes)
     state = network.state_dict()

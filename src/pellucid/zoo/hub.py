@@ -114,6 +114,6 @@ def fetch(repo: str, file: str, otherwise: str) -> Path:
         raise
     except (RepositoryNotFoundError, EntryNotFoundError, HFValidationError):
         raise NotOnHubError(f"there is no {file} in {repo} on the hub, or it is private") from None
-    except Exception as error:  # whatever the network, the server or the disk ran into
+    except Exception as error:  # of the network, the server or the disk
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file} of {repo} cannot be fetched ({printable(reason, 160)}); {otherwise}") from None

@@ -86,7 +86,7 @@ def card(name: str) -> dict[str, Any]:
 
 
 def weights_sha256(name: str) -> str | None:
-    """The sha256 of the weights that a bundle has now, whatever its card says; None where the name is no bundle's."""
+    """The sha256 of a bundle's weights file, computed, not read from its card; None if the name is no bundle's."""
     path = BUNDLES / f"{name}.safetensors" if name in bundled() else _bundle(name)
     return digest(path) if path.is_file() else None
 
@@ -101,7 +101,7 @@ def _unknown(name: str) -> InputError:
 
 
 def fingerprint(classifier: Classifier) -> str:
-    """What tells this classifier from another: the sha256 of its weights as they are now.
+    """The sha256 of the weights of a classifier as they are now.
 
     The sha256 on a card is that of a file, and says nothing of weights that have changed since they were read.
     """
@@ -128,7 +128,7 @@ def _pretrained(library: str, name: str) -> Classifier:
             weights: Any = models.get_model_weights(name)["DEFAULT"]
             network = models.get_model(name, weights=weights)
             mean, std, names = IMAGENET_MEAN, IMAGENET_STD, weights.meta.get("categories")
-    except Exception as error:  # whatever the download ran into
+    except Exception as error:  # downloads fail in many ways
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"the weights of {library}:{name} could not be fetched: {reason}") from None
     card = {"arch": f"{library}:{name}", "data": "ImageNet", "size": input_size(f"{library}:{name}")}

@@ -79,7 +79,7 @@ def check_kind(path: Path) -> None:
 
 
 def _wanted(interpreter: Interpreter) -> str:
-    """What the file wanted to run, as an afterthought of an error."""
+    """The names that were refused, to be added to an error."""
     names = shown_names(interpreter.refused)
     return f" (refused, not run: {', '.join(names)})" if names else ""
 
