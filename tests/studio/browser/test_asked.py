@@ -11,7 +11,7 @@ from PIL import Image
 HOLD = """() => {
     const send = fetch;
     window.fetch = async (path, options) => {
-        if (options?.method === 'POST' && path === '/api/jobs') await new Promise(resolve => { window.go = resolve; });
+        if (options?.method === 'POST' && path === 'api/jobs') await new Promise(resolve => { window.go = resolve; });
         return send(path, options);
     };
 }"""
