@@ -66,7 +66,10 @@ def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tenso
                 f"the mask {path} is {mask.shape[2]} x {mask.shape[1]} and {file} {own[1]} x {own[0]}; "
                 "give a mask of the image's size"
             )
-    return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+    white = (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+    if float(white.amax()) == float(white.amin()):
+        raise InputError(f"the mask {path} hides nothing or everything; paint white what is to change, the rest black")
+    return white
 
 
 @dataclass(frozen=True)
