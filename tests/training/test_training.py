@@ -254,7 +254,7 @@ def test_reports_come_after_every_epoch_with_examples_in_the_ball(data, tmp_path
     )
     assert [line for line, _ in seen] == metrics(tmp_path)
     for _, (clean, worst) in seen:
-        assert torch.equal(clean, data.train.batch(slice(0, 64, 8))[0])  # spread over the split
+        assert all((image == data.train.batch(slice(None))[0]).flatten(1).all(1).any() for image in clean)
         assert float((worst - clean).flatten(1).norm(dim=1).max()) <= 0.2 + 1e-5
         assert not torch.equal(worst, clean)
 

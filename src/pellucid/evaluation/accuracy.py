@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..base.checks import check_words, positive_int
+from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
 from ..base.errors import shortened
 from ..base.processes import Processes, sharing, team
@@ -53,7 +53,7 @@ class EvaluateRecipe:
     """Images at once."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         check_radii(self.norm, self.eps)
         check_step_size(self.step_size)
         for steps in self.steps:

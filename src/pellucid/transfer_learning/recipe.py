@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..base.checks import check_words, positive_int
+from ..base.checks import check_fields, positive_int
 from ..base.errors import InputError
 from ..training.recipe import TrainRecipe
 from .head import PENALTIES
@@ -69,7 +69,7 @@ class TransferRecipe:
     """Known bugs of the published code, to measure their effect."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         positive_int("seeds", self.seeds)
         if not isinstance(self.folds, int) or self.folds < 2:
             raise InputError(f"folds must be at least 2, not {self.folds}: one validates and the others train")
