@@ -44,7 +44,7 @@ def read_lightness(path: Path) -> Tensor:
 
 def one_label_each(classifier: Classifier, names: Sequence[str], count: int) -> Tensor | None:
     """Labels for `count` images: none given, one for all, or one each."""
-    return classifier.label_each(names, count) if names else None
+    return classifier.labels(names, count) if names else None
 
 
 def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tensor:

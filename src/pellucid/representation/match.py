@@ -15,7 +15,8 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Ball, Unbounded
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import Distance
 from ..core.optimizer import Momentum, constant, cosine
 from .stop import Near

@@ -11,7 +11,8 @@ from ..base.checks import check_images
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..data.image import fit
 from .inpaint import check_mask
@@ -62,7 +63,7 @@ def brush(
     """
     recipe = (recipe or BrushRecipe()).at(classifier.size)
     start = check_images(fit(classifier, images))
-    label = classifier.label_each(labels, len(start))
+    label = classifier.labels(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -10,7 +10,8 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..data.image import Enlargement, fit
 from .start import Start, seeds
@@ -76,7 +77,7 @@ def generate(
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
         start = fit(classifier, start)
-        label = classifier.label_each(label, len(start))
+        label = classifier.labels(label, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -10,7 +10,8 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..data.image import fit
 
@@ -52,7 +53,7 @@ def sketch(
     """
     recipe = (recipe or SketchRecipe()).at(classifier.size)
     start = fit(classifier, images)
-    label = classifier.label_each(labels, len(start))
+    label = classifier.labels(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),

@@ -12,7 +12,8 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
@@ -78,7 +79,7 @@ def superres(
         raise InputError(
             f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
         )
-    label = classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
+    label = classifier.predict(start).cpu() if labels is None else classifier.labels(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through),

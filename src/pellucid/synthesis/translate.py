@@ -11,7 +11,8 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..data.image import fit
 
@@ -59,7 +60,7 @@ def translate(
     start = fit(classifier, images)
     if labels is None and classifier.classes != 2:
         raise InputError(f"say which of the {classifier.classes} classes to translate to")
-    label = 1 - classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
+    label = 1 - classifier.predict(start).cpu() if labels is None else classifier.labels(labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label),
