@@ -74,6 +74,8 @@ def check_step_size(step_size: float | None) -> None:
 
 def check_split(classifier: Classifier, split: LabeledImages) -> None:
     """Raise `InputError` unless the classifier can be measured on these images."""
+    if not isinstance(classifier, Classifier):
+        raise InputError(f"give the network as pellucid.Classifier(network, ...), not as {type(classifier).__name__}")
     if not hasattr(split, "batch"):
         raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
     if not len(split):
