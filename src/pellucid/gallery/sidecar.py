@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 import platform
@@ -81,6 +82,11 @@ def versions() -> dict[str, str]:
 def file_sha256(path: Path) -> str:
     """The sha256 of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def embedded(name: str, content: bytes) -> dict[str, str]:
+    """An input that the sidecar itself holds."""
+    return {"path": name, "sha256": hashlib.sha256(content).hexdigest(), "content": base64.b64encode(content).decode()}
 
 
 def _rounded(value: float) -> float | None:

@@ -17,7 +17,6 @@ from ..core.classifier import Classifier
 from ..core.descend import Descent, descend
 from ..core.objective import Activation
 from ..data.image import fit
-from .feature import widths
 from .stop import Exceeds, Reaches
 
 
@@ -87,10 +86,6 @@ def manipulate(
     unit = torch.as_tensor(units).reshape(-1)
     if len(unit) not in (1, len(start)):
         raise InputError(f"{len(unit)} units for {len(start)} images; give one, or one for each")
-    there = widths(classifier, ["representation"], start[:1])["representation"]
-    if not 0 <= int(unit.min()) <= int(unit.max()) < there:
-        wrong = next(u for u in unit.tolist() if not 0 <= u < there)
-        raise InputError(f"the representation has units 0 to {there - 1}, not {wrong}")
     unit = unit.expand(len(start)).contiguous()
     descent = descend(
         classifier,

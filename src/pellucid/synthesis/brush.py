@@ -11,10 +11,10 @@ from ..base.checks import check_images
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
-from ..core.objective import CrossEntropy
+from ..core.descend import Descent
 from ..data.image import fit
 from .inpaint import check_mask
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,4 @@ def brush(
     """
     recipe = (recipe or BrushRecipe()).at(classifier.size)
     start = check_images(fit(classifier, images))
-    label = classifier.label_each(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=Inside(L2(recipe.eps), check_mask(mask, start)),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    return toward(classifier, labels, start, Inside(L2(recipe.eps), check_mask(mask, start)), recipe, **options)

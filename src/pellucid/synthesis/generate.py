@@ -10,10 +10,10 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
-from ..core.objective import CrossEntropy
+from ..core.descend import Descent
 from ..data.image import Enlargement, fit
 from .start import Start, seeds
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,4 @@ def generate(
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
         start = fit(classifier, start)
-        label = classifier.label_each(label, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        seed=seed,
-        **options,
-    )
-    return descent.about(label=label)
+    return toward(classifier, label, start, L2(recipe.eps), recipe, seed=seed, **options)

@@ -69,7 +69,7 @@ def inpaint(
     recipe = (recipe or InpaintRecipe()).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
-    label = classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
+    label = classifier.label_each(classifier.predict(start) if labels is None else labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),

@@ -10,9 +10,9 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
-from ..core.objective import CrossEntropy
+from ..core.descend import Descent
 from ..data.image import fit
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,4 @@ def sketch(
         **options: of `descend`.
     """
     recipe = (recipe or SketchRecipe()).at(classifier.size)
-    start = fit(classifier, images)
-    label = classifier.label_each(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    return toward(classifier, labels, fit(classifier, images), L2(recipe.eps), recipe, **options)

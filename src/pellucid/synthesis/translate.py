@@ -11,9 +11,9 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
-from ..core.objective import CrossEntropy
+from ..core.descend import Descent
 from ..data.image import fit
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,8 @@ def translate(
     """
     recipe = (recipe or TranslateRecipe()).at(classifier.size)
     start = fit(classifier, images)
-    if labels is None and classifier.classes != 2:
-        raise InputError(f"say which of the {classifier.classes} classes to translate to")
-    label = 1 - classifier.predict(start).cpu() if labels is None else classifier.label_each(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    if labels is None:
+        if classifier.classes != 2:
+            raise InputError(f"say which of the {classifier.classes} classes to translate to")
+        labels = 1 - classifier.predict(start)
+    return toward(classifier, labels, start, L2(recipe.eps), recipe, **options)
