@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     most, least = index.images(split, flags.units)
 
     def task(classifier: Classifier, **options) -> Descent:
-        descent = visualize(classifier, words, flags.recipe, seed=flags.seed, **options)
+        descent = visualize(classifier, words, flags.recipe, **options)
         return descent.about(features=_facts(descent, index, flags))
 
     def rows(descents: dict[str, Descent]) -> list[Row]:

@@ -11,7 +11,7 @@ from ..base.errors import InputError
 from ..synthesis.brush import BrushRecipe, brush
 from ..synthesis.inpaint import box_mask
 from .flags import INLINE, ImageFlags, RunFlags
-from .inputs import find_images, one_label_each, read_images, read_mask
+from .inputs import find_images, read_images, read_mask
 from .parse import parse
 from .run import carry_out
 
@@ -45,8 +45,6 @@ def main(argv: Sequence[str]) -> int:
         images = read_images(files, classifier.size)
         size = (images.shape[2], images.shape[3])
         mask = box_mask(size, flags.box) if flags.box else read_mask(flags.mask or Path(), files, size)
-        labels = one_label_each(classifier, flags.classes, len(images))
-        assert labels is not None  # classes were given
-        return brush(classifier, images, mask, labels, flags.recipe, seed=flags.seed, **options)
+        return brush(classifier, images, mask, flags.classes, flags.recipe, **options)
 
     return carry_out(flags, "brush", argv, [*files, *([flags.mask] if flags.mask else [])], task)

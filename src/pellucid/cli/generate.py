@@ -51,6 +51,6 @@ def main(argv: Sequence[str]) -> int:
             raise InputError(f"{len(start)} start images for {len(labels)} results; give one, or one for each")
         start = None if start is None else start.expand(len(labels), -1, -1, -1)
         mixture = flags.mixture or None
-        return generate(classifier, labels, flags.recipe, start=start, mixture=mixture, seed=flags.seed, **options)
+        return generate(classifier, labels, flags.recipe, start=start, mixture=mixture, **options)
 
     return carry_out(flags, "generate", argv, files, task)

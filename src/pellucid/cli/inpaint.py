@@ -14,7 +14,7 @@ from ..base.errors import InputError
 from ..data.image import cover, read_alpha
 from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
 from .flags import INLINE, ImageFlags, RunFlags
-from .inputs import find_images, one_label_each, read_images, read_mask
+from .inputs import find_images, read_images, read_mask
 from .parse import parse
 from .run import carry_out
 
@@ -48,10 +48,8 @@ def main(argv: Sequence[str]) -> int:
 
     def task(classifier, **options):
         images = read_images(files, classifier.size)
-        labels = one_label_each(classifier, flags.classes, len(images))
-        return inpaint(
-            classifier, images, _mask(flags, files, images), labels, flags.recipe, seed=flags.seed, **options
-        )
+        mask = _mask(flags, files, images)
+        return inpaint(classifier, images, mask, flags.classes or None, flags.recipe, **options)
 
     return carry_out(flags, "inpaint", argv, [*files, *([flags.mask] if flags.mask else [])], task)
 

@@ -41,11 +41,6 @@ def read_lightness(path: Path) -> Tensor:
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None, None]
 
 
-def one_label_each(classifier: Classifier, names: Sequence[str], count: int) -> Tensor | None:
-    """Labels for `count` images: none given, one for all, or one each."""
-    return classifier.label_each(names, count) if names else None
-
-
 def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tensor:
     """A mask file for images that were brought to `size` (height, width): `(1, 1, H, W)`, 1 where it is white.
 

@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         images = source.read(classifier.size)
         units = torch.tensor(flags.units).repeat_interleave(len(images))
         every = images.repeat(len(flags.units), 1, 1, 1)
-        return manipulate(classifier, every, units, flags.recipe, seed=flags.seed, **options)
+        return manipulate(classifier, every, units, flags.recipe, **options)
 
     return carry_out(flags, "manipulate", argv, source.inputs, task, rows)
 

@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
         images = read_images(files, classifier.size)
         size = (images.shape[2], images.shape[3])
         strokes = [Stroke(_mask(where, size, files), unit, strength) for where, unit, strength in parsed]
-        return paint(classifier, images, strokes, flags.recipe, seed=flags.seed, **options)
+        return paint(classifier, images, strokes, flags.recipe, **options)
 
     return carry_out(flags, "paint", argv, [*files, *masks], task)
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,7 +22,7 @@ from ..data.identity import split_digest
 from ..data.readings import readings
 from ..zoo.models import fingerprint
 
-MAX_BYTES, MAX_FACTS = 2**28, 2**16
+MAX_BYTES = 2**28
 TENSORS = {"most": torch.float32, "most_index": torch.int64, "least": torch.float32, "least_index": torch.int64}
 
 
@@ -121,14 +120,15 @@ class Activating:
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError(f"it has over {MAX_BYTES >> 20} MiB")
             with safe_open(path, framework="pt") as file:
-                facts = _facts((file.metadata() or {}).get("pellucid", ""))
-                if set(file.keys()) != set(TENSORS):
-                    raise ValueError("it holds other tensors")
+                known = json.loads((file.metadata() or {}).get("pellucid", ""))
+                if known.pop("activating") != 1 or set(file.keys()) != set(TENSORS):
+                    raise ValueError("it is of another kind")
+                facts = Facts(**known)
                 tensors = {name: file.get_tensor(name) for name in TENSORS}
             _check(tensors, facts.count)
         except FileNotFoundError:
             raise InputError(f"{path} does not exist") from None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError, SafetensorError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, SafetensorError) as error:
             raise InputError(f"{path} is not an index of activating images: {error}") from None
         return Activating(**tensors, facts=facts)
 
@@ -195,28 +195,11 @@ def _check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
 
 
-def _facts(text: str) -> Facts:
-    """The facts in a file's metadata; raises `ValueError` for what is none."""
-    known: Any = json.loads(text) if len(text) <= MAX_FACTS else None
-    if not isinstance(known, dict) or known.pop("activating", None) != 1 or set(known) != set(Facts.__annotations__):
-        raise ValueError("it does not say what it was made of")
-    facts = Facts(**known)
-    texts = (facts.layer, facts.model_sha256, facts.data_sha256)
-    if type(facts.count) is not int or facts.count < 1 or not all(isinstance(text, str) for text in texts):
-        raise ValueError("it does not say what it was made of")
-    return facts
-
-
 def _check(tensors: dict[str, Tensor], count: int) -> None:
-    """Raise `ValueError` unless the tensors are values and numbers of images, as `activating` leaves them."""
-    shapes = {tensor.shape for tensor in tensors.values()}
-    if len(shapes) != 1 or any(
-        tensors[name].dtype != dtype or tensors[name].ndim != 2 for name, dtype in TENSORS.items()
-    ):
-        raise ValueError("its tensors have other shapes")
-    if not tensors["most"].numel() or not (tensors["most"].isfinite().all() and tensors["least"].isfinite().all()):
-        raise ValueError("its values are not finite numbers")
-    for name in ("most_index", "least_index"):
-        low, high = (int(v) for v in tensors[name].aminmax())
-        if low < 0 or high >= count:
-            raise ValueError(f"it names images {low} to {high} of {count}")
+    """Raise `ValueError` unless the tensors are values and numbers of `count` images, as `activating` leaves them."""
+    for name, dtype in TENSORS.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype or tensor.ndim != 2 or tensor.shape != tensors["most"].shape:
+            raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}")
+        if dtype == torch.int64 and ((tensor < 0) | (tensor >= count)).any():
+            raise ValueError(f"it names other images than its {count}")

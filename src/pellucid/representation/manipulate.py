@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, number, positive, positive_int
+from ..base.checks import check_images, number, positive
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Unbounded
@@ -40,8 +40,6 @@ class ManipulateRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("eps", self.eps)
-        positive_int("steps", self.steps)
-        positive("step_size", number("step_size", self.step_size))
         number("value", self.value)
 
 
