@@ -58,12 +58,6 @@ def test_defaults_are_in_proportion_to_the_size(classifier):
     assert torch.equal(made.images, expected.images)
 
 
-def test_options_reach_the_loop(classifier):
-    seen = []
-    brush(classifier, images(1), MASK, ["dog"], RECIPE, callback=lambda progress: seen.append(progress.step))
-    assert seen == list(range(1, 11))
-
-
 @pytest.mark.parametrize("mask", [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8), torch.ones(1, 1, 4, 4)])
 def test_masks_that_cannot_be_are_refused(classifier, mask):
     with pytest.raises(InputError, match="mask"):

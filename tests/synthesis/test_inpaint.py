@@ -172,14 +172,3 @@ def test_one_mask_serves_all_images_and_each_may_have_its_own(classifier):
 def test_a_mask_that_cannot_be_is_refused(classifier, mask, message):
     with pytest.raises(InputError, match=message):
         inpaint(classifier, images(2), mask, ["dog", "ship"], RECIPE)
-
-
-def test_an_unknown_class_gives_the_nearest(classifier):
-    with pytest.raises(InputError, match="unknown class 'doq'; did you mean 'dog'"):
-        inpaint(classifier, images(1), MASK, ["doq"])
-
-
-@pytest.mark.parametrize("labels", [["dog"] * 2, ["dog"] * 4])
-def test_images_and_labels_must_agree_in_number(classifier, labels):
-    with pytest.raises(InputError, match=f"{len(labels)} classes for 3 images"):
-        inpaint(classifier, images(3), MASK, labels, RECIPE)

@@ -118,9 +118,3 @@ def test_images_that_cannot_be_enlarged_are_refused(classifier, small, message):
 def test_a_reference_of_another_shape_is_refused_before_the_work(classifier):
     with pytest.raises(InputError, match="the reference"):
         superres(classifier, images(2, size=4), "cat", RECIPE, reference=images(2, size=16), callback=pytest.fail)
-
-
-@pytest.mark.parametrize("labels", [["cat"] * 2, ["cat"] * 4])
-def test_images_and_labels_must_agree_in_number(classifier, labels):
-    with pytest.raises(InputError, match=f"{len(labels)} classes for 3 images"):
-        superres(classifier, images(3, size=4), labels, RECIPE)
