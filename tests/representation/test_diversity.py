@@ -90,15 +90,6 @@ def test_halving_on_a_full_device_cuts_no_group(monkeypatch):
     assert refused == [8]  # three images, and not four, are then taken at once
 
 
-def test_a_group_that_does_not_fit_is_an_error(monkeypatch):
-    def no_memory(module, x):
-        raise torch.cuda.OutOfMemoryError
-
-    monkeypatch.setattr(torch.nn.Conv2d, "forward", no_memory)
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        descent()
-
-
 @given(images=st.integers(1, 200), group=st.integers(1, 12))
 def test_whole_groups(images, group):
     found = whole_groups(images, group)
