@@ -18,6 +18,8 @@ from ..data.dataset import LabeledImages
 from ..data.image import cover, image_files, read_image
 from ..data.load import load_data
 from ..evaluation.classes import in_order_of
+from ..synthesis.inpaint import box_mask
+from .flags import ImageFlags
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
@@ -61,6 +63,27 @@ def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tenso
                 "give a mask of the image's size"
             )
     return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+
+
+@dataclass(frozen=True)
+class RegionFlags(ImageFlags):
+    """A region of each image."""
+
+    mask: Path | None = None
+    """An image of each image's size, white in the region."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the region, in pixels of the classifier's size."""
+
+    @property
+    def masks(self) -> list[Path]:
+        """The mask's file, if there is one."""
+        return [] if self.mask is None else [self.mask]
+
+    def region(self, files: Sequence[Path], size: tuple[int, int]) -> Tensor | None:
+        """The region as `(1, 1, H, W)`, if flags name one; see `read_mask`."""
+        if self.box is not None:
+            return box_mask(size, self.box)
+        return None if self.mask is None else read_mask(self.mask, files, size)
 
 
 @dataclass(frozen=True)

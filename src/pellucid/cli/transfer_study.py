@@ -126,12 +126,9 @@ def write(
 
 def study_of(flags: StudyFlags) -> Study:
     """The study that a file or the flags describe."""
-    if flags.study is None:
-        return Study(
-            flags.sources, flags.targets, flags.modes, flags.granularities, flags.stylized, flags.texture_augmented,
-            flags.recipe,
-        )  # fmt: skip
-    return read_study(flags.study)
+    if flags.study is not None:
+        return read_study(flags.study)
+    return Study(**{field.name: getattr(flags, field.name) for field in fields(Study)})
 
 
 def check_flags(flags: StudyFlags, argv: Sequence[str]) -> None:

@@ -167,7 +167,7 @@ def activating(
     (torch.Size([10, 2]), True)
     """
     k = positive_int("k", k)
-    _check_split(classifier, split)
+    check_split(classifier, split)
     everybody = team()
     own = range(len(split))[everybody.share(len(split))]
     ends: list[Extremes] = []
@@ -187,7 +187,8 @@ def activating(
     return Activating(most.values, most.index, least.values, least.index, facts)
 
 
-def _check_split(classifier: Classifier, split: LabeledImages) -> None:
+def check_split(classifier: Classifier, split: LabeledImages) -> None:
+    """Raise `InputError` unless the split holds images of the classifier's size."""
     if not len(split):
         raise InputError("there are no images to look at")
     height, width = split.size

@@ -105,8 +105,7 @@ def distance(
     Args:
         classifier: whose representation R is.
         sources, targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Raises:

@@ -63,8 +63,7 @@ def manipulate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         units: of the representation, one for all images or `(N,)`, one for each.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Returns:

@@ -47,7 +47,7 @@ def brush(
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
         labels: the class of each image, or one for all.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
+        recipe: settings; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Raises:

@@ -58,8 +58,7 @@ def generate(
     Args:
         classifier: preferably a robust one; a standard one yields noise, which is the paper's point.
         labels: the class of each image, by name or index.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         start: `(N, 3, H, W)` images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
         seed: of the seeds.

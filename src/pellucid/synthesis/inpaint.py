@@ -59,8 +59,7 @@ def inpaint(
         images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
         labels: the class of each image; what the classifier sees in the corrupted image if not given.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Raises:

@@ -71,8 +71,7 @@ def paint(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         strokes: in order; each starts from what the one before left.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Returns:

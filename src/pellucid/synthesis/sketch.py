@@ -46,8 +46,7 @@ def sketch(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
     """
     recipe = (recipe or SketchRecipe()).at(classifier.size)

@@ -59,8 +59,7 @@ def superres(
         classifier: preferably a robust one; the result has its size.
         images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
         **options: of `descend`.
 

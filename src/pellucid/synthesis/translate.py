@@ -51,8 +51,7 @@ def translate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         labels: the class to turn each image into; of two classes, the one it is not, if not given.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones, and the paper's Figure 2.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
     """
     recipe = (recipe or TranslateRecipe()).at(classifier.size)

@@ -76,16 +76,16 @@ RUN = '{"tab": "' + "a" * 16 + '", "action": "sketch", "model": "x", '
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
-        ("sessions/check", "hello", "not complete JSON"),
+        ("sessions/check", "hello", "Invalid JSON"),
         ("sessions/check", "{}", "not a session"),
         ("sessions/check", '{"pellucid_session": 2}', "another version"),
         ("jobs", RUN + '"settings": {"step_size": 1e999}}', "settings, step_size: not a finite number"),
         ("jobs", RUN + '"settings": {"step_size": {}}}', "settings, step_size: a setting is a number, a text"),
         ("jobs", RUN + '"settings": {"step_size": "' + "x" * 201 + '"}}', "of at most 200 characters"),
-        ("jobs", RUN + '"seed": -1}', "seed must be at least 0"),
-        ("jobs", RUN + '"surprise": 1}', "surprise is not known here"),
-        ("photo", "", "model is missing"),
-        ("photo?model=x&size=huge", "", "size must be 'fit' or 'keep'"),
+        ("jobs", RUN + '"seed": -1}', "seed: input should be greater than or equal to 0"),
+        ("jobs", RUN + '"surprise": 1}', "surprise: extra inputs are not permitted"),
+        ("photo", "", "model: field required"),
+        ("photo?model=x&size=huge", "", "size: input should be 'fit' or 'keep'"),
     ],
 )
 def test_mistakes_are_said_in_words_for_people(studio, path, text, message):
