@@ -3,17 +3,7 @@ import torch
 from descend_helpers import attack, jitter, loss
 from helpers import conv_classifier, forward_batches, hooks_on, images
 
-from pellucid import (
-    L2,
-    Activation,
-    CrossEntropy,
-    Distance,
-    Fourier,
-    Linf,
-    Outside,
-    Unbounded,
-    descend,
-)
+from pellucid import L2, Activation, CrossEntropy, Distance, Fourier, Linf, Outside, Unbounded, descend
 
 # The loop itself
 
@@ -150,11 +140,7 @@ def test_the_global_random_state_is_neither_used_nor_changed():
         {"transforms": [jitter], "random_start": True},
         {"keep_best": True, "restarts": 2, "transforms": [jitter]},
         {"parametrization": Fourier(), "ball": Unbounded(), "random_start": True},
-        {
-            "stop": lambda x, activations: activations.logits[:, 0] < 2.0,
-            "random_start": True,
-            "transforms": [jitter],
-        },
+        {"stop": lambda x, activations: activations.logits[:, 0] < 2.0, "random_start": True, "transforms": [jitter]},
     ],
     ids=["plain", "random start", "restarts", "transforms", "keep best", "Fourier", "stop"],
 )

@@ -151,10 +151,7 @@ def test_bfloat16_runs_the_network_in_half_and_the_ball_in_full():
 
 @pytest.mark.parametrize(
     "objective",
-    [
-        CrossEntropy(1) + Distance(torch.ones(2, 24)),
-        Activation(unit=1, layer="1"),
-    ],
+    [CrossEntropy(1) + Distance(torch.ones(2, 24)), Activation(unit=1, layer="1")],
     ids=["two terms", "layer"],
 )
 def test_compiled_gives_the_same(objective, monkeypatch):

@@ -30,11 +30,6 @@ def test_rows_may_have_different_lengths_and_one_channel():
     assert (page[:, -8:, -8:] == 1).all()
 
 
-def test_a_long_caption_is_cut_at_its_image():
-    page = sheet([Row("", torch.zeros(1, 3, 32, 32), ["a name that is much longer than its image"])], side=32)
-    assert page.shape[2] == 32
-
-
 def test_sums_that_begin_alike_do_not_look_alike():
     words = ["2 * stage3:5 - logits:dog", "2 * stage3:5 - logits:cat"]
     one, other = (sheet([Row("", torch.zeros(1, 3, 64, 64), [word])], side=64) for word in words)

@@ -46,12 +46,6 @@ def test_the_ends_are_the_given_images(classifier):
     torch.testing.assert_close(walks[:, -1], last)
 
 
-def test_one_interval_has_no_middle(classifier):
-    made = interpolate(classifier, images(1), images(1, seed=1), InterpolateRecipe(steps=2, intervals=1))
-    assert len(made.images) == 2
-    assert made.info["ghosting"] == []
-
-
 def test_ghosting_is_1_for_an_average_and_0_for_either_image_and_blind_to_noise():
     first, last = images(4, 32), images(4, 32, seed=1)
     assert ghosting((first + last) / 2, first, last).tolist() == pytest.approx([1] * 4, abs=1e-4)

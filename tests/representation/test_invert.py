@@ -42,13 +42,6 @@ def test_the_paper_takes_plain_steps_of_one_length(classifier):
     close(made.images, descend(classifier, distance, start, ball=Unbounded(), steps=6, step_size=0.1).images)
 
 
-def test_a_target_that_is_its_own_start_is_done_at_once(classifier):
-    batch = images(2)
-    made = invert(classifier, batch, RECIPE, start=batch)
-    assert torch.equal(made.images, batch)
-    assert made.stopped_at.tolist() == [0, 0]
-
-
 def test_noise_and_gray_are_the_starts_of_the_reference():
     like = images(200)
     assert torch.equal(begin("gray", like, 0), torch.full_like(like, 0.5))

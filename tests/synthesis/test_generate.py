@@ -44,12 +44,6 @@ def test_start_images_are_brought_to_the_size_of_the_classifier(classifier):
     close(made.start, torch.nn.functional.interpolate(batch, (8, 8), mode="bilinear", antialias=True))
 
 
-def test_a_seed_repeats_and_another_seed_differs(classifier):
-    first, again, other = (generate(classifier, LABELS, RECIPE, seed=seed).images for seed in (5, 5, 6))
-    close(first, again)
-    assert (first - other).abs().max() > 0.01
-
-
 def test_an_image_does_not_depend_on_how_many_are_made(classifier):
     together = generate(classifier, LABELS, RECIPE, seed=2)
     close(together.images[:1], generate(classifier, LABELS[:1], RECIPE, seed=2).images)

@@ -14,10 +14,7 @@ PUBLISHED = {
         "notebook-restricted-imagenet": (40, 60, 1),
         "notebook-imagenet": (40, 60, 1),
     },
-    inpaint: {
-        "paper-restricted-imagenet": (21, 720, 0.1),
-        "notebook-restricted-imagenet": (21.6, 720, 0.1),
-    },
+    inpaint: {"paper-restricted-imagenet": (21, 720, 0.1), "notebook-restricted-imagenet": (21.6, 720, 0.1)},
     translate: {
         "paper-two-classes": (60, 80, 0.5),
         "paper-imagenet": (60, 80, 1),

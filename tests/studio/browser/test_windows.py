@@ -52,15 +52,3 @@ def test_fields_and_buttons_stand_out_from_what_is_around_and_in_them(open_page,
         for ground in (paper, page.locator(part).evaluate(style, "backgroundColor")):
             low, high = sorted((luminance(border), luminance(ground)))
             assert (high + 0.05) / (low + 0.05) >= 3, f"{part}: {border} on {ground}"
-
-
-@pytest.mark.parametrize("width", [1366, 1024, 360])
-def test_the_name_of_the_chosen_action_stays_in_one_line(open_page, width):
-    page = open_page()
-    page.set_viewport_size({"width": width, "height": 625})
-    names = page.locator("#actions input").evaluate_all("all => all.map(e => e.value)")
-    for name in names:
-        act(page, name)
-        title = page.locator(f"#actions label:has(input[value={name}]) span")
-        lines = "e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).lineHeight)"
-        assert title.evaluate(lines) < 1.5, name
