@@ -73,6 +73,15 @@ def test_the_table_and_the_json_say_the_same(here, capsys):
     assert facts["split"] == "test"
 
 
+def test_radii_that_are_almost_alike_stay_apart_in_the_table_and_in_the_json(here, capsys):
+    words = ("--norm", "linf", "--eps", "0.03137254901", "0.031372549", "--steps", "1", "--out", "result.json")
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines()[2:]] == ["0.03137254901", "0.031372549"]
+    facts = json.loads((here / "result.json").read_text())
+    assert list(facts["robust"]) == list(facts["intervals"]["robust"]) == ["0.03137254901", "0.031372549"]
+
+
 def test_a_set_without_a_test_split_is_measured_with_a_warning(here, capsys):
     with np.load("data.npz") as arrays:
         np.savez("all.npz", **{name.replace("test", "train"): array for name, array in arrays.items()})

@@ -38,14 +38,7 @@ class Pair:
 class Scene:
     """A pair of classifiers and a folder: what every section of the page draws on."""
 
-    def __init__(
-        self,
-        pair: Pair,
-        folder: Path,
-        seed: int,
-        precision: Precision,
-        callback: Callable[[float], None],
-    ):
+    def __init__(self, pair: Pair, folder: Path, seed: int, precision: Precision, callback: Callable[[float], None]):
         self.precision: Precision = precision
         self.robust, self.standard, self.folder, self.seed = pair.robust, pair.standard, folder, seed
         self.advance = callback
