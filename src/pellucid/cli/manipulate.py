@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def rows(made: dict[str, Descent]) -> list[Row]:
-    """The images, and below them for each unit what became of them; captions name the step at which each was done."""
+    """The images, and below them for each unit the results; captions name the step at which each was done."""
     first = next(iter(made.values()))
     units = first.info["units"]
     each = units.count(units[0])

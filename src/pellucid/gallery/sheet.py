@@ -41,8 +41,6 @@ def sheet(rows: Sequence[Row], side: int = LEGIBLE) -> Tensor:
     >>> sheet([Row("start", torch.zeros(2, 3, 64, 64)), Row("result", torch.ones(2, 3, 64, 64), ["cat", "dog"])]).ndim
     3
     """
-    if not rows:
-        raise InputError("a sheet needs at least one row")
     for row in rows:
         if row.captions and len(row.captions) != len(row.images):
             raise InputError(f"{len(row.captions)} captions for {len(row.images)} images in row {row.label!r}")

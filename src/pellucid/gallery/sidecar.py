@@ -58,7 +58,7 @@ def made_by(
 
 
 def of_descent(descent: Descent) -> dict[str, Any]:
-    """What a sidecar says of a descent: how it was made, and what became of each image."""
+    """What a sidecar says of a descent: how it was made, and the result for each image."""
     labels = [None] * len(descent.images) if descent.label is None else descent.label.tolist()
     distances = (descent.images - descent.start).flatten(1).norm(dim=1).tolist()
     images = zip(labels, descent.loss.tolist(), descent.stopped_at.tolist(), descent.stopped, distances, strict=True)

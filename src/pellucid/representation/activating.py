@@ -28,7 +28,7 @@ TENSORS = {"most": torch.float32, "most_index": torch.int64, "least": torch.floa
 
 @dataclass(frozen=True)
 class Extremes:
-    """The k largest or smallest values seen so far of each unit, and whose they are; of equal ones the first seen."""
+    """The k largest or smallest values of each unit so far, and their images; of equal values the first counts."""
 
     values: Tensor
     index: Tensor

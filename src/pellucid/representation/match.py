@@ -30,7 +30,7 @@ class MatchRecipe(Recipe):
     """Settings of a descent to a representation."""
 
     eps: float = math.inf
-    """Radius of the L2 ball around the start; inf for none. The papers' 1000 is none in all but name."""
+    """Radius of the L2 ball around the start; inf for none. The papers' 1000 holds every image."""
     steps: int = 400
     """Steps of the descent, at most."""
     step_size: float = PerPixel(0.4 / 32)
