@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..base.checks import positive_int
+from ..base.checks import check_index, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
@@ -88,10 +88,8 @@ class Activating:
         """
         if len(split) != self.facts.count or split_digest(split) != self.facts.data_sha256:
             raise InputError("this is another split than the one that the activating images were looked for in")
-        for unit in units:
-            if not 0 <= unit < len(self.most):
-                raise InputError(f"layer {self.facts.layer!r} has units 0 to {len(self.most) - 1}, not {unit}")
         rows = torch.tensor(list(units))
+        check_index(f"layer {self.facts.layer!r} has units", rows, len(self.most))
         most, least = (
             torch.stack([split.batch(index)[0] for index in table[rows]])
             for table in (self.most_index, self.least_index)
