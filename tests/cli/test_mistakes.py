@@ -1,12 +1,10 @@
 """What the command line refuses, each in one line."""
 
-import struct
-import zlib
 
 import numpy as np
 import pytest
 import torch
-from helpers import PETS
+from helpers import PETS, png_of
 from words import COMMAND_LINES, GENERATE, TRAIN, each
 
 from pellucid.data.image import write_image
@@ -43,15 +41,6 @@ def test_an_unknown_name_gives_the_nearest(refused, words, nearest):
 # Mistakes: files
 
 
-def png_that_says(width, height):
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -69,7 +58,11 @@ def test_a_file_that_is_no_image_is_refused(refused, here, command, kind, messag
     if kind == "folder":
         bad.mkdir()
     elif kind != "missing":
-        contents = {"truncated": data[: len(data) // 2], "text": b"hello", "bomb": png_that_says(50_000, 50_000)}
+        contents = {
+            "truncated": data[: len(data) // 2],
+            "text": b"hello",
+            "bomb": png_of(50_000, 50_000, b""),
+        }
         bad.write_bytes(contents.get(kind, b""))
     assert message in refused(*command, "--images", "bad.png", "--out", "made")
 

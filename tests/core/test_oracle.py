@@ -25,16 +25,6 @@ from pellucid import (
 SIDE = 8
 
 
-class Identity(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, values):
-        return values.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient
-
-
 class Round(torch.autograd.Function):
     """Quantized activations with a straight-through gradient."""
 
@@ -60,23 +50,10 @@ class Odd(nn.Module):
         return self.fc(values.mean((2, 3)))
 
 
-class ReadThenFunction(Odd):
-    def forward(self, x):
-        h = self.a(x)
-        h.mean()
-        return self.end(Identity.apply(h))
-
-
 class Quantized(Odd):
     def forward(self, x):
         h = self.a(x)
         return self.end(self.b(Round.apply(h, h.detach().abs().amax() / 7)))
-
-
-class QuantizedBesideASkip(Odd):
-    def forward(self, x):
-        h = self.a(x)
-        return self.end(self.b(Round.apply(h, h.detach().abs().amax() / 7)) + 0.01 * h)
 
 
 class Checkpointed(Odd):
@@ -93,11 +70,6 @@ class Shared(Odd):
     def forward(self, x):
         h = self.act(self.norm(self.a(x)))
         return self.end(self.act(self.b(self.act(self.b(h)))))
-
-
-class Functional(Odd):
-    def forward(self, x):
-        return self.end(F.conv2d(self.act(self.a(x)), self.b.weight, self.b.bias, padding=1))
 
 
 class OnValues(Odd):
@@ -152,8 +124,18 @@ class TiedWeights(Odd):
         return self.end(self.act(self.c(self.act(self.b(self.a(x))))))
 
 
-NETWORKS = [ReadThenFunction, Quantized, QuantizedBesideASkip, Checkpointed, InPlace, Shared, Functional, OnValues,
-            InTrainMode, Parametrized, OldWeightNorm, Hooked, TiedWeights]  # fmt: skip
+NETWORKS = [
+    Quantized,
+    Checkpointed,
+    InPlace,
+    Shared,
+    OnValues,
+    InTrainMode,
+    Parametrized,
+    OldWeightNorm,
+    Hooked,
+    TiedWeights,
+]
 MASK = (torch.arange(SIDE) < 5).float().expand(1, 1, SIDE, SIDE)
 BALLS = {"l2": L2(0.05), "linf": Linf(0.04), "unbounded": Unbounded(), "inside": Inside(L2(0.05), MASK)}
 LABEL = torch.tensor([0, 1, 3])

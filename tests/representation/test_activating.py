@@ -11,7 +11,6 @@ from torch import nn
 
 from pellucid import Activating, Classifier, InputError, Split, activating, read_image
 from pellucid.base.processes import Processes, sharing
-from pellucid.cli.main import main
 from pellucid.core.objective import pooled
 
 
@@ -208,20 +207,10 @@ def test_damaged_and_missing_files_are_refused(index, tmp_path):
 
 
 @pytest.fixture
-def run(tiny_bundle, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run(command, tmp_path):
     photos = pictures(16, 9)
     np.savez(tmp_path / "photos.npz", test_images=photos.images.permute(0, 2, 3, 1).numpy(), test_labels=photos.labels)
-
-    def run(*words):
-        capsys.readouterr()
-        try:
-            code = main(["activating", "--model", str(tiny_bundle), "--device", "cpu", *words])
-        except SystemExit as leaving:
-            code = leaving.code
-        return code, *capsys.readouterr()
-
-    return run
+    return command("activating")
 
 
 QUICK = ["--data", "photos.npz", "--steps", "3", "--step-size", "0.5", "--eps", "1"]

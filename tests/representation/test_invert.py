@@ -2,7 +2,7 @@ import json
 
 import pytest
 import torch
-from helpers import conv_classifier, images
+from helpers import close, conv_classifier, images
 
 from pellucid import L2, Distance, InputError, InvertRecipe, Momentum, Near, Unbounded, descend, invert
 from pellucid.cli.main import main
@@ -13,10 +13,6 @@ from pellucid.representation.invert import PRESETS, begin
 from pellucid.representation.match import represent
 
 RECIPE = InvertRecipe(steps=10, step_size=0.3)
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 def test_it_is_a_descent_to_the_targets_representation(classifier):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import PETS, conv_classifier, hooks_on, images
+from helpers import PETS, close, conv_classifier, hooks_on, images
 from torch import nn
 
 from pellucid import (
@@ -32,10 +32,6 @@ from pellucid.representation.visualize import PRESETS, spectrum_of_draws
 
 RECIPE = VisualizeRecipe(eps=2.0, steps=8, step_size=0.3)
 WORDS = ["5", "0:3", "logits:ship", "2 * 17 - logits:cat"]
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 # The task
@@ -296,18 +292,8 @@ def test_presets_raise_what_they_maximize(classifier, name):
 
 
 @pytest.fixture
-def run(tiny_bundle, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        capsys.readouterr()
-        try:
-            code = main(["visualize", "--model", str(tiny_bundle), "--device", "cpu", *words])
-        except SystemExit as leaving:
-            code = leaving.code
-        return code, *capsys.readouterr()
-
-    return run
+def run(command):
+    return command("visualize")
 
 
 QUICK = ["--steps", "3", "--step-size", "0.5", "--eps", "1"]

@@ -1,16 +1,12 @@
 import pytest
 import torch
-from helpers import images
+from helpers import close, images
 
 from pellucid import L2, CrossEntropy, GenerateRecipe, InputError, descend, generate
 from pellucid.core.batch import generators
 
 RECIPE = GenerateRecipe(eps=1.5, steps=8, step_size=0.3)
 LABELS = ["ship", "cat", "cat"]
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 def test_it_is_descent_on_cross_entropy_from_class_gaussian_seeds(classifier):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import images
+from helpers import close, images
 
 from pellucid import (
     L2,
@@ -22,10 +22,6 @@ from pellucid.synthesis.inpaint import corrupt
 
 RECIPE = InpaintRecipe(eps=1.0, steps=10, step_size=0.2, weight=40.0)
 MASK = box_mask((8, 8), (1, 2, 4, 3))
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 def by_hand(classifier, batch, mask, label, straight_through=False):

@@ -2,17 +2,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import images
+from helpers import close, images
 
 from pellucid import L2, Activation, InputError, Outside, PaintRecipe, Stroke, box_mask, descend, paint
 from pellucid.core.batch import norms
 
 RECIPE = PaintRecipe(eps=0.8, steps=8, step_size=0.2, activation=0.3, weight=50.0)
 LEFT, TOP = box_mask((8, 8), (0, 0, 3, 8)), box_mask((8, 8), (2, 0, 4, 4))
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 def stroke_by_hand(classifier, start, mask, unit, strength=1.0, straight_through=True):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import images
+from helpers import close, images
 
 from pellucid import L2, CrossEntropy, InputError, SuperresRecipe, descend, superres
 from pellucid.core.batch import norms
@@ -12,10 +12,6 @@ from pellucid.data.image import enlarge
 from pellucid.data.quality import psnr, ssim
 
 RECIPE = SuperresRecipe(eps=0.6, steps=8, step_size=0.1)
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("straight_through", [False, True])

@@ -1,15 +1,11 @@
 import pytest
 import torch
-from helpers import conv_network, images
+from helpers import close, conv_network, images
 
 from pellucid import Classifier, InputError, TranslateRecipe, translate
 from pellucid.data.image import cover
 
 RECIPE = TranslateRecipe(eps=1.0, steps=8, step_size=0.2)
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 @pytest.fixture

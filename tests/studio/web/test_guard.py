@@ -3,39 +3,21 @@
 import base64
 import json
 import socket
-import struct
 import zlib
 
 import pytest
-from helpers import images
+from helpers import images, png_of
 from studio_helpers import OWN, TAB, as_png, serving_from, settings
 
 PICTURE = as_png(images(1, size=16)[0])
 
 
-def claiming(width, height):
-    """A PNG's beginning whose header promises so many pixels."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    data = b"IDAT" + zlib.compress(b"\0" * 100)
-    return body + struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
-
-
-def with_data(data):
-    """A PNG of 16 x 16 pixels whose checksums are right, with this in place of its pixels."""
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)), (b"IDAT", data), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-        for name, content in chunks
-    )
-
-
 BROKEN = {
-    "no pixels": with_data(b"nothing that zlib knows"),
-    "few pixels": with_data(zlib.compress(b"\0" * 100)),
+    "no pixels": png_of(16, 16, b"nothing that zlib knows"),
+    "few pixels": png_of(16, 16, zlib.compress(b"\0" * 100)),
     "empty": b"",
     "cut": base64.b64decode(PICTURE)[:60],
-    "huge": claiming(60_000, 60_000),
+    "huge": png_of(60_000, 60_000, zlib.compress(b"\0" * 100)),
     "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
 }
 
