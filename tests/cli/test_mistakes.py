@@ -1,6 +1,5 @@
 """What the command line refuses, each in one line."""
 
-
 import numpy as np
 import pytest
 import torch

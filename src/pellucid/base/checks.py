@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args, get_origin, get_type_hints
+from collections.abc import Iterable, Sequence
+from numbers import Real
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -85,3 +87,43 @@ def positive_int(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{name} must be a whole number of at least 1, not {value}")
     return value
+
+
+def check_shape(name: str, values: Tensor, images: Tensor) -> None:
+    """Raise `InputError` unless the rows of `values` are as large as `images`, in all of their channels or in one."""
+    channels, *sides = images.shape[1:]
+    if values.shape[1:] not in [(channels, *sides), (1, *sides)]:
+        given, whole, right = tuple(values.shape[1:]), tuple(images.shape[1:]), (1, *sides)
+        raise InputError(f"{name} is {given} for an image of {whole}; give {right} or {whole} for each")
+
+
+def check_channels(name: str, values: Sequence[float], count: int, positive: bool = False) -> Tensor:
+    """A normalization's numbers, one a channel or one for all, as `(1, count, 1, 1)`; `InputError` unless finite.
+
+    Numbers that are meant for values from 0 to 255 are refused: images are in [0, 1].
+    """
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
+        raise InputError(f"{name} must be finite, not {values}")
+    if positive and min(numbers) <= 0:
+        raise InputError(f"{name} must be positive, not {values}")
+    if max(map(abs, numbers)) > 20:
+        raise InputError(f"{name} is for images in [0, 1]; divide it by 255, {numbers[0] / 255:.4g} and so on")
+    return torch.tensor(numbers, dtype=torch.float32).expand(count).clone().reshape(1, -1, 1, 1)
+
+
+def check_names(names: Iterable[Any] | None) -> list[str] | None:
+    """Class names as strings, in the order of the classes; `InputError` for what has no order."""
+    if names is None:
+        return None
+    if isinstance(names, (dict, set, str)):
+        raise InputError(f"class names are a list in the order of the classes, not a {type(names).__name__}")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def check_weight(value: Any) -> float:
+    """What an objective is multiplied or divided by: one finite number."""
+    single = isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1)
+    if not single or not math.isfinite(value):
+        raise InputError(f"an objective is multiplied or divided by a finite number, not by {value!r}")
+    return float(value)

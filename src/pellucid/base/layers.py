@@ -1,10 +1,11 @@
-"""The layers of a network: their names, the head, and where a layer has its units."""
+"""The layers of a network: their names, the head, where a layer has its units, and the last ReLUs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from .errors import InputError
 
@@ -36,6 +37,45 @@ def unit_axis(network: nn.Module, layer: str, ndim: int) -> int | None:
     if layer in [entry["module"] for entry in getattr(network, "feature_info", [])]:  # timm
         return 3 if getattr(network, "output_fmt", "NCHW") == "NHWC" else 1
     return None if any(isinstance(module, nn.LayerNorm) for module in network.modules()) else 1
+
+
+def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:
+    """Let gradients pass the last ReLUs of a twin as if they were the identity; values do not change:
+
+        relu(x) becomes x + (relu(x) - x).detach()       (the reference code's fake_relu)
+
+    The last ReLUs are the calls of `nn.ReLU` modules from which what `run` returns is reached without passing another
+    one: several where their outputs are joined, as in SqueezeNet. `run` makes one pass of the twin, with a gradient to
+    its images. A network without `nn.ReLU` has no such units, or functional ReLUs, which hooks cannot reach.
+    """
+    relus = [module for module in twin.modules() if isinstance(module, nn.ReLU)]
+    outputs: list[Tensor] = []
+    inputs: list[Tensor] = []
+
+    def cut(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        outputs.append(output.detach().requires_grad_())
+        return outputs[-1].clone()  # what comes next may work in place
+
+    hooks = [relu.register_forward_hook(cut) for relu in relus]
+    with torch.enable_grad():
+        end = run()
+    for hook in hooks:
+        hook.remove()
+    reached = torch.autograd.grad(end.sum(), outputs, allow_unused=True) if outputs else []
+    last = {number for number, gradient in enumerate(reached) if gradient is not None}
+
+    def before(module: nn.Module, args: tuple, named: dict[str, Tensor]) -> None:
+        values = (*args, *named.values())[0]
+        inputs.append(values.clone() if len(inputs) in last else values)  # an in-place ReLU overwrites it
+
+    def straight(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        values = inputs[-1]
+        return values + (output - values).detach() if len(inputs) - 1 in last else output
+
+    twin.register_forward_pre_hook(lambda module, args: inputs.clear())
+    for relu in relus:
+        relu.register_forward_pre_hook(before, with_kwargs=True)
+        relu.register_forward_hook(straight, prepend=True)  # before the hooks that read it
 
 
 def find_head(network: nn.Module) -> str:
@@ -105,3 +145,13 @@ def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
             continue
         names[name] = f"features.{position}"
     return names
+
+
+def channels_of(network: nn.Module) -> int:
+    """How many channels the first convolution of a network reads; 0 if it has none."""
+    return next((module.in_channels for module in network.modules() if isinstance(module, nn.Conv2d)), 0)
+
+
+def width_of(head: nn.Module) -> int:
+    """How many logits a head makes; 0 if it does not say."""
+    return int(getattr(head, "out_features", 0) or getattr(head, "out_channels", 0))

@@ -14,7 +14,7 @@ from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes, sharing
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.dataset import LabeledImages
 from ..data.load import load_data
 from ..gallery.save import check_free, check_writable

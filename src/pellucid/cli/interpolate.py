@@ -10,7 +10,7 @@ from typing import Annotated
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_file
 from ..gallery.sheet import Row

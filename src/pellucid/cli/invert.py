@@ -10,7 +10,7 @@ from typing import Annotated
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes, sharing
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import side
 from ..gallery.save import check_writable
 from ..gallery.sheet import Row

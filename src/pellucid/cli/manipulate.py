@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 
 from ..base.errors import InputError
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..gallery.sheet import Row
 from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
 from .flags import INLINE, BesideFlags, PictureFlags

@@ -13,7 +13,7 @@ from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.processes import processes, sharing
 from ..core.classifier import Classifier
-from ..core.descend import Descent, Progress
+from ..core.descent import Descent, Progress
 from ..data.image import write_image
 from ..gallery.frames import Frames, check_frames
 from ..gallery.save import check_free, save

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..base.errors import InputError, unknown
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import read_image, side
 from ..gallery.sheet import Row
 from ..representation.feature import random_units

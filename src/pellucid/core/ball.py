@@ -1,8 +1,4 @@
-"""Balls: the sets that images may move in.
-
-A ball knows three things, each for a batch at once: the projection onto it, the steepest step inside it and a
-uniformly random point of it. Every ball is intersected with the valid images, [0, 1].
-"""
+"""Balls: the sets that images may move in. Each knows its projection, its steepest step and its random point."""
 
 from __future__ import annotations
 
@@ -14,28 +10,27 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..base.checks import check_shape
 from ..base.errors import InputError
-from .batch import PerImage, check_shape, draw, norms, per_image
+from .batch import PerImage, draw, norms, per_image
 
 Norm = Literal["l2", "linf"]
 
 
 @dataclass(frozen=True)
 class Ball(PerImage):
-    """The images at distance at most `eps` from a center, within [0, 1].
+    """The images in [0, 1] at distance at most `eps`, one radius for all or `(N,)`, from a center.
 
-    `eps` is one radius for all images or one for each, `(N,)`. Raises `InputError` unless every radius is positive.
+    Raises `InputError` unless every radius is positive.
     """
 
     eps: float | Tensor = math.inf
 
     def __post_init__(self) -> None:
-        if not isinstance(self.eps, (Real, Tensor)):
-            kind = type(self.eps).__name__
-            raise InputError(f"eps must be a number or a torch.Tensor (N,), one for each image, not {kind}")
-        eps = torch.as_tensor(self.eps)
-        if eps.ndim > 1:
-            raise InputError(f"eps must be a number or (N,), one for each image, not {tuple(eps.shape)}")
+        eps = torch.as_tensor(self.eps) if isinstance(self.eps, (Real, Tensor)) else None
+        if eps is None or eps.ndim > 1:
+            given = type(self.eps).__name__ if eps is None else tuple(eps.shape)
+            raise InputError(f"eps must be a number or a torch.Tensor (N,), one for each image, not {given}")
         if not bool((eps > 0).all()):  # also refuses NaN
             raise InputError(f"eps must be positive, not {eps[~(eps > 0)].flatten()[0]:g}")
 
@@ -48,10 +43,7 @@ class Ball(PerImage):
         raise NotImplementedError
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """A uniformly random point of the ball around each image of `center`, then clipped to [0, 1].
-
-        Each image has its own generator, so that its point does not depend on the rest of the batch.
-        """
+        """A uniformly random point of the ball around each image of `center`, each by its own generator, in [0, 1]."""
         raise NotImplementedError
 
 

@@ -21,10 +21,7 @@ BATCH_VALUES, BATCH_VALUES_CPU = 2**22, 2**18
 
 @dataclass(frozen=True)
 class PerImage:
-    """A frozen dataclass whose tensor fields hold one row for each image, so that images can leave the batch.
-
-    A tensor without axes, or with a single row, is meant for all images.
-    """
+    """A frozen dataclass whose tensors hold one row for each image, or a single row, or a number, for all of them."""
 
     def select(self, index: Tensor) -> Self:
         """The same for the images at `index`."""
@@ -69,14 +66,6 @@ def _moved(values: Any, device: torch.device) -> Any:
     if type(values) is tuple:
         return tuple(_moved(value, device) for value in values)
     return (values.clone() if values.is_inference() else values).to(device) if isinstance(values, Tensor) else values
-
-
-def check_shape(name: str, values: Tensor, images: Tensor) -> None:
-    """Raise `InputError` unless the rows of `values` are as large as `images`, in all of their channels or in one."""
-    channels, *sides = images.shape[1:]
-    if values.shape[1:] not in [(channels, *sides), (1, *sides)]:
-        given, whole, right = tuple(values.shape[1:]), tuple(images.shape[1:]), (1, *sides)
-        raise InputError(f"{name} is {given} for an image of {whole}; give {right} or {whole} for each")
 
 
 def per_image(values: Any, images: Tensor) -> Any:

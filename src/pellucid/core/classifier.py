@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..base.checks import check_channels, check_names
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
-from ..base.layers import find_head, named_layers
+from ..base.layers import channels_of, find_head, named_layers, width_of
 from .batch import at_once
 from .reading import Activations, Reader
 
@@ -52,23 +52,20 @@ class Classifier(nn.Module):
     ):
         super().__init__()
         if any(parameter.is_inference() for parameter in network.parameters()):
-            raise InputError("this network was made in torch.inference_mode, where nothing can be differentiated; make "
-                             "it, or load its weights, outside of it")  # fmt: skip
+            raise InputError("this network was made in torch.inference_mode and has no gradient; make it outside")
         to_channels_last(network)
         self.network = network
         place = next((parameter.device for parameter in network.parameters()), None)
         if len(mean) != len(std):
             raise InputError(f"mean has {len(mean)} and std {len(std)} numbers; give both one for each channel")
-        channels = 3 if len(mean) == 1 and _takes_colors(network) else len(mean)
-        self.register_buffer("mean", _channels("mean", mean, channels).to(place), persistent=False)
-        self.register_buffer("std", _channels("std", std, channels).to(place), persistent=False)
-        if not all(float(value) > 0 for value in std):
-            raise InputError(f"std must be positive, not {std}")
+        channels = 3 if len(mean) == 1 and channels_of(network) == 3 else len(mean)
+        self.register_buffer("mean", check_channels("mean", mean, channels).to(place), persistent=False)
+        self.register_buffer("std", check_channels("std", std, channels, positive=True).to(place), persistent=False)
         self.layers = named_layers(network)
         self.head = head if head is not None else find_head(network)
         self.head_was_named = head is not None  # then it may be a layer before the logits, of another width
-        self.class_names = _names(class_names)
-        width = 0 if self.head_was_named else _width(self.module(self.head))
+        self.class_names = check_names(class_names)
+        width = 0 if self.head_was_named else width_of(self.module(self.head))
         if self.class_names and width and len(self.class_names) != width:
             raise InputError(f"{len(self.class_names)} class names for a network with {width} classes; give one "
                              f"for each, or name the head if it is not {self.head!r}")  # fmt: skip
@@ -92,15 +89,11 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
         """Run the network once on `(N, C, H, W)` images in [0, 1], in eval mode and without gradients to the weights.
 
-        Args:
-            images: the batch.
-            layers: names of further layers to keep: those of `self.layers`, or any module's path.
-            straight_through: the gradient passes the last ReLUs before the representation as if they were the
-                identity, so that units which are off can be switched on. Values do not change.
+        `layers` are names of further layers to keep, or any module's path. With `straight_through` the gradient passes
+        the last ReLUs before the representation as if they were the identity, so that units can be switched on.
 
-        Raises:
-            InputError: a layer does not exist, was not reached, or has no row for each image; images of other
-                channels; a head that does not make the logits.
+        Raises `InputError` for a layer that does not exist, was not reached, or has no row for each image, for images
+        of other channels, and for a head that does not make the logits.
         """
         return self.reader(layers, straight_through)(images)
 
@@ -124,11 +117,12 @@ class Classifier(nn.Module):
         """
         channels = self.mean.shape[1]
         if images.ndim != 4 or channels not in (1, images.shape[1]):
-            remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))"
-            raise InputError(
-                f"this classifier takes images of {channels} channels, (N, {channels}, H, W), "
-                f"not {tuple(images.shape)}{remedy if images.ndim == 4 and images.shape[1] == 1 else ''}"
-            )
+            one = images.ndim == 4 and images.shape[1] == 1
+            remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))" if one else ""
+            given = f"(N, {channels}, H, W), not {tuple(images.shape)}{remedy}"
+            raise InputError(f"this classifier takes images of {channels} channels, {given}")
+        if not images.is_floating_point():
+            raise InputError(f"images are floats in [0, 1], not {images.dtype}; divide 8-bit values by 255")
         dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
         return ((images - self.mean) / self.std).to(dtype)
 
@@ -144,17 +138,13 @@ class Classifier(nn.Module):
             return int(name)
         raise unknown("class", name, names)
 
-    def labels(self, names: Sequence[str | int] | Tensor | str | int) -> Tensor:
-        """The indices of several classes, `(N,)`; see `label`."""
+    def labels(self, names: Sequence[str | int] | Tensor | str | int, count: int | None = None) -> Tensor:
+        """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
         names = [names] if isinstance(names, (str, int)) else names
-        return torch.tensor([self.label(int(n) if isinstance(n, Tensor) else n) for n in names])
-
-    def label_each(self, names: Sequence[str | int] | Tensor | str | int, count: int) -> Tensor:
-        """The label of each of `count` images, `(count,)`: one for all, or one each; see `label`."""
-        labels = self.labels(names)
-        if len(labels) not in (1, count):
+        labels = torch.tensor([self.label(name if isinstance(name, str) else int(name)) for name in names])
+        if count is not None and len(labels) not in (1, count):
             raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
-        return labels.expand(count).contiguous()
+        return labels if count is None else labels.expand(count).contiguous()
 
     @property
     def size(self) -> int | None:
@@ -164,7 +154,7 @@ class Classifier(nn.Module):
     @property
     def classes(self) -> int:
         """The number of classes."""
-        return len(self.class_names) if self.class_names else _width(self.module(self.head))
+        return len(self.class_names) if self.class_names else width_of(self.module(self.head))
 
     def path(self, layer: str) -> str:
         """The module path of a layer; raises `InputError` with the nearest names if there is none."""
@@ -177,31 +167,3 @@ class Classifier(nn.Module):
     def module(self, layer: str) -> nn.Module:
         """The module of a layer."""
         return self.network.get_submodule(self.path(layer))
-
-
-def _channels(name: str, values: Sequence[float], count: int) -> Tensor:
-    """One number a channel, of a normalization; a single one is for all."""
-    numbers = [float(value) for value in values]
-    if not all(map(math.isfinite, numbers)):
-        raise InputError(f"{name} must be finite, not {values}")
-    return torch.tensor(numbers, dtype=torch.float32).expand(count).clone().reshape(1, -1, 1, 1)
-
-
-def _names(names: Any) -> list[str] | None:
-    """Class names as strings, in the order of the classes."""
-    if names is None:
-        return None
-    if isinstance(names, dict):
-        raise InputError("class names are a list in the order of the classes, not a dict")
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-
-
-def _takes_colors(network: nn.Module) -> bool:
-    """Whether the first convolution of a network is one of three channels."""
-    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
-    return first is not None and first.in_channels == 3
-
-
-def _width(head: nn.Module) -> int:
-    """How many logits a head makes, 0 if it does not say."""
-    return int(getattr(head, "out_features", 0) or getattr(head, "out_channels", 0))

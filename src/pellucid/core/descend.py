@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -16,74 +16,26 @@ from ..base.checks import check_images, positive_int
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError, unknown
 from ..base.processes import team
-from .ball import Ball, Linf, Unbounded
+from .ball import Ball, Unbounded
 from .batch import PerImage, at_once, generators, per_image, select_rows, whole_groups
 from .classifier import Classifier
+from .descent import Descent, Progress, better_of, joined
 from .objective import Objective, StopRule
-from .optimizer import Adam, NormalizedGradient, Optimizer, Schedule, State, constant
-from .parametrize import Parametrization, Pixels
+from .optimizer import (
+    Adam,
+    NormalizedGradient,
+    Optimizer,
+    Parametrization,
+    Pixels,
+    Schedule,
+    State,
+    constant,
+    step_length,
+)  # fmt: skip
 from .reading import Activations
 
 Stop = Callable[[Tensor, Activations], Tensor]
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
-
-
-@dataclass
-class Descent:
-    """The result of a descent.
-
-    Attributes:
-        images: `(N, C, H, W)` float32 in [0, 1], detached.
-        loss: `(N,)`, the last loss evaluated on each image's way, or with `keep_best` that of the returned image.
-        history: `(steps, N)`, the loss before each step; NaN after an image stopped.
-        start: the images that the descent began with (before any random start).
-        forwards, backwards: passes through the network, batches counted once.
-        stopped_at: `(N,)`, the number of steps taken.
-        label: `(N,)`, the class intended for each image, where there is one.
-        info: what made it (recipe, seed, classifier), for the sidecar.
-    """
-
-    images: Tensor
-    loss: Tensor
-    history: Tensor
-    start: Tensor
-    forwards: int
-    backwards: int
-    stopped_at: Tensor
-    label: Tensor | None = None
-    info: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def stopped(self) -> list[str]:
-        """Why each image stopped: "steps" (all were done) or "stop" (the stop rule said so)."""
-        return ["steps" if at == len(self.history) else "stop" for at in self.stopped_at.tolist()]
-
-    def to(self, device: torch.device) -> Descent:
-        """This descent with its tensors on `device`."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: v.to(device) for name, v in tensors.items() if isinstance(v, Tensor)})
-
-    def about(self, label: Tensor | None = None, **info: Any) -> Descent:
-        """This descent with the intended classes and further facts for the sidecar."""
-        return replace(self, label=label, info={**self.info, **info})
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback is given after each step. Looking at `loss` waits for the device; not looking does not.
-
-    Attributes:
-        step, steps: how many steps of how many are done, over all restarts and batches.
-        index: `(M,)`, which images these are.
-        images: `(M, C, H, W)`, after the step.
-        loss: `(M,)`, before the step.
-    """
-
-    step: int
-    steps: int
-    index: Tensor
-    images: Tensor
-    loss: Tensor
 
 
 @dataclass(frozen=True)
@@ -130,8 +82,8 @@ def descend(
 ) -> Descent:
     """Projected gradient descent on images: x <- project(x + ball.step(∇ objective(x))), `steps` times.
 
-    One forward and one backward to the input a step, on a frozen twin of the network in eval mode: the network itself
-    is not touched. No result depends on the rest of the batch.
+    One forward and one backward to the input a step, on a frozen twin of the network, which itself is not touched.
+    No result depends on the rest of the batch.
 
     Args:
         classifier: what the objective reads.
@@ -144,10 +96,9 @@ def descend(
         center: the ball's center, `start` if not given.
         random_start: begin at a random point of the ball.
         restarts: how often to begin, from random points if more than once; the best per image by loss is returned.
-        keep_best: return each image's best evaluated point instead of its last. Exactly `steps` points are evaluated,
-            before each step, so the last point is then not among them.
-        stop: maps (images, activations) to `(N,)` bools; an image for which it holds is finished as it is, and leaves
-            the batch. A rule with data of its own for each image is a `StopRule`, such as `Misclassified(label)`.
+        keep_best: return each image's best evaluated point. The last one, after the last step, is not evaluated.
+        stop: maps (images, activations) to `(N,)` bools; an image for which it holds leaves the batch as it is. A rule
+            with data of its own for each image is a `StopRule`, such as `Misclassified(label)`.
         optimizer: `NormalizedGradient()` (the default on pixels), `Momentum()`, or `Adam()` (on anything else).
         schedule: what `step_size` is multiplied by, from the share of the steps that are done, such as `cosine`.
         parametrization: `Pixels()` (default), `Fourier()` or `Maco(magnitude)`.
@@ -155,8 +106,8 @@ def descend(
         seed: of random starts and transforms; each image has its own stream of it.
         precision: "bfloat16" runs the network in autocast; the ball's arithmetic stays in float32.
         compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
-        batch_size: at most how many images at once; chosen by image size if not given. On a GPU a batch that does not
-            fit is halved and tried again. Images whose losses read each other (`Diversity`) stay together.
+        batch_size: at most how many images at once; chosen by image size if not given. A batch that does not fit a GPU
+            is halved. Images whose losses read each other (`Diversity`) stay together.
         callback: called after every step with a `Progress`.
 
     Raises:
@@ -183,7 +134,7 @@ def descend(
     if not isinstance(moved, Pixels) and not isinstance(optimizer, Adam):
         raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
     objective, ball, stop = _checked(objective, ball, stop, start)
-    length = _step_size(step_size, ball, steps, optimizer, schedule)
+    length = step_length(step_size, ball, steps, optimizer, schedule)
     if compiled and objective.uses_straight_through:
         raise InputError("straight_through does not go with compiled: its hooks count the calls of a pass")
     read = classifier.reader(objective.layers, objective.uses_straight_through)
@@ -259,10 +210,8 @@ def descend(
         return Descent(final, loss, history, start[index], number + 1, number + 1, stopped_at)
 
     group = objective.group_size
-    size = min(
-        whole_groups(positive_int("batch_size", at_once(start) if batch_size is None else batch_size), group),
-        len(start),
-    )
+    size = positive_int("batch_size", at_once(start) if batch_size is None else batch_size)
+    size = min(whole_groups(size, group), len(start))
     results: list[Descent] = []
     share = team().share(len(start), group)
     first = share.start
@@ -270,14 +219,14 @@ def descend(
         index = torch.arange(first, min(first + size, share.stop), device=device)
         total = done + steps * restarts * math.ceil((share.stop - first) / size)
         try:
-            results.append(reduce(_best, [run(index, restart) for restart in range(restarts)]))
+            results.append(reduce(better_of, [run(index, restart) for restart in range(restarts)]))
         except torch.cuda.OutOfMemoryError:
             if size <= group:
                 raise
             size = whole_groups((size + 1) // 2, group)
         else:
             first += len(index)
-    found = _joined(results, device)
+    found = joined(results, device)
     if lost := int((~found.loss.isfinite()).sum()):
         warnings.warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number", stacklevel=3)
     return found
@@ -285,51 +234,11 @@ def descend(
 
 def _checked(objective: Objective, ball: Ball, stop: Stop | None, start: Tensor) -> tuple[Objective, Ball, Stop | None]:
     """The parts on the images' device; raises `InputError` unless they are what they should be, with fitting rows."""
-    if not isinstance(objective, Objective):
-        raise InputError(f"objective must be an Objective such as CrossEntropy(3), not {type(objective).__name__}")
-    if not isinstance(ball, Ball):
-        raise InputError(f"ball must be a Ball such as L2(1.0), not {type(ball).__name__}")
+    for part, kind, example in ((objective, Objective, "CrossEntropy(3)"), (ball, Ball, "L2(1.0)")):
+        if not isinstance(part, kind):
+            raise InputError(f"give a {kind.__name__} such as {example}, not {type(part).__name__}")
     for part in (objective, ball, stop):
         if isinstance(part, PerImage):
             part.check_rows(len(start))
     placed = stop.to(start.device) if isinstance(stop, StopRule) else stop
     return objective.to(start.device), ball.to(start.device), placed
-
-
-def _step_size(given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule) -> float | Tensor:
-    eps = torch.as_tensor(ball.eps)
-    if isinstance(ball, Linf) and bool((eps > 1).any()):
-        warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=4)
-    if given is not None and not (0 < given < math.inf):
-        raise InputError(f"step_size must be positive, not {given}")
-    if isinstance(optimizer, Adam):
-        return 0.05 if given is None else given
-    if given is None:
-        if not bool(eps.isfinite().all()):
-            raise InputError("a descent in an unbounded ball needs a step_size")
-        return 2.5 * ball.eps / steps
-    way = given * sum(schedule(number / steps) for number in range(steps))
-    if bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
-        warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=4)
-    return given
-
-
-def _best(one: Descent, other: Descent) -> Descent:
-    """For each image the run whose loss is lower."""
-    better = (other.loss < one.loss) | one.loss.isnan()
-    passes = {name: getattr(one, name) + getattr(other, name) for name in ("forwards", "backwards")}
-    rows = ("loss", "history", "stopped_at")  # images are their last axis
-    chosen = {name: torch.where(better, getattr(other, name), getattr(one, name)) for name in rows}
-    images = torch.where(per_image(better, one.images), other.images, one.images)
-    return replace(one, images=images, **chosen, **passes)
-
-
-def _joined(parts: list[Descent], device: torch.device) -> Descent:
-    """The batches of one descent, of all processes that share it, as one result."""
-    everybody = team().gather([part.to(torch.device("cpu")) for part in parts]) if team().count > 1 else [parts]
-    parts = [part.to(device) for own in everybody for part in own]
-    rows = {"images": 0, "loss": 0, "history": 1, "start": 0, "stopped_at": 0}
-    tensors: dict[str, Any] = {
-        name: torch.cat([getattr(part, name) for part in parts], axis) for name, axis in rows.items()
-    }
-    return Descent(**tensors, forwards=sum(p.forwards for p in parts), backwards=sum(p.backwards for p in parts))

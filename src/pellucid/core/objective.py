@@ -1,25 +1,22 @@
-"""Objectives: what a descent lowers; and stop rules: when an image is finished.
+"""Objectives, what a descent lowers, and stop rules, when an image is finished.
 
-An objective maps `(images, activations)` to one loss per image, `(N,)`; lower is better. Objectives add, subtract
-and scale, and every term of a sum reads the same `Activations`, so the network runs once a step:
-
-    CrossEntropy(label) + 10 * Outside(mask, original)
+Objectives add, subtract and scale: `CrossEntropy(label) + 10 * Outside(mask, original)`. Every term reads the same
+`Activations`, so the network runs once a step.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.checks import check_index
+from ..base.checks import check_index, check_weight
 from ..base.errors import InputError
-from .batch import PerImage, check_shape, norms
+from .batch import PerImage, norms
 from .reading import Activations
 
 
@@ -53,43 +50,34 @@ class Objective(PerImage):
     def check(self, activations: Activations) -> None:
         """Raise `InputError` for a class or a unit that does not exist, or for numbers that are not finite.
 
-        Reading a tensor waits for its device, so this is done once a descent, before the first loss.
+        Done once a descent, before the first loss, because reading a tensor waits for its device.
         """
 
-    def __add__(self, other: Objective) -> Objective:
-        return Sum((self, _objective(other)), (1.0, 1.0))
+    def __add__(self, other: Objective | Literal[0]) -> Objective:
+        if isinstance(other, int) and other == 0:  # which `sum` begins with
+            return self
+        if not isinstance(other, Objective):
+            kind = type(other).__name__
+            raise InputError(f"only objectives are added to an objective or subtracted from it, not {kind}")
+        return Sum((self, other), (1.0, 1.0))
 
-    def __radd__(self, other: int) -> Objective:
-        return self if isinstance(other, int) and other == 0 else _objective(other) + self  # `sum` begins with 0
+    __radd__ = __add__
 
     def __sub__(self, other: Objective) -> Objective:
-        return Sum((self, _objective(other)), (1.0, -1.0))
+        return self + (-1.0 * other if isinstance(other, Objective) else other)
 
     def __mul__(self, weight: float) -> Objective:
-        return Sum((self,), (_weight(weight),))
+        return Sum((self,), (check_weight(weight),))
 
     __rmul__ = __mul__
 
     def __truediv__(self, number: float) -> Objective:
-        if _weight(number) == 0:
+        if check_weight(number) == 0:
             raise InputError("an objective cannot be divided by 0")
-        return self * (1 / _weight(number))
+        return self * (1 / check_weight(number))
 
     def __neg__(self) -> Objective:
         return self * -1.0
-
-
-def _objective(value: Any) -> Objective:
-    if not isinstance(value, Objective):
-        raise InputError(f"only objectives are added to an objective or subtracted from it, not {type(value).__name__}")
-    return value
-
-
-def _weight(value: Any) -> float:
-    single = isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1)
-    if not single or not math.isfinite(value):
-        raise InputError(f"an objective is multiplied or divided by a finite number, not by {value!r}")
-    return float(value)
 
 
 @dataclass(frozen=True)
@@ -122,10 +110,7 @@ class Sum(Objective):
 
 @dataclass(frozen=True)
 class CrossEntropy(Objective):
-    """-log softmax(logits)[label]: low where the classifier sees `label`, an int or `(N,)` ints.
-
-    Towards a class: `CrossEntropy(label)`. Away from it, as an untargeted attack goes: `-CrossEntropy(label)`.
-    """
+    """-log softmax(logits)[label], `label` an int or `(N,)` ints; `-CrossEntropy(label)` is an untargeted attack's."""
 
     label: Tensor | int
     straight_through: bool = False
@@ -223,23 +208,6 @@ class Distance(Objective):
 
 
 @dataclass(frozen=True)
-class Outside(Objective):
-    """mean((x - original)² · (1 - mask)): what changed outside the mask.
-
-    `mask` is `(N, 1, H, W)`, or one row for all images, 1 where change is free. The papers write a norm (eq. 3 and 5);
-    their code, and so their published weights, use this mean of squares over all pixels and channels.
-    """
-
-    mask: Tensor
-    original: Tensor
-
-    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        check_shape("Outside: mask", self.mask, images)
-        check_shape("Outside: original", self.original, images)
-        return ((images - self.original).square() * (1 - self.mask)).flatten(1).mean(1)
-
-
-@dataclass(frozen=True)
 class StopRule(PerImage):
     """When an image is finished. A subclass is a frozen dataclass with `__call__`."""
 
@@ -249,16 +217,3 @@ class StopRule(PerImage):
 
     def check(self, activations: Activations) -> None:
         """Raise `InputError` for a class or a unit that does not exist; done once a descent."""
-
-
-@dataclass(frozen=True)
-class Misclassified(StopRule):
-    """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
-
-    label: Tensor
-
-    def check(self, activations: Activations) -> None:
-        check_index("the classifier has classes", self.label, activations.logits.shape[1])
-
-    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        return activations.logits.argmax(1) != self.label

@@ -1,12 +1,13 @@
-"""Optimizers: how a descent turns the gradients of its steps into changes; and schedules of their lengths.
+"""How a descent steps: what moves (parametrizations), which way (optimizers) and how far (schedules).
 
 An optimizer keeps its memory in tensors with one row for each image, so that finished images can leave the batch, and
-no image's steps depend on another's.
+no image's steps depend on another's. `Fourier` and `Maco`, which move spectra, are in `data` and `representation`.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,12 +16,36 @@ import torch
 from torch import Tensor
 
 from ..base.checks import number
-from .ball import Ball
+from ..base.errors import InputError
+from .ball import Ball, Linf
 from .batch import per_image
 
 State = tuple[Tensor, ...]
 Schedule = Callable[[float], float]
 """From the share of the run that is done, [0, 1], to what a step's size is multiplied by."""
+
+
+class Parametrization(Protocol):
+    """What moves, and the images that it stands for. Only pixels take steps along the ball; others take Adam's."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """`(N, C, H, W)` images to the parameter `(N, ...)` that decodes to them, as nearly as there is one."""
+        ...
+
+    def decode(self, parameter: Tensor, size: torch.Size) -> Tensor:
+        """The parameter to images `(N, C, H, W)` of the given size, in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The images themselves."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        return images
+
+    def decode(self, parameter: Tensor, size: torch.Size) -> Tensor:
+        return parameter
 
 
 class Optimizer(Protocol):
@@ -49,8 +74,8 @@ class NormalizedGradient:
 class Momentum:
     """Steps of the given length along a decaying sum of directions:   v ← μ v + g / ‖g‖,   step along -v.
 
-    Directions are summed and not gradients (Dong et al. 2018, *Boosting Adversarial Attacks with Momentum*, there with
-    another norm), so that the length of a step still means the same on every network.
+    Directions are summed and not gradients (Dong et al. 2018, there with another norm), so that a step's length means
+    the same on every network.
     """
 
     decay: float = 0.9
@@ -99,3 +124,24 @@ def cosine(progress: float) -> float:
     (1.0, 0.5, 0.0)
     """
     return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def step_length(
+    given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule
+) -> float | Tensor:
+    """The length of a step: as given, or `2.5 * eps / steps`; warns of steps that cannot reach the ball's border."""
+    eps = torch.as_tensor(ball.eps)
+    if isinstance(ball, Linf) and bool((eps > 1).any()):
+        warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=4)
+    if given is not None and not (0 < given < math.inf):
+        raise InputError(f"step_size must be positive, not {given}")
+    if isinstance(optimizer, Adam):
+        return 0.05 if given is None else given
+    if given is None:
+        if not bool(eps.isfinite().all()):
+            raise InputError("a descent in an unbounded ball needs a step_size")
+        return 2.5 * ball.eps / steps
+    way = given * sum(schedule(number / steps) for number in range(steps))
+    if bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
+        warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=4)
+    return given

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..base.errors import InputError
-from ..base.layers import unit_axis
+from ..base.layers import open_last_relus, unit_axis
 
 
 @dataclass
@@ -66,56 +65,17 @@ def frozen_twin(network: nn.Module) -> nn.Module:
     return twin.eval().requires_grad_(False)
 
 
-def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:
-    """Let gradients pass the last ReLUs of a twin as if they were the identity; values do not change:
-
-        relu(x) becomes x + (relu(x) - x).detach()       (the reference code's fake_relu)
-
-    The last ReLUs are the calls of `nn.ReLU` modules from which what `run` returns is reached without passing another
-    one: several where their outputs are joined, as in SqueezeNet. `run` makes one pass of the twin, with a gradient to
-    its images. A network without `nn.ReLU` has no such units, or functional ReLUs, which hooks cannot reach.
-    """
-    relus = [module for module in twin.modules() if isinstance(module, nn.ReLU)]
-    outputs: list[Tensor] = []
-    inputs: list[Tensor] = []
-
-    def cut(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        outputs.append(output.detach().requires_grad_())
-        return outputs[-1].clone()  # what comes next may work in place
-
-    hooks = [relu.register_forward_hook(cut) for relu in relus]
-    with torch.enable_grad():
-        end = run()
-    for hook in hooks:
-        hook.remove()
-    reached = torch.autograd.grad(end.sum(), outputs, allow_unused=True) if outputs else []
-    last = {number for number, gradient in enumerate(reached) if gradient is not None}
-
-    def before(module: nn.Module, args: tuple, named: dict[str, Tensor]) -> None:
-        values = (*args, *named.values())[0]
-        inputs.append(values.clone() if len(inputs) in last else values)  # an in-place ReLU overwrites it
-
-    def straight(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        values = inputs[-1]
-        return values + (output - values).detach() if len(inputs) - 1 in last else output
-
-    twin.register_forward_pre_hook(lambda module, args: inputs.clear())
-    for relu in relus:
-        relu.register_forward_pre_hook(before, with_kwargs=True)
-        relu.register_forward_hook(straight, prepend=True)  # before the hooks that read it
-
-
 class Reader:
     """A frozen twin of a network with hooks, as a function from images to `Activations`.
 
-    The network itself is not touched. A reader serves one thread at a time; each thread makes its own.
+    The network itself is not touched. Each thread makes a reader of its own.
 
     Args:
         network: what is read.
         normalized: from images in [0, 1] to what the network is given.
         head: path of the module whose input is the representation.
         layers: further layers to read, name to module path.
-        unit_axes: along which axis a layer, by name, has its units, where `unit_axis` does not know.
+        unit_axes: the axis of units of layers, by name, that `unit_axis` does not know.
         straight_through: see `open_last_relus`.
         classes: how many logits there have to be; None if that is not known.
     """

@@ -12,7 +12,8 @@ from ..core.ball import Ball
 from ..core.batch import generators
 from ..core.classifier import Classifier
 from ..core.descend import Stop, descend
-from ..core.objective import CrossEntropy, Misclassified
+from ..core.objective import CrossEntropy
+from .misclassified import Misclassified
 from .threat import fooled
 
 

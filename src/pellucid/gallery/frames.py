@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.descend import Progress
+from ..core.descent import Progress
 from ..data.image import write_image
 from ..data.picture import Picture
 from ..style.pyramid import resized

@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import WRITTEN, write_image
 from .grid import grid, magnified
 from .sidecar import of_descent, sidecar_path, write_sidecar

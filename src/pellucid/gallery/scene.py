@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..base.devices import Precision
 from ..core.classifier import Classifier
-from ..core.descend import Descent, Progress
+from ..core.descent import Descent, Progress
 from ..data.image import cover, read_image, write_image
 from .grid import grid, magnified
 from .page import Row

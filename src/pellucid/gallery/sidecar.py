@@ -15,7 +15,7 @@ import torch
 from .. import __version__
 from ..base.files import write_json
 from ..base.recipes import plain
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import WRITTEN
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..base.checks import check_images, positive_int
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import fit
 from ..data.quality import ghosting
 from .match import MatchRecipe, match, represent

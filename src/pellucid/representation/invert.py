@@ -13,7 +13,7 @@ from ..base.checks import check_images
 from ..base.errors import InputError
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import fit
 from ..data.quality import psnr, ssim
 from .match import MatchRecipe, match, represent

@@ -14,7 +14,8 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Unbounded
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import Activation
 from ..data.image import fit
 from .stop import Exceeds, Reaches

@@ -16,7 +16,8 @@ from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import norms
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import Distance
 from ..core.optimizer import Momentum, constant, cosine
 from .stop import Near

@@ -17,10 +17,10 @@ from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import at_once, draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import Objective
-from ..core.optimizer import Adam, NormalizedGradient
-from ..core.parametrize import Parametrization, Pixels
+from ..core.optimizer import Adam, NormalizedGradient, Parametrization, Pixels
 from ..data.fourier import Fourier
 from ..data.image import cover, side
 from ..data.transforms import Transform, crops, standard

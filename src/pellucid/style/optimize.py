@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.parametrize import Parametrization, Pixels
+from ..core.optimizer import Parametrization, Pixels
 from .objective import Losses
 
 Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..core.parametrize import Pixels
+from ..core.optimizer import Pixels
 from ..data.fourier import Fourier
 from ..data.transforms import Transform, jitter, moves
 from .artifacts import checkerboard, rounded

@@ -11,7 +11,7 @@ from ..base.checks import check_images
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import fit
 from .inpaint import check_mask
 from .toward import toward

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import Enlargement, fit
 from .start import Start, seeds
 from .toward import toward

@@ -14,8 +14,10 @@ from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Inside
 from ..core.batch import generators
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
-from ..core.objective import CrossEntropy, Outside
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy
+from .outside import Outside
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def inpaint(
     recipe = (recipe or InpaintRecipe()).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
-    label = classifier.label_each(classifier.predict(start) if labels is None else labels, len(start))
+    label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),

@@ -13,10 +13,12 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent, Progress, descend
-from ..core.objective import Activation, Outside
+from ..core.descend import descend
+from ..core.descent import Descent, Progress
+from ..core.objective import Activation
 from ..data.image import fit
 from .inpaint import check_mask
+from .outside import Outside
 
 
 @dataclass(frozen=True)

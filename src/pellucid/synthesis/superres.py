@@ -12,7 +12,7 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import Descent
+from ..core.descent import Descent
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
 from .toward import toward

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..core.ball import Ball
 from ..core.classifier import Classifier
-from ..core.descend import Descent, descend
+from ..core.descend import descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 
 
@@ -34,7 +35,7 @@ def toward(
         straight_through: the gradient passes the last ReLU as if it were the identity.
         **options: of `descend`.
     """
-    label = classifier.label_each(labels, len(start))
+    label = classifier.labels(labels, len(start))
     objective = CrossEntropy(label, straight_through)
     return descend(
         classifier, objective, start, ball=ball, steps=recipe.steps, step_size=recipe.step_size, **options

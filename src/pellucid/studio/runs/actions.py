@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ...base.devices import Precision
-from ...core.descend import Progress
+from ...core.descent import Progress
 from ...representation import interpolate as interpolation
 from ...representation import manipulate as manipulation
 from ...style.recipe import PRESETS as STYLES

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.classifier import Classifier
-from ...core.descend import Descent
+from ...core.descent import Descent
 from ...data.image import cover
 from ...gallery.sidecar import of_descent
 from ...representation.interpolate import interpolate

@@ -1,0 +1,24 @@
+"""The stop rule of an untargeted attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base.checks import check_index
+from ..core.objective import StopRule
+from ..core.reading import Activations
+
+
+@dataclass(frozen=True)
+class Misclassified(StopRule):
+    """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
+
+    label: Tensor
+
+    def check(self, activations: Activations) -> None:
+        check_index("the classifier has classes", self.label, activations.logits.shape[1])
+
+    def __call__(self, images: Tensor, activations: Activations) -> Tensor:
+        return activations.logits.argmax(1) != self.label
