@@ -206,7 +206,7 @@ def test_the_callback_gets_the_progress_of_all_restarts_and_splits():
         ({"step_size": float("nan")}, "step_size must be positive"),
         ({"ball": Unbounded()}, "needs a step_size"),
         ({"ball": L2()}, "needs a step_size"),
-        ({"ball": 1.0}, r"ball must be a Ball such as L2\(1.0\), not float"),
+        ({"ball": 1.0}, "a Ball such as .*not float"),
         ({"precision": "bf16"}, "unknown precision 'bf16'; did you mean 'bfloat16'"),
         ({"center": torch.zeros(1, 3, 8, 8)}, "same shape"),
         ({"center": torch.full((2, 3, 8, 8), 2.0)}, "center must have values in"),
@@ -235,7 +235,7 @@ def test_what_is_not_an_image_is_refused(start, message):
 
 
 def test_what_is_not_an_objective_is_refused():
-    with pytest.raises(InputError, match=r"objective must be an Objective such as CrossEntropy.*not function"):
+    with pytest.raises(InputError, match="Objective such as .*not function"):
         descend(conv_classifier(), lambda images, activations: images.sum(), images(1), ball=L2(1.0), steps=1)
 
 
