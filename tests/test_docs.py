@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pellucid import bundled
 from pellucid.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
@@ -43,3 +44,9 @@ def test_a_command_line_is_understood(page, line, monkeypatch):
 
 def test_there_are_command_lines():
     assert len(LINES) > 40
+
+
+@pytest.mark.skipif("cifar10-l2-0.5" not in bundled(), reason="needs the bundled classifier")
+def test_the_task_that_contributing_shows_works():
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL):
+        exec(compile(code, "CONTRIBUTING.md", "exec"), {"__name__": "contributing"})

@@ -15,9 +15,9 @@ from .core.objective import Distance as Distance
 from .core.objective import Objective as Objective
 from .core.objective import StopRule as StopRule
 from .core.optimizer import Adam as Adam
-from .core.optimizer import Momentum as Momentum
 from .core.optimizer import NormalizedGradient as NormalizedGradient
 from .core.optimizer import Pixels as Pixels
+from .core.optimizer import Smoothed as Smoothed
 from .core.reading import Activations as Activations
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Split as Split
@@ -56,6 +56,7 @@ from .representation.maco import Maco as Maco
 from .representation.maco import magnitude_spectrum as magnitude_spectrum
 from .representation.manipulate import ManipulateRecipe as ManipulateRecipe
 from .representation.manipulate import manipulate as manipulate
+from .representation.momentum import Momentum as Momentum
 from .representation.stop import Exceeds as Exceeds
 from .representation.stop import Near as Near
 from .representation.stop import Reaches as Reaches

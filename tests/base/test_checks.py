@@ -2,7 +2,9 @@
 
 import json
 import math
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
 from helpers import images
@@ -33,6 +35,39 @@ WORDS = [
 def test_a_word_that_a_recipe_does_not_know_is_refused(recipe, field):
     with pytest.raises(InputError, match=f"unknown {field} 'zz'"):
         recipe(**{field: "zz"})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "field", "given", "kept"),
+    [
+        (pl.EvaluateRecipe, "eps", 0.5, None),
+        (pl.EvaluateRecipe, "eps", ("0.5",), None),
+        (pl.EvaluateRecipe, "eps", np.array([0.5, 1]), (0.5, 1.0)),
+        (pl.EvaluateRecipe, "steps", 3, None),
+        (pl.EvaluateRecipe, "steps", [np.int64(3)], (3,)),
+        (pl.EvaluateRecipe, "autoattack", "standard", None),
+        (pl.EvaluateRecipe, "count", True, None),
+        (pl.EvaluateRecipe, "random_start", 1, None),
+        (pl.TransferabilityRecipe, "eps", (0.5,), None),
+        (pl.GenerateRecipe, "steps", np.int64(3), 3),
+        (pl.GenerateRecipe, "steps", 2.5, None),
+        (pl.GenerateRecipe, "steps", "3", None),
+        (pl.GenerateRecipe, "eps", np.float32(0.5), 0.5),
+        (pl.TrainRecipe, "drops", 3, None),
+        (pl.TrainRecipe, "attack", 0.5, None),
+        (pl.Attack, "eps", "0.5", None),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_and_numpys_numbers_are_pythons(recipe, field, given, kept):
+    if kept is None:
+        with pytest.raises(InputError, match=field):
+            recipe(**{field: given})
+    else:
+        assert json.loads(json.dumps(asdict(recipe(**{field: given}))[field])) == plain_json(kept)
+
+
+def plain_json(value):
+    return list(value) if isinstance(value, tuple) else value
 
 
 def test_each_of_several_words_has_to_be_known():

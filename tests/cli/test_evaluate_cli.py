@@ -31,9 +31,14 @@ def here(tmp_path, monkeypatch):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = build("preact-4-8", len(PETS))
-    classifier = Classifier(network, class_names=PETS, card={"arch": "preact-4-8", "size": 8})
-    save_bundle(classifier, "net")
+    classifier = Classifier(network, class_names=PETS, card={"arch": "preact-4-8", "size": 8}).eval()
     split = pictures(8, 36)
+    with torch.no_grad():  # so that it sees all classes
+        logits = classifier.logits(split.batch(slice(None))[0])
+        head = classifier.module(classifier.head)
+        head.weight /= logits.std(0)[:, None]
+        head.bias.copy_((head.bias - logits.mean(0)) / logits.std(0))
+    save_bundle(classifier, "net")
     np.savez(
         "data.npz",
         test_images=split.images.permute(0, 2, 3, 1).numpy(),

@@ -11,11 +11,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pellucid import L2, Accuracies, Classifier, EvaluateRecipe, InputError, Linf, Outcomes, evaluate
+from pellucid import (
+    L2,
+    Accuracies,
+    Classifier,
+    EvaluateRecipe,
+    InputError,
+    Linf,
+    Outcomes,
+    TransferabilityRecipe,
+    evaluate,
+    transferability,
+)  # fmt: skip
 from pellucid.data.dataset import Split
 from pellucid.evaluation.accuracy import Evaluation
 from pellucid.evaluation.pgd import PGD, random_points
 from pellucid.evaluation.threat import fooled, inside
+
+
+def always(number, class_names):
+    """Two classes, of which it sees one in every image."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 2))
+    nn.init.zeros_(network[1].weight)
+    network[1].bias.data = torch.eye(2)[number]
+    return Classifier(network, class_names=class_names)
+
 
 # Against the closed form
 
@@ -256,7 +276,7 @@ def test_an_evaluation_in_parts_is_the_evaluation():
     first, second = ([evaluation.outcomes(s) for s in evaluation.spans()[rank::2]] for rank in (0, 1))
     joined = Outcomes.joined([*second, *first])
     assert joined.accuracies(evaluation.settings()) == evaluate(classifier, split, recipe)
-    distance = radii(classifier, split, 2)[:37]
+    distance = radii(classifier, split, 2)[evaluation.index]
     assert torch.equal(joined.clean, distance > 0)
     for eps, by_attack in joined.robust.items():
         assert torch.equal(by_attack["pgd-20"], distance > eps)
@@ -317,13 +337,21 @@ def test_the_batch_size_does_not_matter(batch_size):
     assert (made.clean, made.robust) == (expected.clean, expected.robust)
 
 
-@pytest.mark.parametrize(("count", "expected"), [(None, 40), (7, 7), (99, 40)])
-def test_only_the_first_so_many_images_count(count, expected):
-    classifier, split = flat_classifier(), gray_split()
+@pytest.mark.parametrize(("count", "expected"), [(None, 40), (8, 8), (99, 40)])
+def test_a_part_of_images_that_are_sorted_by_class_has_all_classes(count, expected):
+    classifier = always(0, None)
+    split = Split(gray_split().images, torch.arange(40) // 20)
     result = evaluate(classifier, split, EvaluateRecipe("l2", (1e-6,), (1,), count=count))
-    right = radii(classifier, split, 2)[:expected] > 0
-    assert result.count == expected
-    assert result.clean == float(right.double().mean())
+    assert (result.count, result.clean) == (expected, 0.5)
+
+
+def test_classes_without_an_image_are_named():
+    split = Split(gray_split(3).images, [0, 0, 0])
+    classifier = always(0, ["cat", "dog"])
+    with pytest.warns(UserWarning, match="1 of 2 classes .* dog"):
+        evaluate(classifier, split, EvaluateRecipe("l2", (1e-6,), (1,)))
+    with pytest.warns(UserWarning, match="1 of 2 classes .* dog"):
+        transferability({"a": classifier, "b": classifier}, split, TransferabilityRecipe(steps=1))
 
 
 def test_a_classifier_that_is_always_wrong_is_never_attacked():
@@ -394,7 +422,7 @@ def test_a_step_size_that_is_not_positive_is_refused(size):
 @pytest.mark.parametrize("field", ["steps", "batch_size", "count", "restarts"])
 @pytest.mark.parametrize("value", [0, -5, 1.5])
 def test_numbers_below_one_are_refused(field, value):
-    with pytest.raises(InputError, match=f"{field} must be a whole number of at least 1"):
+    with pytest.raises(InputError, match=f"{field} must be a whole number"):
         EvaluateRecipe(**{field: (value,) if field == "steps" else value})
 
 

@@ -71,6 +71,13 @@ def test_compositing_fills_in_what_the_classifier_is_already_sure_of(classifier)
     assert (norms(made.images - made.start) > 0.5 * RECIPE.eps).all()
 
 
+@pytest.mark.parametrize("composite", [False, True])
+def test_what_is_under_the_mask_does_not_matter(classifier, composite):
+    batch, recipe = images(1), replace(RECIPE, composite=composite)
+    made = [inpaint(classifier, b, MASK, recipe=recipe).images for b in (batch, batch * (1 - MASK) + MASK)]
+    assert torch.equal(*made)
+
+
 def test_without_labels_the_class_is_what_the_classifier_sees_in_the_corrupted_image(classifier):
     batch, mask = images(40), box_mask((8, 8), (0, 0, 8, 7))
     made = inpaint(classifier, batch, mask, recipe=RECIPE)
@@ -79,7 +86,7 @@ def test_without_labels_the_class_is_what_the_classifier_sees_in_the_corrupted_i
     close(made.images, inpaint(classifier, batch, mask, made.label, RECIPE).images)
 
 
-def test_corrupted_pixels_have_the_mean_of_their_channel():
+def test_corrupted_pixels_have_the_mean_of_what_is_visible_of_their_channel():
     batch = images(2)
     corrupted = corrupt(batch, MASK)
     for image, before in zip(corrupted, batch, strict=True):
@@ -87,7 +94,7 @@ def test_corrupted_pixels_have_the_mean_of_their_channel():
             for y in range(8):
                 for x in range(8):
                     inside = 2 <= y < 5 and 1 <= x < 5
-                    expected = before[channel].mean() if inside else before[channel, y, x]
+                    expected = before[channel][MASK[0, 0] == 0].mean() if inside else before[channel, y, x]
                     assert image[channel, y, x] == pytest.approx(float(expected), abs=1e-6)
 
 
@@ -143,6 +150,7 @@ def test_one_mask_serves_all_images_and_each_may_have_its_own(classifier):
         (box_mask((8, 8), (0, 0, 2, 2)).expand(3, -1, -1, -1), "the mask is"),
         (torch.zeros(1, 1, 8, 8), "hides nothing or everything"),
         (torch.ones(1, 1, 8, 8), "hides nothing or everything"),
+        (torch.stack([torch.ones(1, 8, 8), MASK[0]]), "hides nothing or everything"),
         (255 * MASK, "mask must have values in"),
         (MASK * float("nan"), "mask must have values in"),
         (MASK[0], "mask must be"),

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 import pytest
 
 from pellucid import InputError
-from pellucid.training.presets import PRESETS
 from pellucid.training.recipe import Attack, TrainRecipe
 
 
@@ -98,31 +97,3 @@ def test_differences_are_named_down_to_the_attack():
     assert changed.differences(saved) == ["attack.eps was 0.5", "lr was 0.2", "drops was [150, 250]"]
     del saved["beta"]
     assert recipe.differences(saved) == ["beta was None"]
-
-
-@pytest.mark.parametrize(
-    ("name", "facts"),
-    [
-        ("synthesis-cifar10", (350, 256, 0.01, 5e-4, (150, 250), 0.5, 7, 0.1)),
-        ("synthesis-restricted-imagenet", (110, 128, 0.1, 5e-4, (30, 60), 3.5, 7, 0.5)),
-        ("synthesis-imagenet", (110, 256, 0.1, 5e-4, (100,), 3.0, 7, 0.5)),
-        ("synthesis-horse2zebra", (350, 64, 0.01, 5e-4, (50, 100), 5.0, 7, 0.9)),
-        ("synthesis-apple2orange", (350, 64, 0.01, 5e-4, (50, 100), 5.0, 7, 0.9)),
-        ("synthesis-summer2winter", (350, 64, 0.01, 5e-4, (50, 100), 5.0, 7, 0.9)),
-        ("representations-restricted-imagenet", (110, 256, 0.1, 5e-4, (30, 60), 3.0, 7, 0.5)),
-        ("representations-imagenet", (110, 256, 0.1, 5e-4, (100,), 3.0, 7, 0.5)),
-    ],
-)
-def test_the_papers_settings(name, facts):
-    r = PRESETS[name]
-    a = r.attack
-    assert (r.epochs, r.batch_size, r.lr, r.weight_decay, r.drops, a.eps, a.steps, a.step_size) == facts
-    assert (a.norm, a.random_start, r.schedule, r.momentum, r.nesterov, r.average) == (
-        "l2", False, "multi-step", 0.9, False, 0.0,
-    )  # fmt: skip
-
-
-def test_the_source_models_of_the_transfer_paper():
-    r = PRESETS["transfer-imagenet"]
-    assert (r.epochs, r.batch_size, r.lr, r.weight_decay, r.schedule, r.step_epochs) == (90, 512, 0.1, 1e-4, "step", 30)
-    assert (r.attack.steps, r.attack.step_size) == (3, pytest.approx(2 * r.attack.eps / 3))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid import InputError
-from pellucid.transfer_learning.head import check_classes, choose, fits, folds
+from pellucid.transfer_learning.head import Tried, best_of, check_classes, choose, fits, folds, warn_of_fit
 from pellucid.transfer_learning.metrics import interval, metric_of, per_class, sampling_interval, top1
 
 
@@ -82,7 +82,7 @@ def test_validation_chooses_the_penalty_that_generalizes():
     train, held, test = (blobs(count, 2, 60, 3.0, seed) for count, seed in ((60, 0), (400, 1), (400, 2)))
     penalties = (100.0, 1.0, 0.1, 1e-6)
     tried = choose(train, held, "top-1", penalties)
-    best = max(tried, key=lambda penalty: tried[penalty])
+    best = best_of(tried)
     on_test = {head.penalty: top1(head.predict(test[0]), test[1]) for head in fits(*train, penalties)}
     assert on_test[best] > on_test[1e-6]
     assert on_test[best] >= max(on_test.values()) - 0.02
@@ -93,9 +93,36 @@ def test_the_path_ends_after_two_that_are_worse():
     wrong = blobs(400, 2, 40, 3.0, seed=1)
     penalties = [10.0**-n for n in range(-2, 9)]
     tried = choose((values, labels), wrong, "top-1", penalties)
-    found = list(tried.values())
+    found = [each.accuracy for each in tried.values()]
     assert len(found) < len(penalties)
     assert max(found[-2:]) < max(found)
+
+
+@pytest.mark.parametrize("units", [8, 700])  # few weights, and many
+def test_a_fit_that_converged_is_at_the_minimum_and_one_that_did_not_says_so(units, monkeypatch):
+    values, labels = blobs(120, 5, 4)
+    values = values @ torch.randn(4, units, generator=torch.Generator().manual_seed(0))  # units that are correlated
+    standard = ((values - values.mean(0)) / values.std(0, correction=0)).double()
+    [head] = fits(values, labels, [1e-4])
+    weight = head.weight.double().requires_grad_()
+    loss = F.cross_entropy(standard @ weight.T + head.bias, labels) + 1e-4 / 2 * weight.square().sum()
+    assert head.converged
+    assert 1 < head.iterations < 1000
+    assert float(torch.autograd.grad(loss, weight)[0].abs().max()) < 1e-3
+    monkeypatch.setattr("pellucid.transfer_learning.head.ITERATIONS", 2)
+    [short] = fits(values, labels, [1e-4])
+    assert (short.iterations, short.converged) == (2, False)
+    with pytest.warns(UserWarning, match="0.0001 has not converged in 2"):
+        warn_of_fit(short, {1e-4: Tried(0.5, 2, False)}, [1e-3, 1e-4, 1e-5])
+
+
+@pytest.mark.parametrize(("penalty", "word"), [(1.0, "strongest"), (0.1, None), (0.01, "weakest")])
+def test_a_penalty_at_the_edge_of_the_grid_is_noted(penalty, word, recwarn):
+    [head] = fits(*blobs(60, 3), [penalty])
+    tried = {other: Tried(0.9 if other == penalty else 0.8, 9, True) for other in (1.0, 0.1, 0.01)}
+    warn_of_fit(head, tried, [1.0, 0.1, 0.01])
+    warn_of_fit(head, dict.fromkeys(tried, Tried(1.0, 9, True)), [1.0, 0.1, 0.01])  # all alike
+    assert [word in str(warning.message) for warning in recwarn] == [True] * (word is not None)
 
 
 # Metrics

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import InputError, unknown
+
+WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
 
 
 def check_images(images: Tensor, name: str = "images") -> Tensor:
@@ -49,16 +52,40 @@ def check_index(there_are: str, index: Tensor | int, size: int) -> None:
         raise InputError(f"{there_are} 0 to {size - 1}, not {int(wrong[0])}")
 
 
-def check_words(recipe: object) -> None:
-    """Raise `InputError` unless each field of a recipe that is one of several words, or a tuple of them, holds such."""
+def check_fields(recipe: object) -> None:
+    """Raise `InputError` unless the fields of a recipe are of their kinds: numbers, words, or tuples of such.
+
+    Lists become tuples and numpy's numbers Python's, so that what a recipe holds can be compared and written as JSON.
+    """
     for name, kind in get_type_hints(type(recipe)).items():
-        given = (getattr(recipe, name),)
-        if get_origin(kind) is tuple:
-            kind, given = get_args(kind)[0], given[0]
-        if get_origin(kind) is Literal:
-            for word in given:
-                if word not in get_args(kind):
-                    raise unknown(name, word, get_args(kind))
+        value = _plain(getattr(recipe, name))
+        object.__setattr__(recipe, name, value)
+        if get_origin(kind) is not tuple:
+            _check_field(name, kind, value)
+        elif isinstance(value, tuple):
+            for part in value:
+                _check_field(name, get_args(kind)[0], part)
+        else:
+            raise InputError(f"{name} must be a tuple, such as ({value!r},), not {value!r}")
+
+
+def _check_field(name: str, kind: Any, value: Any) -> None:
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise unknown(name, value, get_args(kind))
+        return
+    kinds = [one for one in get_args(kind) or [kind] if isinstance(one, type)]
+    fits = any(isinstance(value, (int, float) if one is float else one) for one in kinds)
+    if not fits or (isinstance(value, bool) and bool not in kinds):  # to Python, True is 1
+        raise InputError(f"{name} must be {' or '.join(WORDS.get(k, k.__name__) for k in kinds)}, not {value!r}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def number(name: str, value: float, least: float = -math.inf, below: float = math.inf) -> float:
@@ -84,9 +111,9 @@ def positive(name: str, value: float) -> float:
 
 def positive_int(name: str, value: int) -> int:
     """`value`, or `InputError` unless it is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(f"{name} must be a whole number of at least 1, not {value}")
-    return value
+    return int(value)
 
 
 def check_shape(name: str, values: Tensor, images: Tensor) -> None:

@@ -42,14 +42,32 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     return "bfloat16" if fast else "float32"
 
 
+def fast_layout(network: nn.Module) -> torch.memory_format:
+    """Channels last, which is faster on CPUs and GPUs; the usual layout where torch would fail in the other.
+
+    On CPUs torch 2.14 writes beyond its memory in the weight gradient of a 1x1 convolution with a stride and fewer than
+    16 input channels, if images or weights are channels-last: a crash, or numbers that are wrong.
+    """
+    for module in network.modules():
+        if (
+            isinstance(module, nn.Conv2d)
+            and module.kernel_size == (1, 1)
+            and max(module.stride) > 1
+            and module.in_channels < 16
+        ):
+            return torch.contiguous_format
+    return torch.channels_last
+
+
 def to_channels_last(network: nn.Module) -> None:
-    """Store weights of convolutions in the layout that is the faster one on CPUs and GPUs; values do not change.
+    """Store weights of convolutions in the faster layout (see `fast_layout`); values do not change.
 
     `nn.Module.to` cannot do so where a network has weights of five axes, too.
     """
+    layout = fast_layout(network)
     for weight in network.parameters():
         if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+            weight.data = weight.data.contiguous(memory_format=layout)
 
 
 def check_memory(needed: int, what: str) -> None:

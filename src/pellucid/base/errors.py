@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -21,3 +21,12 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
     shown = ", ".join(known[:12]) + (f", ... {len(known)} in all" if len(known) > 12 else "")
     return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shown})")
+
+
+def shortened(names: Sequence[str], most: int = 6) -> str:
+    """The names in one line: the first `most`, and how many there are.
+
+    >>> shortened(["cat", "dog", "ship"], 2)
+    'cat, dog, ... 3 in all'
+    """
+    return ", ".join(names[:most]) + (f", ... {len(names)} in all" if len(names) > most else "")

@@ -19,8 +19,8 @@ def unit_axis(network: nn.Module, layer: str, ndim: int) -> int | None:
     """Along which axis the output of a layer (a module path) has its units, as its type or its network declares.
 
     Tokens `(N, T, U)` have units last. Of four axes, convolutions have channels first, linear layers and layer norms
-    last; timm's `output_fmt` and `UNIT_AXES` tell of others. Where nothing tells, channels come first, unless the
-    network has layer norms, which means that it mixes both forms: then the answer is None.
+    last; timm's `output_fmt` and `UNIT_AXES` know others. Channels also come first in convolutional networks without
+    layer norms, which would mean that both forms are mixed. Otherwise the answer is None.
 
     >>> unit_axis(nn.Sequential(nn.Conv2d(3, 8, 3)), "0", 4), unit_axis(nn.Sequential(nn.LayerNorm(8)), "0", 4)
     (1, 3)
@@ -36,7 +36,8 @@ def unit_axis(network: nn.Module, layer: str, ndim: int) -> int | None:
         return UNIT_AXES[type(module).__name__]
     if layer in [entry["module"] for entry in getattr(network, "feature_info", [])]:  # timm
         return 3 if getattr(network, "output_fmt", "NCHW") == "NHWC" else 1
-    return None if any(isinstance(module, nn.LayerNorm) for module in network.modules()) else 1
+    kinds = [type(part) for part in network.modules()]
+    return 1 if nn.Conv2d in kinds and not any(issubclass(kind, nn.LayerNorm) for kind in kinds) else None
 
 
 def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_words
+from .checks import check_fields
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +44,7 @@ class Recipe:
     """
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
 
     def at(self, side: int | None) -> Self:
         """The recipe for images of this side in pixels: every `PerPixel` length becomes a number."""

@@ -20,7 +20,7 @@ from ..gallery.save import check_file
 from ..gallery.sidecar import made_by
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, MeasuredFlags, ModelFlags, OutputFlags, SeedFlags
-from .inputs import measured
+from .inputs import measured, noted
 from .parse import parse
 from .run import progress_bar
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     team = processes()
     team.wait()  # until every process has seen that the place is free
     try:
-        with sharing(team), progress_bar("evaluate", flags.quiet or not team.main) as advance:
+        with noted() as said, sharing(team), progress_bar("evaluate", flags.quiet or not team.main) as advance:
             result = evaluate(
                 classifier, split, flags.recipe,
                 precision=precision, seed=flags.seed, partial=partial, callback=advance,
@@ -68,13 +68,13 @@ def main(argv: Sequence[str]) -> int:
         return 0
     signs = []
     if flags.sanity:
-        signs = [*sanity(classifier, split, flags.recipe), *filter(None, [rises_with_eps(result)])]
+        signs = [*sanity(classifier, split, flags.recipe, flags.seed), *filter(None, [rises_with_eps(result)])]
     for sign in signs:
         print(f"warning: {sign}", file=sys.stderr)
     print(table(result, source["split"]))
     if flags.out is not None:
         facts = {**made_by("evaluate", argv), "model": flags.model, "model_sha256": fingerprint(classifier)}
-        facts |= {**source, **result.to_json(), "warnings": [*source["warnings"], *signs]}
+        facts |= {**source, **result.to_json(), "warnings": [*source["warnings"], *said, *signs]}
         write_json(flags.out, facts)
     if partial is not None:
         partial.unlink(missing_ok=True)  # only now: until the result is written, it is all there is

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
+from ..data.draw import drawn
 from ..data.image import cover, image_files, read_image
 from ..data.load import load_data
 from ..evaluation.classes import in_order_of
@@ -62,7 +63,10 @@ def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tenso
                 f"the mask {path} is {mask.shape[2]} x {mask.shape[1]} and {file} {own[1]} x {own[0]}; "
                 "give a mask of the image's size"
             )
-    return (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+    white = (cover(mask[None], size).mean(1, keepdim=True) > 0.5).float()
+    if float(white.amax()) == float(white.amin()):
+        raise InputError(f"the mask {path} hides nothing or everything; paint white what is to change, the rest black")
+    return white
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class RegionFlags(ImageFlags):
 
 @dataclass(frozen=True)
 class Pictures:
-    """`count` images of a data set's test split, chosen by `seed`, or files.
+    """`count` images of a data set's test split, drawn by `seed` evenly from all classes, or files.
 
     Attributes:
         files: of the images, or none.
@@ -117,10 +121,10 @@ class Pictures:
         """The images of the data, after the name of the split that they come from."""
         data = load_data(self.data, size)
         name, split = data.measured
-        order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self.seed))
         if self.count > len(split):
             raise InputError(f"{self.count} images are asked for and {self.data} has {len(split)}")
-        chosen = order[: self.count]
+        mixed = torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed))
+        chosen = drawn(split.labels, self.count, self.seed)[mixed]
         return name, split.subset(chosen, split.labels[chosen])
 
 

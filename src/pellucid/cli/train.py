@@ -67,9 +67,9 @@ class Train(MachineFlags, OutputFlags):
     examples_every: int = 5
     """Epochs from one picture of training images above their worst neighbors to the next; 0 for none."""
     grain: int | None = None
-    """Class Gaussians are fitted to images whose sides are divided by this: 2 if not given, or what divides the side.
-    The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98% of the variance in the space in which 1 keeps 84%,
-    and the results look alike."""
+    """Class Gaussians are fitted to images whose sides are divided by this; if not given, by 4 from 224 px on, else by
+    2, or by what divides the side. The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98% of the variance in
+    the space in which 1 keeps 84%, and the results look alike."""
     rank: int = 192
     """Eigenvectors kept of each class Gaussian; a class with fewer images is kept exactly."""
     half: bool = False
@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
     check_gaussians(data, flags)
     device = pick_device(flags.device)
     if flags.dry_run:
-        print(data.counts())
+        print(f"{data.counts()}\n{flags.recipe.arch}, {flags.recipe.epochs} epochs; a few steps are timed", flush=True)
         print(table(estimate(data, flags.recipe, device=device, precision=flags.precision), len(data.train)))
         return 0
     main_process = processes().main
@@ -171,7 +171,7 @@ def table(cost: Estimate, images: int) -> str:
             f"parameters       {cost.parameters:,}",
             f"images           {images:,} in {cost.steps:,} steps an epoch",
             f"passes           {cost.forwards:g} forward and {cost.backwards:g} backward, an image and epoch",
-            f"memory           {cost.memory / 2**30:.1f} GiB at most so far",
+            f"memory           {cost.memory / 2**30:.1f} GiB at most so far, with {cost.batch} images at once",
             f"time             {cost.seconds:.0f} s an epoch, {hours} h {rest // 60} min for {cost.epochs} epochs",
         ]
     )

@@ -25,6 +25,7 @@ from ..zoo.bundle import save_bundle
 from ..zoo.checksum import cache_folder
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, OutputFlags
+from .inputs import noted
 from .parse import parse
 from .run import progress_bar
 
@@ -80,7 +81,7 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     )  # fmt: skip
     check_unchanged(data, flags.data, data_sha256)
     main_process = processes().main
-    with progress_bar("transfer", flags.quiet or not main_process) as advance:
+    with noted() as said, progress_bar("transfer", flags.quiet or not main_process) as advance:
         result = transfer(
             source, data, flags.recipe, cache=flags.cache or cache_folder() / "features",
             precision=pick_precision(flags.precision, source.device), callback=advance,
@@ -91,7 +92,9 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     if flags.save is not None:
         print(f"seed 0: {save(result, flags, argv)}")
     if flags.out is not None:
-        write_json(flags.out, {**described(flags, argv, source), **result.to_json()})
+        write_json(
+            flags.out, {**described(flags, argv, source), **result.to_json(), "warnings": list(dict.fromkeys(said))}
+        )
     return 0
 
 

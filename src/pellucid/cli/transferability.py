@@ -14,15 +14,15 @@ from ..gallery.plots import plot_transferability
 from ..gallery.save import check_figure
 from ..gallery.sidecar import made_by, write_sidecar
 from ..zoo.models import fingerprint, load
-from .flags import INLINE, MachineFlags, MeasuredFlags, OutputFlags
-from .inputs import measured
+from .flags import INLINE, MachineFlags, MeasuredFlags, OutputFlags, SeedFlags
+from .inputs import measured, noted
 from .parse import parse
 from .run import progress_bar, short
 from .table import print_table
 
 
 @dataclass(frozen=True)
-class TransferabilityFlags(MeasuredFlags, MachineFlags, OutputFlags):
+class TransferabilityFlags(MeasuredFlags, SeedFlags, MachineFlags, OutputFlags):
     """Adversarial examples of each model, tried on every other: a matrix, as a figure and as JSON.
 
     pellucid transferability --models cifar10-l2-0.5 cifar10-standard --data torchvision:CIFAR10 --eps 0.5
@@ -49,9 +49,10 @@ def main(argv: Sequence[str]) -> int:
     first = next(iter(models.values()))
     source, split = measured(flags, next((model for model in models.values() if model.class_names), first))
     precision = pick_precision(flags.precision, first.device)
-    with progress_bar("transferability", flags.quiet) as advance:
-        result = transferability(models, split, flags.recipe, precision=precision, callback=advance)
+    with noted() as said, progress_bar("transferability", flags.quiet) as advance:
+        result = transferability(models, split, flags.recipe, precision=precision, seed=flags.seed, callback=advance)
     facts = {**made_by("transferability", argv), **result.to_json(), **source}
+    facts["warnings"] = [*source["warnings"], *said]
     facts["model_sha256"] = {name: fingerprint(model) for name, model in models.items()}
     plot_transferability(result, flags.out)
     numbers = write_sidecar(flags.out, facts)

@@ -42,6 +42,10 @@ class Ball(PerImage):
         """The change of norm `step_size` that lowers a loss of this `gradient` fastest."""
         raise NotImplementedError
 
+    def allowed(self, gradient: Tensor) -> Tensor:
+        """The gradient, 0 where no image of the ball may move."""
+        return gradient
+
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
         """A uniformly random point of the ball around each image of `center`, each by its own generator, in [0, 1]."""
         raise NotImplementedError
@@ -135,7 +139,10 @@ class Inside(Ball):
         return self.ball.project(self._inside(images, center), center)
 
     def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
-        return self.ball.step(self._inside(gradient, torch.zeros_like(gradient)), step_size)
+        return self.ball.step(self.allowed(gradient), step_size)
+
+    def allowed(self, gradient: Tensor) -> Tensor:
+        return self._inside(self.ball.allowed(gradient), torch.zeros_like(gradient))
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
         return self._inside(self.ball.random(center, generators), center)

@@ -99,7 +99,7 @@ def descend(
         keep_best: return each image's best evaluated point. The last one, after the last step, is not evaluated.
         stop: maps (images, activations) to `(N,)` bools; an image for which it holds leaves the batch as it is. A rule
             with data of its own for each image is a `StopRule`, such as `Misclassified(label)`.
-        optimizer: `NormalizedGradient()` (the default on pixels), `Momentum()`, or `Adam()` (on anything else).
+        optimizer: `NormalizedGradient()` (the default on pixels), `Smoothed()`, `Momentum()`, or `Adam()` (on others).
         schedule: what `step_size` is multiplied by, from the share of the steps that are done, such as `cosine`.
         parametrization: `Pixels()` (default), `Fourier()` or `Maco(magnitude)`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
@@ -162,7 +162,7 @@ def descend(
     def move(batch: Active, gradient: Tensor, progress: float) -> tuple[Active, Tensor]:
         """The batch after a step, and its images."""
         size = batch.step_size * schedule(progress)
-        change, state = optimizer.step(gradient, size, batch.ball, batch.state)
+        change, state = optimizer.step(gradient, size, batch.ball, batch.state, progress)
         parameter = batch.parameter + change
         images = moved.decode(parameter, batch.center.shape)
         if isinstance(moved, Pixels) or not isinstance(batch.ball, Unbounded):

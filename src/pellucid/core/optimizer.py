@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..base.checks import number
+from ..base.blur import gaussian_blur
 from ..base.errors import InputError
 from .ball import Ball, Linf
 from .batch import per_image
 
 State = tuple[Tensor, ...]
+Step = tuple[Tensor, State]
 Schedule = Callable[[float], float]
 """From the share of the run that is done, [0, 1], to what a step's size is multiplied by."""
 
@@ -51,8 +52,11 @@ class Pixels:
 class Optimizer(Protocol):
     """From the gradient of a step to the change that it asks for."""
 
-    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
-        """The change of what moves, `(N, ...)`, and the state for the next step; the first state is `()`."""
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
+        """The change of what moves, `(N, ...)`, and the state for the next step; the first state is `()`.
+
+        `progress` is the share of the steps that are done.
+        """
         ...
 
 
@@ -61,33 +65,32 @@ class NormalizedGradient:
     """The ball's steepest step of the given length: projected gradient descent as the papers use it.
 
     >>> from pellucid import L2
-    >>> NormalizedGradient().step(torch.tensor([[3.0, 4.0]]), 1.0, L2(8.0), ())[0]
+    >>> NormalizedGradient().step(torch.tensor([[3.0, 4.0]]), 1.0, L2(8.0), (), 0.0)[0]
     tensor([[-0.6000, -0.8000]])
     """
 
-    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
         """-step_size · g / ‖g‖ in an L2 ball."""
         return ball.step(gradient, step_size), ()
 
 
 @dataclass(frozen=True)
-class Momentum:
-    """Steps of the given length along a decaying sum of directions:   v ← μ v + g / ‖g‖,   step along -v.
+class Smoothed:
+    """Another optimizer's steps along the blurred gradient G_σ ∗ g, where G_σ is a Gaussian of σ pixels.
 
-    Directions are summed and not gradients (Dong et al. 2018, there with another norm), so that a step's length means
-    the same on every network.
+    Blurring is symmetric and positive, so this is steepest descent in a smoother norm: a Sobolev gradient. A plain
+    normalized gradient spends its length on the highest frequencies, which shows as a lattice of dots. Only the path is
+    smooth; the ball stays the same. σ falls geometrically from the first of `sigmas` to the last.
     """
 
-    decay: float = 0.9
+    sigmas: tuple[float, float] = (1.0, 1.0)
+    optimizer: Optimizer = field(default_factory=lambda: NormalizedGradient())
 
-    def __post_init__(self) -> None:
-        number("momentum", self.decay, 0, 1)
-
-    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
-        """The steepest step against the sum of directions."""
-        direction = -ball.step(gradient, 1.0)
-        velocity = direction if not state else self.decay * state[0] + direction
-        return ball.step(velocity, step_size), (velocity,)
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
+        first, last = self.sigmas
+        sigma = first * (last / first) ** progress if first else 0.0
+        blurred = gaussian_blur(ball.allowed(gradient), sigma)  # nothing leaks into a mask
+        return self.optimizer.step(blurred, step_size, ball, state, progress)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Adam:
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
 
-    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State) -> tuple[Tensor, State]:
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
         """-step_size · m / (√v + epsilon), m and v the gradient's running mean and mean square, corrected for bias."""
         if not state:
             count = torch.zeros(len(gradient), device=gradient.device)

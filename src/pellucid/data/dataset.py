@@ -165,6 +165,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for split in (self.train, self.test):
+            if not hasattr(split, "labels"):
+                raise InputError(f"a split is pellucid.Split(images, labels), not a {type(split).__name__}")
             if len(split) and int(split.labels.max()) >= len(self.class_names):
                 largest, count = int(split.labels.max()), len(self.class_names)
                 raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes")

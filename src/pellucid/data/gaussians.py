@@ -125,12 +125,13 @@ def check_fit(split: LabeledImages, class_names: list[str], grain: int, rank: in
 
 
 def usual_grain(side: int) -> int:
-    """The grain of images of this side where none is asked for: 2, or what divides the side.
+    """The grain of images of this side where none is asked for: 4 from 224 px on, as in the paper, else 2, or what
+    divides the side.
 
-    >>> usual_grain(32), usual_grain(33), usual_grain(35)
-    (2, 3, 1)
+    >>> usual_grain(224), usual_grain(32), usual_grain(33), usual_grain(35)
+    (4, 2, 3, 1)
     """
-    return next(grain for grain in (2, 3, 1) if side % grain == 0)
+    return next(grain for grain in (4, 2, 3, 1) if side % grain == 0 and (grain < 4 or side >= 224))
 
 
 def _rows(split: LabeledImages, label: int, size: tuple[int, int], grain: int) -> Tensor:

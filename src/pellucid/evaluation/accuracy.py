@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor
 
-from ..base.checks import check_words, positive_int
+from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
-from ..base.errors import InputError
+from ..base.errors import shortened
 from ..base.processes import Processes, sharing, team
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
+from ..data.draw import drawn
 from ..data.identity import split_digest
 from ..zoo.models import fingerprint
 from .autoattack import AutoAttack, chosen
+from .classes import warn_of_absent
 from .outcomes import Accuracies, Outcomes
 from .partial import Partial
 from .pgd import PGD
-from .threat import check_radii, check_split, check_step_size, threat_ball
+from .threat import check_radii, check_split, check_step_size, seen, threat_ball
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,12 @@ class EvaluateRecipe:
     autoattack: tuple[str, ...] = ()
     """Also AutoAttack: `standard`, or some of apgd-ce apgd-t fab-t square apgd-dlr fab. Needs pyautoattack."""
     count: int | None = None
-    """Only the first so many images; all if not given."""
+    """So many images, drawn by the seed evenly from all classes; all if not given."""
     batch_size: int = 500
     """Images at once."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         check_radii(self.norm, self.eps)
         check_step_size(self.step_size)
         for steps in self.steps:
@@ -84,13 +88,18 @@ class Evaluation:
         check_split(self.classifier, self.split)
         self.attacks()
 
+    @cached_property
+    def index(self) -> Tensor:
+        """The numbers of the images that are measured, rising."""
+        return drawn(self.split.labels, self.recipe.count, self.seed)
+
     @property
     def count(self) -> int:
         """How many images are measured."""
-        return min(self.recipe.count or len(self.split), len(self.split))
+        return len(self.index)
 
     def spans(self, first: int = 0) -> list[slice]:
-        """The batches from image number `first` on."""
+        """The batches, as parts of `index`, from the place `first` on."""
         size = self.recipe.batch_size
         return [slice(i, min(i + size, self.count)) for i in range(first, self.count, size)]
 
@@ -107,9 +116,12 @@ class Evaluation:
 
     def outcomes(self, span: slice) -> Outcomes:
         """What becomes of the images of one batch: at each eps, an attack gets what withstood the ones before it."""
-        index = torch.arange(span.start, span.stop)
+        index = self.index[span]
         images, labels = (tensor.to(self.classifier.device) for tensor in self.split.batch(index))
-        clean = self.classifier.predict(images) == labels
+        found = seen(self.classifier, images)
+        if undefined := [self.split.name(number) for number in index[(found < 0).cpu()].tolist()]:
+            warnings.warn(f"{shortened(undefined)}: the logits are not numbers, which counts as wrong", stacklevel=3)
+        clean = found == labels
         robust = {}
         for eps in self.recipe.eps:
             held, ball = clean, threat_ball(self.recipe.norm, eps)
@@ -133,8 +145,10 @@ class Evaluation:
 
     def partial(self, path: Path) -> Partial:
         """A file for the outcomes so far, bound to this classifier, these images and these settings."""
-        facts = {"model_sha256": fingerprint(self.classifier), "data_sha256": split_digest(self.split, self.count)}
-        return Partial(path, {**facts, **self.settings()})
+        split = self.split
+        measured = split if self.count == len(split) else split.subset(self.index, split.labels[self.index])
+        facts = {"model_sha256": fingerprint(self.classifier), "data_sha256": split_digest(measured)}
+        return Partial(path, {**facts, **self.settings()}, self.index)
 
 
 def evaluate(
@@ -159,7 +173,7 @@ def evaluate(
         split: labeled images of the classifier's size.
         recipe: radii, attacks, how many images.
         precision: of PGD; AutoAttack and the verdict are always float32.
-        seed: of random starts.
+        seed: of random starts, and of the choice of `count` images.
         partial: a JSON file in which the outcomes are kept after every batch. If it is there, the evaluation goes on
             from it. It is left there: delete it once the result is safe.
         callback: called with the share of the work that is done.
@@ -176,6 +190,8 @@ def evaluate(
     4
     """
     evaluation = Evaluation(classifier, split, recipe or EvaluateRecipe(), precision, seed)
+    if team().main:
+        warn_of_absent(classifier, split.labels[evaluation.index])
     kept = evaluation.partial(Path(partial)) if partial is not None else None
     known = _known(evaluation, kept)
     parts = [known] if known is not None else []
@@ -201,7 +217,4 @@ def _of_everybody(evaluation: Evaluation, span: slice) -> list[Outcomes]:
 def _known(evaluation: Evaluation, kept: Partial | None) -> Outcomes | None:
     """The outcomes that an earlier evaluation came to, if there was one."""
     names = [attack.name for attack in evaluation.attacks()]
-    known = kept.read(dict.fromkeys(evaluation.recipe.eps, names)) if kept is not None else None
-    if kept is not None and known is not None and len(known.index) > evaluation.count:
-        raise InputError(f"{kept.path} has outcomes of more images than there are; delete it to start again")
-    return known
+    return kept.read(dict.fromkeys(evaluation.recipe.eps, names)) if kept is not None else None

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, shortened
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
 from ..data.wordnet import named
@@ -44,6 +45,17 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     if not (_numbered(own) or _numbered(given)):
         warnings.warn(_difference(own, given, data.name), stacklevel=2)
     return data
+
+
+def warn_of_absent(classifier: Classifier, labels: Tensor) -> None:
+    """Warn of the classes of a classifier that no label names: an accuracy says nothing about these."""
+    names = classifier.class_names or [str(number) for number in range(classifier.classes)]
+    present = set(labels.tolist())
+    if absent := [name for number, name in enumerate(names) if number not in present]:
+        warnings.warn(
+            f"{len(absent)} of {len(names)} classes have no image here: {shortened(absent)}",
+            stacklevel=3,
+        )
 
 
 def _mapped(data: Dataset, names: list[str]) -> Dataset:

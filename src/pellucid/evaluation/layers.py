@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, check_words, positive_int
+from ..base.checks import check_fields, check_images, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..core.ball import Norm
@@ -44,7 +44,7 @@ class LayersRecipe:
     """Resamplings of the images for the 95% confidence interval."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         check_radii(self.norm, [self.eps])
         check_step_size(self.step_size)
         positive_int("steps", self.steps)

@@ -24,10 +24,12 @@ class Partial:
     Attributes:
         path: the file.
         facts: what the outcomes depend on, as plain JSON. A file with other facts is refused.
+        index: the numbers of the images that are measured, in their order.
     """
 
     path: Path
     facts: dict[str, Any]
+    index: Tensor
 
     def write(self, outcomes: Outcomes) -> None:
         """Write the outcomes of the first images, in their order."""
@@ -53,6 +55,8 @@ class Partial:
             self._check_facts(content["facts"])
             text = content["clean"]
             clean = _bools(text, len(text))
+            if len(text) > len(self.index):
+                raise ValueError(f"it has outcomes of {len(text)} images, and there are {len(self.index)}")
             robust = {
                 eps: {name: _bools(content["robust"][repr(eps)][name], len(text)) for name in names}
                 for eps, names in attacks.items()
@@ -62,7 +66,7 @@ class Partial:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise InputError(f"{self.path} is not part of an evaluation ({reason}); delete it to start again") from None
-        return Outcomes(torch.arange(len(text)), clean, robust)
+        return Outcomes(self.index[: len(text)], clean, robust)
 
     def _check_facts(self, found: dict[str, Any]) -> None:
         own = json.loads(json.dumps(self.facts))

@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 from ..base.errors import InputError
 from ..core.ball import L2, Ball, Linf, Norm
-from ..core.batch import norms
+from ..core.batch import at_once, norms
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
 
@@ -73,6 +74,8 @@ def check_step_size(step_size: float | None) -> None:
 
 def check_split(classifier: Classifier, split: LabeledImages) -> None:
     """Raise `InputError` unless the classifier can be measured on these images."""
+    if not isinstance(classifier, Classifier):
+        raise InputError(f"give the network as pellucid.Classifier(network, ...), not as {type(classifier).__name__}")
     if not hasattr(split, "batch"):
         raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
     if not len(split):
@@ -92,11 +95,29 @@ def inside(ball: Ball, points: Tensor, center: Tensor) -> Tensor:
     return (distance <= ball.eps * (1 + 1e-4) + 1e-6) & (low >= 0) & (high <= 1)  # no comparison holds for NaN
 
 
+def seen(classifier: Classifier, images: Tensor) -> Tensor:
+    """The class that is seen in each image, `(N,)`; -1, which is never right, where the logits have no largest.
+
+    >>> import torch
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2))
+    >>> _ = torch.nn.init.constant_(network[1].bias, math.nan)
+    >>> seen(Classifier(network), torch.zeros(2, 3, 1, 1))
+    tensor([-1, -1])
+    """
+    images = images.to(classifier.device)
+    if not len(images):  # a network need not take an empty batch
+        return classifier.predict(images)
+    read = classifier.reader()
+    with torch.no_grad():
+        largest = [read(chunk).logits.max(1) for chunk in images.split(at_once(images))]
+    return torch.cat([torch.where(value > -math.inf, found, -1) for value, found in largest])  # NaN is not above it
+
+
 def fooled(classifier: Classifier, candidates: Tensor, images: Tensor, labels: Tensor, ball: Ball) -> Tensor:
     """Which candidates of an attack are adversarial, `(N,)` bools: the verdict that every success must pass.
 
     A candidate is projected onto the ball around its image. It counts if the result is indeed in the ball and in
-    [0, 1], and if a further float32 pass of the network does not see `labels` in it.
+    [0, 1], and if a further float32 pass of the network does not see `labels` in it: another class, or none.
     """
     points = ball.project(candidates, images)
-    return inside(ball, points, images) & (classifier.predict(points) != labels)
+    return inside(ball, points, images) & (seen(classifier, points) != labels)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_words, positive_int
+from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..core.ball import Ball, Norm
@@ -17,7 +17,9 @@ from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import CrossEntropy
 from ..data.dataset import LabeledImages
-from .threat import check_radii, check_split, check_step_size, fooled, threat_ball
+from ..data.draw import drawn
+from .classes import warn_of_absent
+from .threat import check_radii, check_split, check_step_size, fooled, seen, threat_ball
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,12 @@ class TransferabilityRecipe:
     step_size: float | None = None
     """Length of a step; 2.5 eps / steps if not given."""
     count: int | None = None
-    """Only the first so many images; all if not given."""
+    """So many images, drawn by the seed evenly from all classes; all if not given."""
     batch_size: int = 500
     """Images at once."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         check_radii(self.norm, [self.eps])
         check_step_size(self.step_size)
         positive_int("steps", self.steps)
@@ -75,6 +77,7 @@ def transferability(
     recipe: TransferabilityRecipe | None = None,
     *,
     precision: Precision = "float32",
+    seed: int = 0,
     callback: Callable[[float], None] | None = None,
 ) -> Transferability:
     """Make adversarial examples on each classifier and try them on every one.
@@ -90,6 +93,7 @@ def transferability(
         split: labeled images.
         recipe: ball, steps, how many images.
         precision: of the attack; the verdict is always float32.
+        seed: of the choice of `count` images.
         callback: called with the share of the work that is done.
 
     Raises:
@@ -106,12 +110,14 @@ def transferability(
     for classifier in classifiers.values():
         check_split(classifier, split)
     models, ball = list(classifiers.values()), threat_ball(recipe.norm, recipe.eps)
-    count = min(recipe.count or len(split), len(split))
+    index = drawn(split.labels, recipe.count, seed)
+    count = len(index)
+    warn_of_absent(models[0], split.labels[index])
     wins, counts = torch.zeros(2, len(models), len(models), dtype=torch.int64)
     for first in range(0, count, recipe.batch_size):
-        images, labels = split.batch(slice(first, min(first + recipe.batch_size, count)))
+        images, labels = split.batch(index[first : first + recipe.batch_size])
         images, labels = images.to(models[0].device), labels.to(models[0].device)
-        right = [model.predict(images) == labels for model in models]
+        right = [seen(model, images) == labels for model in models]
         for row, source in enumerate(models):
             made = _examples(source, images, labels, right[row], ball, recipe, precision)
             for column, target in enumerate(models):
@@ -123,7 +129,9 @@ def transferability(
                 done = first + (row + 1) / len(models) * min(recipe.batch_size, count - first)
                 callback(done / count)
     settings = {**asdict(recipe), "count": count, "step_size": recipe.step_size or "2.5 eps / steps"}
-    return Transferability(list(classifiers), wins / counts, counts, {**settings, "attack_precision": precision})
+    return Transferability(
+        list(classifiers), wins / counts, counts, {**settings, "attack_precision": precision, "seed": seed}
+    )
 
 
 def _examples(source, images: Tensor, labels: Tensor, rows: Tensor, ball: Ball, recipe, precision) -> Tensor:

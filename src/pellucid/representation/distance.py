@@ -17,10 +17,11 @@ from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import Distance
-from ..core.optimizer import Momentum, cosine
+from ..core.optimizer import cosine
 from ..data.image import fit
 from .invert import alike
 from .match import check_norms, represent
+from .momentum import Momentum
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import Distance
-from ..core.optimizer import Momentum, constant, cosine
+from ..core.optimizer import constant, cosine
+from .momentum import Momentum
 from .stop import Near
 
 SCHEDULES = {"constant": constant, "cosine": cosine}

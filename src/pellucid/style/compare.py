@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ..base.checks import check_words
+from ..base.checks import check_fields
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..zoo.models import fingerprint
@@ -32,7 +32,7 @@ class CompareRecipe:
     """Starts that are tried."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True)

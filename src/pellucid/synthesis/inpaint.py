@@ -84,8 +84,9 @@ def inpaint(
 
 
 def corrupt(images: Tensor, mask: Tensor) -> Tensor:
-    """The images with each channel's mean over the image where the mask is 1 (appendix A.8)."""
-    mean = images.mean((2, 3), keepdim=True)
+    """The images with each channel's mean where the mask is 1 (appendix A.8): the mean over what the mask leaves."""
+    known = 1 - mask
+    mean = (images * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True)
     return images * (1 - mask) + mean * mask
 
 
@@ -119,6 +120,7 @@ def check_mask(mask: Tensor, images: Tensor) -> Tensor:
     if mask.shape[2:] != images.shape[2:] or len(mask) not in (1, len(images)):
         own, other = (f"{t.shape[3]} x {t.shape[2]}" for t in (mask, images))
         raise InputError(f"the mask is {own} and the image {other} pixels; give a mask of the image's size")
-    if float(mask.amax()) == 0 or float(mask.amin()) == 1:
+    each = mask.flatten(1)
+    if bool(((each.amax(1) == 0) | (each.amin(1) == 1)).any()):
         raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")
     return mask.expand(len(images), -1, -1, -1).contiguous()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from ..base.devices import peak_memory
+from ..base.processes import processes
+from ..core.batch import at_once, whole_groups
 from ..data.dataset import Dataset
 from .recipe import TrainRecipe
 from .train import Run
+from .trainable import trained_size
 from .watch import LossWatch
 
 
@@ -29,6 +32,8 @@ class Estimate:
         seconds: an epoch, without its test accuracy.
         memory: the largest amount in bytes that the process took so far (on a GPU: that torch took there).
         epochs: how many epochs there would be.
+        batch: how many images a step had that was timed: on a CPU fewer than the training's, whose steps may take a
+            minute each.
     """
 
     parameters: int
@@ -38,12 +43,13 @@ class Estimate:
     seconds: float
     memory: int
     epochs: int
+    batch: int
 
 
 def estimate(
-    data: Dataset, recipe: TrainRecipe, *, device: torch.device | str = "cpu", precision: str = "auto", steps: int = 4
+    data: Dataset, recipe: TrainRecipe, *, device: torch.device | str = "cpu", precision: str = "auto", steps: int = 3
 ) -> Estimate:
-    """Take two steps to warm up and a few more by the clock; nothing is written.
+    """Take a step to warm up and a few more by the clock; nothing is written.
 
     >>> from pellucid import Attack, Split
     >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
@@ -51,8 +57,11 @@ def estimate(
     >>> estimate(Dataset("noise", split, split, ["a", "b"]), recipe).forwards
     8.0
     """
-    run = Run(data, recipe, torch.device(device), precision)
-    batches = list(islice(run.loader.epoch(0), steps + 2))
+    whole = min(recipe.batch_size, len(data.train))
+    few = at_once(torch.empty(0, 3, *trained_size(recipe, data), device=device))
+    batch_size = whole_groups(min(whole, few), processes().count)
+    run = Run(data, replace(recipe, batch_size=batch_size), torch.device(device), precision)
+    batches = list(islice(run.loader.epoch(0), steps + 1))
     seen = {"forward": 0, "backward": 0}
 
     def count(module: torch.nn.Module, inputs: tuple[Any, ...], logits: Tensor) -> None:
@@ -73,17 +82,19 @@ def estimate(
             seen.update(forward=0, backward=0)
         run.step(batch, number, LossWatch(1, data.train))
     _wait(run.device)
-    seconds = (time.monotonic() - began) / (len(batches) - last)
+    seconds = time.monotonic() - began
     handle.remove()
     images = sum(len(batch.labels) for batch in batches[last:])
+    epoch = len(data.train) // whole  # steps
     return Estimate(
         parameters=sum(p.numel() for p in run.state.classifier.network.parameters()),
-        steps=run.loader.steps,
+        steps=epoch,
         forwards=seen["forward"] / images,
         backwards=seen["backward"] / images,
-        seconds=seconds * run.loader.steps,
+        seconds=seconds / images * epoch * whole,
         memory=peak_memory(run.device),
         epochs=recipe.epochs,
+        batch=batch_size,
     )
 
 

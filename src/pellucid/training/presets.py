@@ -26,6 +26,7 @@ _IMAGENET = replace(
 _TRANSLATION = replace(
     _IMAGENET, epochs=350, lr=0.01, batch_size=64, drops=(50, 100), attack=Attack(eps=5.0, steps=7, step_size=0.9)
 )
+_RANDOM = replace(_IMAGENET.attack, random_start=True)
 _LINF_8 = Attack(eps=8 / 255, norm="linf")
 
 PRESETS: dict[str, TrainRecipe] = {
@@ -40,8 +41,9 @@ PRESETS: dict[str, TrainRecipe] = {
     "synthesis-horse2zebra": _TRANSLATION,
     "synthesis-apple2orange": _TRANSLATION,
     "synthesis-summer2winter": _TRANSLATION,
-    "representations-restricted-imagenet": replace(_IMAGENET, drops=(30, 60)),
-    "representations-imagenet": _IMAGENET,
+    # The paper's attack begins at a random point (A.3); the authors' code at the image.
+    "representations-restricted-imagenet": replace(_IMAGENET, drops=(30, 60), attack=_RANDOM),
+    "representations-imagenet": replace(_IMAGENET, attack=_RANDOM),
     # A series: --attack.eps 0 .01 .03 .05 .1 .25 .5 1 3 5 in l2, .5 1 2 4 8 (/255) in linf; steps of 2 eps / 3.
     "transfer-imagenet": replace(
         _IMAGENET, epochs=90, batch_size=512, schedule="step", step_epochs=30, weight_decay=1e-4,

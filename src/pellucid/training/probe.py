@@ -11,6 +11,7 @@ from ..base.devices import Precision
 from ..core.classifier import Classifier
 from ..core.objective import CrossEntropy
 from ..data.dataset import LabeledImages
+from ..data.draw import drawn
 from ..data.image import cover
 from .method import StepContext, perturb
 from .recipe import Attack
@@ -20,7 +21,7 @@ AT_MOST, ATTACKED, VALUES = 2000, 256, 2**26  # images; those that are also atta
 
 @dataclass(frozen=True)
 class Probe:
-    """Images spread evenly over a split, because files are often sorted by class."""
+    """Images of all classes, in mixed order: so the first of them, which are attacked, are of all classes, too."""
 
     images: Tensor
     labels: Tensor
@@ -29,7 +30,9 @@ class Probe:
     def of(cls, split: LabeledImages, size: tuple[int, int], device: torch.device, at_most: int = AT_MOST) -> Probe:
         """As many as `at_most` images at this size."""
         count = min(len(split), at_most, max(ATTACKED, VALUES // (3 * size[0] * size[1])))
-        images, labels = split.batch(torch.arange(count) * len(split) // max(count, 1))
+        index = drawn(split.labels, count, seed=0)
+        index = index[torch.randperm(count, generator=torch.Generator().manual_seed(0))]
+        images, labels = split.batch(index)
         return cls(cover(images, size).to(device), labels.to(device))
 
     def accuracies(self, classifier: Classifier, attack: Attack, precision: Precision) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ..base.checks import check_seed, check_words
+from ..base.checks import check_fields, check_seed
 from ..base.errors import InputError
 from ..core.ball import Ball, Norm
 from ..evaluation.threat import check_radius, threat_ball
@@ -30,7 +30,7 @@ class Attack:
     """Share of the training in which eps (and the step) grow linearly from 0."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         if not 0 <= self.eps < float("inf"):
             raise InputError(f"eps must be 0 (standard training) or positive, not {self.eps}")
         if self.eps:
@@ -114,7 +114,7 @@ class TrainRecipe:
     """Of the weights, the order of the images, the augmentation and random starts."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         for name in ("epochs", "batch_size", "replays", "step_epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.devices import Precision, default_modes, pick_precision
+from ..base.devices import Precision, default_modes, fast_layout, pick_precision
 from ..base.errors import InputError
 from ..base.files import write_text
 from ..base.processes import processes
@@ -164,6 +164,7 @@ class Run:
         Only this goes through the wrapper that does so: attacks use the bare network, whose weights get no gradients.
         """
         network: Callable[[Tensor], Tensor] = classifier.network
+        layout = fast_layout(classifier.network)
         if self.processes.count > 1:
             from accelerate import Accelerator
 
@@ -173,6 +174,7 @@ class Run:
             classifier.train()
             lower = self.precision == "bfloat16"
             with torch.autocast(self.device.type, torch.bfloat16) if lower else nullcontext():
+                images = images.contiguous(memory_format=layout)  # an attack returns them in the other
                 return network((images - classifier.mean) / classifier.std).float()
 
         return forward
@@ -213,7 +215,7 @@ class Run:
         first = self.processes.rank * count
         generator = torch.Generator().manual_seed((self.recipe.seed * 1_000_003 + step) * 2 + 1)
         draws = Draws(generator, count * self.processes.count, slice(first, first + count))
-        images = self.augment(batch.images.to(self.device), draws).contiguous(memory_format=torch.channels_last)
+        images = self.augment(batch.images.to(self.device), draws)
         labels = batch.labels.to(self.device)
         progress = self.progress(step)
         now = StepContext(self.recipe.attack.at(progress), self.recipe.seed * SEEDS_APART + step, first)

@@ -16,9 +16,19 @@ from .recipe import TrainRecipe
 
 
 def check_data(data: Dataset) -> None:
-    """Raise `InputError` unless there are training images, of classes whose names differ."""
+    """Raise `InputError` unless there are training images, of two classes or more whose names differ."""
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"give the images as pellucid.Dataset(name, train, test, class_names), not as a {type(data).__name__}"
+        )
     if not len(data.train):
         raise InputError(f"{data.name} has no training images")
+    present = data.train.labels.unique().tolist()
+    if len(present) < 2:
+        raise InputError(
+            f"all training images of {data.name} are of the class {data.class_names[present[0]]!r}; "
+            "a classifier needs images of two or more"
+        )
     if twice := [name for name, count in Counter(data.class_names).items() if count > 1]:
         raise InputError(f"{data.name} has several classes called {twice[0]!r}; give --class-names that differ")
 

@@ -13,7 +13,8 @@ from ..base.errors import InputError
 from .metrics import METRICS, Metric
 
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-ITERATIONS = 1000  # of L-BFGS, at most
+ITERATIONS = 1000  # at most
+NEWTON = 3000  # weights, at most, for which Newton's method is taken: its Hessian has their square
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Head:
         mean, std: `(U,)`, of the features that it was fitted to.
         weight, bias: `(K, U)` and `(K,)`.
         penalty: λ, see `fits`.
+        iterations: how many the fit took.
+        converged: whether it ended by itself, and not because it took too many.
     """
 
     mean: Tensor
@@ -31,6 +34,8 @@ class Head:
     weight: Tensor
     bias: Tensor
     penalty: float
+    iterations: int = 0
+    converged: bool = True
 
     def logits(self, values: Tensor) -> Tensor:
         """`(N, U)` features to `(N, K)`."""
@@ -46,7 +51,8 @@ def fits(values: Tensor, labels: Tensor, penalties: Sequence[float]) -> Iterator
 
         min over W, b of  mean of cross-entropy(W z + b, y) + λ/2 ‖W‖²,   z = (features - mean) / std,
 
-    by scikit-learn's L-BFGS.
+    by scikit-learn: Newton's method where there are few weights, L-BFGS otherwise. Few units are often correlated, as
+    the colors of a first layer are, and there L-BFGS takes thousands of iterations where Newton's method takes ten.
 
     Args:
         values: features `(N, U)`.
@@ -64,19 +70,22 @@ def fits(values: Tensor, labels: Tensor, penalties: Sequence[float]) -> Iterator
     mean, std = values.mean(0), values.std(0, correction=0)
     # A constant unit carries no information; dividing by its rounding errors would blow it up.
     std = torch.where(std > 1e-5 * values.abs().amax(0), std, torch.ones_like(std))
-    standard, targets = ((values - mean) / std).numpy(), labels.numpy()
+    standard, targets = (values - mean) / std, labels.numpy()
+    newton = values.shape[1] * (int(labels.max()) + 1) <= NEWTON
+    inputs = (standard.double() if newton else standard).numpy()
     # Of two classes scikit-learn fits the difference w = W₁ - W₀ alone, and ‖w‖² is 2 ‖W‖².
     half = 2 if int(labels.max()) == 1 else 1
-    model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
+    model = LogisticRegression(max_iter=ITERATIONS, warm_start=True, solver="newton-cholesky" if newton else "lbfgs")
     for penalty in penalties:
         model.set_params(C=half / (penalty * len(values)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(standard, targets)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", ConvergenceWarning)
+            model.fit(inputs, targets)
+        converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in said)
         weight, bias = (torch.tensor(found, dtype=torch.float32) for found in (model.coef_, model.intercept_))
         if half == 2:
             weight, bias = torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])
-        yield Head(mean, std, weight, bias, penalty)
+        yield Head(mean, std, weight, bias, penalty, int(model.n_iter_.max()), converged)
 
 
 def folds(labels: Tensor, class_names: Sequence[str], count: int, seed: int) -> list[tuple[Tensor, Tensor]]:
@@ -103,16 +112,43 @@ def check_classes(labels: Tensor, class_names: Sequence[str], count: int) -> Non
         raise InputError(f"validation by {count} folds needs {count} training images of each class; too few: {shown}")
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What a penalty comes to: its accuracy on the images that choose, and how the fit ended (see `Head`)."""
+
+    accuracy: float
+    iterations: int
+    converged: bool
+
+
+def best_of(tried: dict[float, Tried]) -> float:
+    """The penalty of the highest accuracy; of equal ones the first."""
+    return max(tried, key=lambda penalty: tried[penalty].accuracy)
+
+
+def warn_of_fit(head: Head, tried: dict[float, Tried], penalties: Sequence[float]) -> None:
+    """Warn of a chosen head that has not converged, or whose penalty is best alone and the first or last of all."""
+    if not head.converged:
+        warnings.warn(
+            f"logistic regression with penalty {head.penalty:g} has not converged in {head.iterations} iterations",
+            stacklevel=2,
+        )
+    ends = {min(penalties): "weakest: try weaker", max(penalties): "strongest: try stronger"}
+    alike = [penalty for penalty, found in tried.items() if found.accuracy == tried[head.penalty].accuracy]
+    if len(alike) == 1 < len(tried) and head.penalty in ends:
+        warnings.warn(f"the chosen penalty, {head.penalty:g}, is the {ends[head.penalty]} ones, too", stacklevel=2)
+
+
 def best_on(
     train: tuple[Tensor, Tensor], judging: tuple[Tensor, Tensor], metric: Metric, penalties: Sequence[float]
-) -> tuple[Head, dict[float, float]]:
-    """The head, fitted to some images, that is best on others; and every penalty's accuracy there.
+) -> tuple[Head, dict[float, Tried]]:
+    """The head, fitted to some images, that is best on others; and what every penalty comes to there.
 
     Each is fitted from zero: started where another ended, weak penalties would stop short of their own minimum.
     """
     heads = [head for penalty in sorted(penalties, reverse=True) for head in fits(*train, [penalty])]
-    tried = {head.penalty: METRICS[metric](head.predict(judging[0]), judging[1]) for head in heads}
-    return max(heads, key=lambda head: tried[head.penalty]), tried
+    tried = {head.penalty: _tried(head, judging, metric) for head in heads}
+    return max(heads, key=lambda head: tried[head.penalty].accuracy), tried
 
 
 def choose(
@@ -120,8 +156,8 @@ def choose(
     held: tuple[Tensor, Tensor],
     metric: Metric,
     penalties: Sequence[float] = PENALTIES,
-) -> dict[float, float]:
-    """The accuracy of each penalty on held-out images.
+) -> dict[float, Tried]:
+    """What each penalty comes to on held-out images.
 
     They are tried from the strongest down, until two in a row are worse than the best so far: the weaker ones take
     longest and would overfit more.
@@ -133,15 +169,19 @@ def choose(
         penalties: to choose from.
 
     >>> values, labels = torch.tensor([[0.0], [1.0], [4.0], [5.0]]), torch.tensor([0, 0, 1, 1])
-    >>> choose((values, labels), (values, labels), "top-1", [0.1, 0.01])
+    >>> tried = choose((values, labels), (values, labels), "top-1", [0.1, 0.01])
+    >>> {penalty: found.accuracy for penalty, found in tried.items()}
     {0.1: 1.0, 0.01: 1.0}
     """
-    tried: dict[float, float] = {}
-    worse = 0
+    tried: dict[float, Tried] = {}
+    worse, best = 0, 0.0
     for head in fits(*train, sorted(penalties, reverse=True)):
-        found = METRICS[metric](head.predict(held[0]), held[1])
-        worse = worse + 1 if found < max(tried.values(), default=0.0) else 0
-        tried[head.penalty] = found
+        tried[head.penalty] = found = _tried(head, held, metric)
+        worse, best = worse + 1 if found.accuracy < best else 0, max(best, found.accuracy)
         if worse == 2:
             break
     return tried
+
+
+def _tried(head: Head, judging: tuple[Tensor, Tensor], metric: Metric) -> Tried:
+    return Tried(METRICS[metric](head.predict(judging[0]), judging[1]), head.iterations, head.converged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..base.checks import check_words, positive_int
+from ..base.checks import check_fields, positive_int
 from ..base.errors import InputError
 from ..training.recipe import TrainRecipe
 from .head import PENALTIES
@@ -69,17 +69,17 @@ class TransferRecipe:
     """Known bugs of the published code, to measure their effect."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         positive_int("seeds", self.seeds)
-        if not isinstance(self.folds, int) or self.folds < 2:
+        if self.folds < 2:
             raise InputError(f"folds must be at least 2, not {self.folds}: one validates and the others train")
         if self.granularity is not None:
             positive_int("granularity", self.granularity)
-        if not isinstance(self.augment, int) or self.augment < 0:
+        if self.augment < 0:
             raise InputError(f"augment must be a whole number of views, not {self.augment}")
         for name in ("penalties", "lrs"):
             values = getattr(self, name)
-            wrong = [value for value in values if not isinstance(value, (int, float)) or not 0 < value < float("inf")]
+            wrong = [value for value in values if not 0 < value < float("inf")]
             if wrong or not values:
                 raise InputError(f"{name} must be positive numbers, not {', '.join(map(str, wrong)) or 'nothing'}")
 

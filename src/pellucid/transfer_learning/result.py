@@ -20,6 +20,7 @@ class Trial:
         predicted, labels: `(n,)`, the test images' classes.
         chosen: the penalty or learning rate that was chosen, by name.
         tried: for each that was tried, its accuracy on the images that choose.
+        fits: for each penalty that was tried, its iterations, and whether they converged.
         classifier: what was trained, on the CPU; None where a head was fitted to features.
     """
 
@@ -28,6 +29,7 @@ class Trial:
     chosen: dict[str, float]
     tried: dict[float, float]
     classifier: Classifier | None = None
+    fits: dict[float, tuple[int, bool]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,5 +80,9 @@ class TransferResult:
             "top-1": rounded(self.accuracies("top-1")),
             "per-class": rounded(self.accuracies("per-class")),
             "chosen": [trial.chosen for trial in self.trials],
+            "fits": [
+                {str(value): {"iterations": n, "converged": ended} for value, (n, ended) in trial.fits.items()}
+                for trial in self.trials
+            ],
             "tried": [{str(value): round(found, 4) for value, found in trial.tried.items()} for trial in self.trials],
         }

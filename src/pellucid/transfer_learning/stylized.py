@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.checks import check_words
+from ..base.checks import check_fields
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing
@@ -45,7 +45,7 @@ class StylizeDataRecipe:
     """How an image is stylized. Twenty evaluations are enough for images of 32 or 64 px."""
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         if self.style.size is not None:
             raise InputError("a stylized copy has images of the data's size; leave out --style.size")
 

@@ -23,7 +23,7 @@ from ..zoo.models import fingerprint
 from .altered import coarse, unnormalized
 from .features import Features, View, features
 from .finetune import BestEpoch, Freezing, fine_tune, predictions
-from .head import Head, best_on, check_classes, choose, fits, folds
+from .head import Head, Tried, best_of, best_on, check_classes, choose, fits, folds, warn_of_fit
 from .metrics import METRICS, Metric, metric_of
 from .recipe import TransferRecipe
 from .result import TransferResult, Trial
@@ -126,16 +126,19 @@ class Job:
                 head, tried = best_on(everything, (test.values, truth), self.metric, recipe.penalties)
             else:
                 head, tried = self._validated(stack, labels, seed)
-            trials.append(Trial(head.predict(test.values), truth, {"penalty": head.penalty}, tried))
+            warn_of_fit(head, tried, recipe.penalties)
+            accuracies = {penalty: found.accuracy for penalty, found in tried.items()}
+            fits_of = {penalty: (found.iterations, found.converged) for penalty, found in tried.items()}
+            trials.append(Trial(head.predict(test.values), truth, {"penalty": head.penalty}, accuracies, fits=fits_of))
             self.callback((len(views) + 2 + seed) / parts)
         return trials
 
-    def _validated(self, stack: Tensor, labels: Tensor, seed: int) -> tuple[Head, dict[float, float]]:
+    def _validated(self, stack: Tensor, labels: Tensor, seed: int) -> tuple[Head, dict[float, Tried]]:
         """The head on views `(V, N, U)` of the training images, its penalty chosen on a part of them as they are."""
         train, held = folds(labels, self.data.class_names, self.recipe.folds, seed)[0]
         some = stack[:, train].flatten(0, 1), labels[train].repeat(len(stack))
         tried = choose(some, (stack[0, held], labels[held]), self.metric, self.recipe.penalties)
-        best = max(tried, key=lambda penalty: tried[penalty])
+        best = best_of(tried)
         [head] = fits(stack.flatten(0, 1), labels.repeat(len(stack)), [best])
         return head, tried
 

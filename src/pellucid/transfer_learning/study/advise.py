@@ -17,7 +17,7 @@ from ...base.errors import InputError
 from ...core.classifier import Classifier
 from ...data.dataset import Dataset, LabeledImages
 from ..features import features
-from ..head import choose, fits, folds
+from ..head import best_of, choose, fits, folds
 from ..metrics import METRICS, Metric, metric_of
 
 DRAWS = 1000
@@ -139,7 +139,7 @@ def cross_validated(
     divided = folds(labels, class_names, parts, seed)
     train, held = divided[0]
     tried = choose((values[train], labels[train]), (values[held], labels[held]), metric)
-    best = max(tried, key=lambda penalty: tried[penalty])
+    best = best_of(tried)
     predicted = torch.empty_like(labels)
     for train, held in divided:
         [head] = fits(values[train], labels[train], [best])

@@ -52,7 +52,7 @@ def analyses(results: Results, sources: dict[str, SourceFacts], textures: Textur
 
 
 def by_eps(results: Results, sources: dict[str, SourceFacts]) -> Table:
-    """Accuracy against the radius that the source withstands, for every target and granularity (figures 2-4 and 7).
+    """Accuracy against the radius that the source withstands, for every target and granularity (figures 2, 3 and 7).
 
     Sources are on one curve if they have the same architecture and were trained on the same data.
     """
