@@ -235,7 +235,7 @@ def test_what_is_not_an_image_is_refused(start, message):
 
 
 def test_what_is_not_an_objective_is_refused():
-    with pytest.raises(InputError, match="Objective such as .*not function"):
+    with pytest.raises(InputError, match=r"Objective such as .*not function"):
         descend(conv_classifier(), lambda images, activations: images.sum(), images(1), ball=L2(1.0), steps=1)
 
 
