@@ -1,6 +1,8 @@
 """Small networks and measurements that several tests use."""
 
 import resource
+import struct
+import zlib
 from contextlib import contextmanager
 from multiprocessing import get_context
 
@@ -48,6 +50,20 @@ def conv_classifier(classes=4, seed=0):
 def images(count, size=8, seed=0):
     """Random images, away from 0 and 1."""
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 0.6 + 0.2
+
+
+def close(made, expected):
+    """Assert that two tensors are the same but for the order of sums."""
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
+
+
+def png_of(width, height, data):
+    """A PNG with right checksums whose header states this size, with these bytes in place of its pixels."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
 
 
 def pictures(size, count=12, seed=0):

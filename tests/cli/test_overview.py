@@ -1,6 +1,5 @@
 """What there is: the models, the commands, the program."""
 
-import json
 import re
 import subprocess
 import sys
@@ -8,20 +7,7 @@ import sys
 import pytest
 
 import pellucid
-from pellucid import load_bundle
 from pellucid.cli.main import COMMANDS, main
-from pellucid.zoo import models
-
-
-def test_models_and_show_print_the_cards(run, tiny_bundle, monkeypatch):
-    monkeypatch.setattr(models, "BUNDLES", tiny_bundle.parent)
-    code, out, err = run("models", model=False)
-    assert (code, err) == (0, "")
-    assert re.search(r"^ *tiny-0\.5 +16 px +0\.0M +none$", out, re.MULTILINE)
-    assert "timm:NAME" in out
-    code, out, err = run("show", "tiny-0.5", "--json", model=False)
-    assert (code, err) == (0, "")
-    assert json.loads(out) == load_bundle(tiny_bundle).card
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])

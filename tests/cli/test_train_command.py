@@ -79,13 +79,6 @@ def test_a_dry_run_says_what_training_would_cost_and_writes_nothing(run, here, d
     assert re.fullmatch(r"0 h 0 min for 3 epochs", lines["time"].split(", ")[1])
 
 
-def test_a_dry_run_tells_forward_from_backward_passes(run, here, data):
-    words = ("--preset", "trades-cifar10", "--dry-run", "--out", "net")
-    code, out, _ = run(*TRAIN, *words, model=False)
-    assert code == 0
-    assert "passes           13 forward and 12 backward, an image and epoch" in out
-
-
 def test_examples_show_training_images_above_their_worst_neighbors(run, here, data):
     words = ("--epochs", "4", "--attack.eps", "0.5", "--examples-every", "3", "--out", "net")
     assert run(*TRAIN, *words, model=False)[0] == 0

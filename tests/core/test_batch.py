@@ -74,7 +74,7 @@ def test_one_radius_gives_every_image_the_default_step():
     assert torch.equal(one.images, each.images)
 
 
-@pytest.mark.parametrize("rows", [2, 5, 9])
+@pytest.mark.parametrize("rows", [2, 5])
 @pytest.mark.parametrize(("name", "make"), CASES)
 def test_another_number_of_rows_is_refused(name, make, rows):
     with pytest.raises(InputError, match=f"has {rows} rows for 4 images; give one row for all, or one for each"):
@@ -85,13 +85,11 @@ def test_another_number_of_rows_is_refused(name, make, rows):
     ("options", "message"),
     [
         ({"objective": CrossEntropy(torch.tensor([0, 1, 2, 7]))}, "classes 0 to 4, not 7"),
-        ({"objective": CrossEntropy(1) - 2 * CrossEntropy(torch.tensor([0, 1, -1, 2]))}, "classes 0 to 4, not -1"),
         ({"objective": CrossEntropy(torch.tensor([-100]))}, "classes 0 to 4, not -100"),
         ({"objective": CrossEntropy(torch.ones(4))}, r"give int64 of \(N,\), not torch.float32"),
         ({"objective": Activation(unit=torch.tensor([0, 1, 2, 24]))}, "units 0 to 23, not 24"),
         ({"objective": Activation(unit=torch.tensor([6] * 4), layer="0")}, "layer '0' has units 0 to 5, not 6"),
         ({"stop": Misclassified(torch.tensor([0, 1, 2, 5]))}, "classes 0 to 4, not 5"),
-        ({"stop": Exceeds(24)}, "units 0 to 23, not 24"),
         ({"stop": Reaches(torch.tensor([-1]))}, "units 0 to 23, not -1"),
         (
             {"ball": Inside(Unbounded(), torch.ones(4, 1, 8, 7))},

@@ -135,12 +135,7 @@ def test_sequential_networks_have_their_papers_layer_names(build, names):
 def test_resnet_layers_are_its_stages():
     network = resnet18()
     classifier, x = Classifier(network), images(2, size=32)
-    assert [name for name in classifier.layers if name.startswith("layer")] == [
-        "layer1",
-        "layer2",
-        "layer3",
-        "layer4",
-    ]
+    assert [name for name in classifier.layers if name.startswith("layer")] == [f"layer{n}" for n in (1, 2, 3, 4)]
     stem = network.maxpool(network.relu(network.bn1(network.conv1(x))))
     expected = network.layer2(network.layer1(stem))
     activations = classifier(x, layers=["layer2", "layer1.1.conv2", "logits"])
@@ -194,15 +189,9 @@ def test_a_layer_that_is_not_reached_is_said_so():
 # Hooks
 
 
-def test_no_hook_is_left_behind():
+def test_no_hook_is_left_behind_also_by_a_failing_pass():
     classifier = conv_classifier()
     classifier(images(1), layers=["0", "2"], straight_through=True)
-    assert hooks_on(classifier) == 0
-    assert "forward" not in classifier.network[2].__dict__
-
-
-def test_no_hook_is_left_behind_by_a_failing_pass():
-    classifier = conv_classifier()
     broken = conv_classifier()
     broken.network[3] = nn.Identity()  # the linear layer takes fewer values
     for layers in ([], ["0"]):
@@ -235,17 +224,7 @@ def test_a_head_that_does_not_make_the_logits_is_refused(names):
     assert Classifier(Gate(), class_names=list("abcd"), head="fc")(images(1)).representation.shape == (1, 6)
 
 
-def test_class_names_are_as_many_as_logits():
-    with pytest.raises(InputError, match="6 classes, and its network makes 4 logits"):
-        Classifier(Gate(), class_names=list("abcdef"), head="fc")(images(1))
-
-
-def test_images_of_other_channels_are_refused():
-    with pytest.raises(InputError, match=r"takes images of 3 channels, \(N, 3, H, W\), not \(2, 1, 8, 8\)"):
-        conv_classifier()(torch.rand(2, 1, 8, 8))
-
-
-def test_what_a_network_of_other_channels_needs_is_said():
+def test_images_of_other_channels_are_refused_and_what_they_need_is_said():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2))
     with pytest.raises(InputError, match=r"for a network of one: Classifier\(network, mean=\(0\.0,\), std=\(1\.0,\)\)"):
         Classifier(network)(torch.rand(2, 1, 8, 8))
@@ -274,12 +253,6 @@ def test_the_head_reads_the_first_tensor_that_it_is_given(straight_through):
     assert torch.equal(Classifier(network)(x, (), straight_through).representation, x.flatten(1))
 
 
-def test_of_a_module_that_runs_twice_the_last_output_is_read():
-    network = SharedRelu().eval()
-    values = Classifier(network)(images(1), ["block.relu", "block"])
-    assert torch.equal(values["block.relu"], values["block"])
-
-
 # The straight-through last ReLU
 
 
@@ -299,30 +272,14 @@ class SharedRelu(nn.Module):
         return last(inner + values).mean((2, 3))
 
 
-class PlainRelus(nn.Module):
-    """Two linear layers, each with a ReLU of its own."""
-
-    def __init__(self):
-        super().__init__()
-        self.one, self.two, self.fc = nn.Linear(192, 20), nn.Linear(20, 20), nn.Linear(20, 3)
-        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU(inplace=True)
-
-    def forward(self, values):
-        return self.fc(self.relu2(self.two(self.relu1(self.one(values.flatten(1))))))
-
-    def representation_by_hand(self, values, last):
-        return last(self.two(self.one(values.flatten(1)).relu()))
-
-
 def identity_backwards(values):
     """ReLU forwards, the identity backwards."""
     return values + (values.relu() - values).detach()
 
 
-@pytest.mark.parametrize("kind", [SharedRelu, PlainRelus])
-def test_straight_through_is_the_identity_backwards_at_the_last_relu_only(kind):
+def test_straight_through_is_the_identity_backwards_at_the_last_relu_only():
     torch.manual_seed(0)
-    network = shake_norms(kind()).eval()
+    network = shake_norms(SharedRelu()).eval()
     classifier, x = Classifier(network), images(3).requires_grad_()
     cotangent = torch.randn(3, network.fc.in_features)
 
@@ -338,15 +295,6 @@ def test_straight_through_is_the_identity_backwards_at_the_last_relu_only(kind):
     expected = gradient(network.representation_by_hand(x, identity_backwards))
     assert torch.allclose(gradient(through.representation), expected, atol=1e-6)
     assert not torch.allclose(expected, gradient(classifier(x).representation), atol=1e-4)
-
-
-def test_straight_through_reaches_every_unit_that_relus_make_together():
-    """SqueezeNet's representation is what two ReLUs side by side make."""
-    torch.manual_seed(0)
-    classifier, x = Classifier(models.squeezenet1_0(num_classes=3)).eval(), torch.rand(1, 3, 64, 64, requires_grad=True)
-    through = classifier(x, straight_through=True).representation
-    for unit in (0, 300):
-        assert torch.autograd.grad(through[0, unit], x, retain_graph=True)[0].abs().sum() > 0
 
 
 class SideEffect(nn.Module):

@@ -55,12 +55,6 @@ def test_activation_takes_a_unit_or_a_direction(options):
         Activation(**options)
 
 
-@pytest.mark.parametrize("unit", [7, -1])
-def test_a_unit_that_does_not_exist_is_refused(unit, activations):
-    with pytest.raises(InputError, match="units 0 to 6"):
-        Activation(unit=unit).check(activations)
-
-
 @pytest.mark.parametrize("layer", ["representation", "spatial"])
 def test_distance_is_relative_to_the_norm_of_the_target(layer, activations):
     target = torch.randn(activations[layer].shape, generator=torch.Generator().manual_seed(1))
@@ -112,9 +106,7 @@ def test_objectives_add_subtract_scale_and_negate(activations):
     [
         (lambda a: a + 1, "only objectives are added to an objective or subtracted from it, not int"),
         (lambda a: 1 + a, "only objectives are added"),
-        (lambda a: a - 1, "only objectives are added"),
         (lambda a: a * float("nan"), "by a finite number, not by nan"),
-        (lambda a: float("inf") * a, "by a finite number, not by inf"),
         (lambda a: a * "2x", "by a finite number, not by '2x'"),
         (lambda a: a * torch.ones(2), "by a finite number, not by tensor"),
         (lambda a: a * a, "by a finite number, not by CrossEntropy"),
@@ -134,11 +126,10 @@ def test_objectives_go_with_objectives_and_finite_weights(combine, message):
         (Activation(direction=torch.ones(1)), r"'representation' has 7 units.*not \(1,\)"),
         (Activation(layer="flat", direction=torch.ones(3, 7)), r"'flat' has 6 units.*not \(7,\)"),
         (Distance(torch.ones(3, 1)), r"yields \(7,\) for an image, and the target has \(1,\)"),
-        (
-            Outside(torch.ones(3, 1, 8, 1), images(3)),
-            r"Outside: mask is \(1, 8, 1\) for an image of \(3, 8, 8\); give \(1, 8, 8\)",
-        ),
-        (Outside(torch.ones(8, 8), images(3)), r"Outside: mask is \(8,\)"),
+        (Activation(unit=-1), "units 0 to 6, not -1"),
+        (Activation(direction=torch.full((7,), torch.nan)), "finite numbers"),
+        (2 * Distance(torch.full((1, 7), torch.inf)), "finite numbers"),
+        (Outside(torch.ones(3, 1, 8, 1), images(3)), r"mask is \(1, 8, 1\) for an image of \(3, 8, 8\)"),
         (Outside(torch.ones(3, 1, 8, 8), images(3, size=4)), r"Outside: original is \(3, 4, 4\)"),
     ],
 )
@@ -151,18 +142,6 @@ def test_what_does_not_fit_the_activations_or_the_images_is_refused(objective, m
 def test_a_target_has_an_axis_of_images():
     with pytest.raises(InputError, match=r"a target is \(N, ...\), or \(1, ...\) for all images, not \(7,\)"):
         Distance(torch.ones(7))
-
-
-@pytest.mark.parametrize(
-    ("objective", "message"),
-    [
-        (Activation(direction=torch.full((7,), torch.nan)), "a direction of as many finite numbers"),
-        (2 * Distance(torch.full((1, 7), torch.inf)), "a target must hold finite numbers alone"),
-    ],
-)
-def test_numbers_that_are_not_finite_are_refused_before_the_first_loss(objective, message, activations):
-    with pytest.raises(InputError, match=message):
-        objective.check(activations)
 
 
 def test_a_layer_of_five_axes_has_no_units():

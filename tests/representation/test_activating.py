@@ -11,7 +11,6 @@ from torch import nn
 
 from pellucid import Activating, Classifier, InputError, Split, activating, read_image
 from pellucid.base.processes import Processes, sharing
-from pellucid.cli.main import main
 from pellucid.core.objective import pooled
 
 
@@ -85,14 +84,6 @@ def test_two_processes_find_what_one_finds(tmp_path, make):
         assert ours["least"] == whole.least_index.tolist()
 
 
-def test_more_processes_than_images(tmp_path):
-    def part(rank):
-        with sharing(Processes(rank, 2)):
-            return {"most": activating(stepped(), split(1)).most_index}
-
-    assert [ours["most"] for ours in in_two_processes(part, tmp_path)] == [[[0]] * 6] * 2
-
-
 def test_there_is_one_pass_over_the_images_and_nothing_is_left_behind():
     classifier, shares = conv_classifier().train(), []
     with forward_batches(classifier.network) as sizes:
@@ -103,10 +94,6 @@ def test_there_is_one_pass_over_the_images_and_nothing_is_left_behind():
     evaluated = activating(conv_classifier().eval(), split(), layer="2")
     assert torch.equal(activating(classifier, split(), layer="2").most, evaluated.most)
     assert hooks_on(classifier) == 0
-
-
-def test_a_split_of_fewer_images_has_fewer_of_each_unit():
-    assert activating(stepped(), split(3), k=8).most_index.shape == (6, 3)
 
 
 def test_the_images_themselves():
@@ -183,28 +170,14 @@ INTS = torch.zeros(6, 3, dtype=torch.int64)
     [
         ("no JSON", {}),
         ("[]", {}),
-        ("[" * 60_000, {}),
-        ("x" * 70_000, {}),
         ({"activating": 2}, {}),
         ({"more": 1}, {}),
-        ({"count": "37"}, {}),
-        ({"count": 0}, {}),
-        ({"count": True}, {}),
-        ({"layer": 3}, {}),
         ({"count": 2}, {}),
         (None, {"most": None}),
-        (None, {"further": INTS}),
         (None, {"most": INTS}),
         (None, {"most_index": torch.zeros(6, 3)}),
-        (None, {"most": torch.zeros(6, 2)}),
-        (None, {"least": torch.full((6, 3), torch.nan)}),
         (None, {"most_index": INTS - 1}),
         (None, {"least_index": INTS + 37}),
-        (
-            None,
-            {name: torch.zeros(0, 3) for name in ("most", "least")}
-            | dict.fromkeys(("most_index", "least_index"), INTS[:0]),
-        ),
     ],
     ids=str,
 )
@@ -234,20 +207,10 @@ def test_damaged_and_missing_files_are_refused(index, tmp_path):
 
 
 @pytest.fixture
-def run(tiny_bundle, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run(command, tmp_path):
     photos = pictures(16, 9)
     np.savez(tmp_path / "photos.npz", test_images=photos.images.permute(0, 2, 3, 1).numpy(), test_labels=photos.labels)
-
-    def run(*words):
-        capsys.readouterr()
-        try:
-            code = main(["activating", "--model", str(tiny_bundle), "--device", "cpu", *words])
-        except SystemExit as leaving:
-            code = leaving.code
-        return code, *capsys.readouterr()
-
-    return run
+    return command("activating")
 
 
 QUICK = ["--data", "photos.npz", "--steps", "3", "--step-size", "0.5", "--eps", "1"]
@@ -292,23 +255,15 @@ def test_the_index_is_kept_and_read(run, tmp_path):
         assert (code, message in err) == (2, True)
 
 
-def test_a_result_is_repeated_from_its_sidecar(run, tmp_path):
-    assert run("--units", "1", *QUICK, "--index", "all.safetensors", "--out", "a.png")[0] == 0
-    assert main(["rerun", "a.json", "--out", "b.png"]) == 0
-    assert (read_image(tmp_path / "a.png") == read_image(tmp_path / "b.png")).all()
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--units", "3"], "name the data"),
         (["--data", "photos.npz"], "name the units"),
         (["--units", "99", *QUICK], "units 0 to 15, not 99"),
-        (["--units", "-1", *QUICK], "units 0 to 15, not -1"),
         (["--units", "3", "--layer", "stag1", *QUICK], "unknown layer 'stag1'"),
         (["--units", "3", "--k", "0", *QUICK], "k must be"),
         (["--units", "3", "--index", "all.npz", *QUICK], "a .safetensors file"),
-        (["--units", "3", "--data", "none.npz"], "none.npz"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(run, tmp_path, words, message):

@@ -50,9 +50,9 @@ def test_the_notebooks_rule_is_a_value_to_reach(classifier):
 @pytest.mark.parametrize(
     ("units", "message"),
     [
-        (24, "the representation has units 0 to 23, not 24"),
-        (-1, "the representation has units 0 to 23, not -1"),
-        (torch.tensor([0, 99]), "the representation has units 0 to 23, not 99"),
+        (24, "units 0 to 23, not 24"),
+        (-1, "units 0 to 23, not -1"),
+        (torch.tensor([0, 99]), "units 0 to 23, not 99"),
         (torch.tensor([0, 1, 2]), "3 units for 2 images"),
     ],
 )

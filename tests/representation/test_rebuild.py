@@ -86,7 +86,7 @@ def test_other_settings_are_refused(classifier, folder, tmp_path):
         (RECIPE, {}, 0),
         (RECIPE, {"model": "it"}, 1),
     ]:
-        with pytest.raises(InputError, match="holds inversions with other settings"):
+        with pytest.raises(InputError, match="other settings"):
             rebuild(classifier, folder, tmp_path / "to", recipe, facts=facts, seed=seed)
 
 
@@ -102,24 +102,12 @@ def test_inversions_of_other_pictures_are_refused_or_removed(classifier, folder,
     out = tmp_path / "to"
     rebuild(classifier, folder, out, RECIPE, facts={})
     before = content(out)
-    with pytest.raises(
-        InputError, match=r"holds pictures that are of none in .*other: 5.png and 3 more; choose another"
-    ):
+    with pytest.raises(InputError, match=r"other: 5.png and 3 more"):
         rebuild(classifier, other, out, RECIPE, facts={})
     assert content(out) == before
     assert rebuild(classifier, other, out, RECIPE, facts={}, overwrite=True) == 2
     assert sorted(content(out)) == ["cat/1.png", "owl/9.png"]
     assert rebuild(classifier, other, out, RECIPE, facts={}, overwrite=True) == 0  # it only removes what is in the way
-
-
-def test_the_inversion_of_a_picture_that_is_gone_is_refused_or_removed(classifier, folder, tmp_path):
-    out = tmp_path / "to"
-    rebuild(classifier, folder, out, RECIPE, facts={})
-    (folder / "dog/4.png").unlink()
-    with pytest.raises(InputError, match=r"holds pictures that are of none in .*: dog.4.png; choose another"):
-        rebuild(classifier, folder, out, RECIPE, facts={})
-    assert rebuild(classifier, folder, out, RECIPE, facts={}, overwrite=True) == 0
-    assert sorted(content(out)) == sorted(set(PLACES) - {"dog/4.png"})
 
 
 def test_pictures_of_nobody_knows_whom_are_refused_and_left(classifier, folder, tmp_path):
@@ -129,7 +117,7 @@ def test_pictures_of_nobody_knows_whom_are_refused_and_left(classifier, folder, 
     assert rebuild(classifier, folder, out, RECIPE, facts={}) == 0
     write_image(out / "mine.png", images(1)[0])
     for overwrite in (False, True):
-        with pytest.raises(InputError, match=r"in .*: mine.png; choose another"):
+        with pytest.raises(InputError, match=r": mine.png"):
             rebuild(classifier, folder, out, RECIPE, facts={}, overwrite=overwrite)
     assert (out / "mine.png").exists()
 
@@ -151,17 +139,8 @@ def test_two_images_that_would_be_one_are_refused(classifier, folder, tmp_path):
 
 
 def test_the_command_goes_on_where_it_was_stopped(tiny_bundle, folder, tmp_path, capsys):
-    words = [
-        "invert",
-        "--model",
-        str(tiny_bundle),
-        "--folder",
-        str(folder),
-        "--out",
-        str(tmp_path / "to"),
-        "--steps",
-        "2",
-    ]
+    words = ["invert", "--model", str(tiny_bundle), "--folder", str(folder), "--out", str(tmp_path / "to")]
+    words += ["--steps", "2"]
     assert main(words) == 0
     assert "5 images inverted" in capsys.readouterr().out
     shutil.rmtree(tmp_path / "to" / "dog")
@@ -177,7 +156,6 @@ def test_the_command_goes_on_where_it_was_stopped(tiny_bundle, folder, tmp_path,
     ("more", "message"),
     [
         (["--beside", "cifar10-standard"], "goes with neither"),
-        (["--out", "made.png"], "--out must be a folder outside"),
         (["--out", "from/within"], "--out must be a folder outside"),
         (["--out", "full"], "full is not empty"),
     ],
@@ -195,9 +173,9 @@ def test_two_processes_make_what_one_makes(classifier, folder, tmp_path):
     rebuild(classifier, folder, tmp_path / "one", RECIPE, facts={})
 
     def share(rank):
-        together = Processes(rank, 2)
-        with sharing(together):
-            made = rebuild(classifier, folder, tmp_path / "two", RECIPE, facts={}, chunk=3, team=together)
+        team = Processes(rank, 2)
+        with sharing(team):
+            made = rebuild(classifier, folder, tmp_path / "two", RECIPE, facts={}, chunk=3, team=team)
         return {"made": torch.tensor(made)}
 
     assert in_two_processes(share, tmp_path) == [{"made": 5}, {"made": 5}]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import PETS, conv_classifier, hooks_on, images
+from helpers import PETS, close, conv_classifier, hooks_on, images
 from torch import nn
 
 from pellucid import (
@@ -32,10 +32,6 @@ from pellucid.representation.visualize import PRESETS, spectrum_of_draws
 
 RECIPE = VisualizeRecipe(eps=2.0, steps=8, step_size=0.3)
 WORDS = ["5", "0:3", "logits:ship", "2 * 17 - logits:cat"]
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 # The task
@@ -92,13 +88,6 @@ def test_gray_and_images_as_starts(classifier):
     assert [fact["start"] for fact in made.info["features"]] == [0, 1] * 3
 
 
-def test_four_seeds_are_four_starts(classifier):
-    made = visualize(classifier, ["5"], RECIPE, seeds=4)
-    distances = torch.cdist(made.start.flatten(1), made.start.flatten(1)) + torch.eye(4)
-    assert distances.min() > 0.1
-    assert (visualize(classifier, ["5"], RECIPE, seed=1).start - made.start[:1]).abs().max() > 0.01
-
-
 @pytest.mark.parametrize("diversity", [0.0, 0.5])
 def test_an_image_does_not_depend_on_the_rest_of_the_batch(classifier, diversity):
     recipe = VisualizeRecipe(2.0, 8, 0.3, diversity=diversity)
@@ -139,11 +128,6 @@ def test_diversity_makes_the_images_of_a_feature_differ(classifier):
         return float(torch.pdist(made).mean())
 
     assert spread(30.0) > 1.1 * spread(0.0)
-
-
-def test_images_of_another_size_than_the_classifiers(classifier):
-    made = visualize(classifier, ["0:3"], VisualizeRecipe(0.8, 3, 0.3, size=12))
-    assert made.images.shape == (1, 3, 12, 12)
 
 
 def test_networks_without_a_relu_module_need_no_straight_through():
@@ -250,13 +234,9 @@ def test_what_sinks_below_zero_is_not_dead(classifier):
     ("options", "message"),
     [
         ({"features": ["24"]}, "units 0 to 23, not 24"),
-        ({"features": []}, "name a feature"),
         ({"seeds": 0}, "seeds must be a whole number of at least 1"),
         ({"start": torch.full((1, 3, 8, 8), torch.nan)}, "values in"),
-        ({"start": torch.full((1, 3, 8, 8), 2.0)}, "values in"),
         ({"recipe": VisualizeRecipe(eps=0)}, "eps must be positive"),
-        ({"recipe": VisualizeRecipe(eps=float("nan"))}, "eps must be positive"),
-        ({"recipe": VisualizeRecipe(steps=0)}, "steps"),
         ({"recipe": VisualizeRecipe(step_size=-1.0)}, "step_size"),
         ({"recipe": VisualizeRecipe(learning_rate=-1.0, parametrization="fourier")}, "step_size"),
         ({"recipe": VisualizeRecipe(diversity=1.0, diversity_layer="layer9")}, "unknown layer 'layer9'"),
@@ -272,10 +252,7 @@ def test_mistakes_are_told(classifier, options, message):
     [
         ({"size": 0}, "size must be a whole number"),
         ({"parametrization": "wavelets"}, "unknown parametrization 'wavelets'"),
-        ({"transforms": "standart"}, "unknown transforms 'standart'; did you mean 'standard'"),
-        ({"start": "black"}, "unknown start 'black'"),
         ({"noise": -0.1}, "noise must be at least 0"),
-        ({"noise": float("nan")}, "noise must be at least 0"),
         ({"diversity": float("inf")}, "diversity a number"),
     ],
 )
@@ -315,18 +292,8 @@ def test_presets_raise_what_they_maximize(classifier, name):
 
 
 @pytest.fixture
-def run(tiny_bundle, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        capsys.readouterr()
-        try:
-            code = main(["visualize", "--model", str(tiny_bundle), "--device", "cpu", *words])
-        except SystemExit as leaving:
-            code = leaving.code
-        return code, *capsys.readouterr()
-
-    return run
+def run(command):
+    return command("visualize")
 
 
 QUICK = ["--steps", "3", "--step-size", "0.5", "--eps", "1"]
@@ -389,12 +356,7 @@ def test_a_result_is_repeated_from_its_sidecar(run, tmp_path, capsys):
     ("words", "message"),
     [
         ([], "say what is to be visualized: --units"),
-        (["--random", "-1"], "say what is to be visualized"),
-        (["--units", "999"], "units 0 to"),
         (["--units", "stag1:0"], "unknown layer 'stag1'; did you mean 'stage1'"),
-        (["--units", "logits:horse"], "unknown class 'horse'"),
-        (["--units", "direction:none.npy"], "none.npy cannot be read"),
-        (["--units", "3", "--seeds", "0"], "seeds must be"),
         (["--units", "3", "--images", "none.png"], "none.png"),
         (["--units", "3", "--preset", "papr"], "unknown preset 'papr'; did you mean 'paper'"),
         (["--random", "9999"], "ask for 1 to"),
@@ -412,18 +374,8 @@ def test_presets_are_shown_beside_each_other_on_one_sheet(tiny_bundle, other_bun
     for name in ("lucid", "maco"):
         monkeypatch.setitem(PRESETS, name, replace(PRESETS[name], steps=2))
     out = tmp_path / "methods.png"
-    words = [
-        "visualize",
-        "--model",
-        str(tiny_bundle),
-        "--beside",
-        str(other_bundle),
-        "--units",
-        "3",
-        "5",
-        "--steps",
-        "2",
-    ]
+    words = ["visualize", "--model", str(tiny_bundle), "--beside", str(other_bundle), "--units", "3", "5"]
+    words += ["--steps", "2"]
     assert main([*words, "--also", "lucid", "maco", "--out", str(out)]) == 0
     facts = json.loads(out.with_suffix(".json").read_text())
     assert list(facts["also"]) == list(facts["beside"]["also"]) == ["lucid", "maco"]

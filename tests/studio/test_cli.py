@@ -97,15 +97,6 @@ def test_without_the_extra_it_says_what_to_install(refused, monkeypatch):
     assert 'pip install "pellucid[studio]"' in refused()
 
 
-def test_help_lists_the_flags(capsys):
-    with pytest.raises(SystemExit) as leaving:
-        main(["studio", "--help"])
-    assert leaving.value.code == 0
-    out = capsys.readouterr().out
-    flags = ("model", "models", "data", "host", "port", "device", "precision", "public", "open")
-    assert all(f"--{flag}" in out for flag in flags)
-
-
 @pytest.mark.parametrize(("host", "token"), [("127.0.0.1", ""), ("0.0.0.0", r"\?token=([\w-]{43})")])
 def test_the_printed_address_is_opened_and_holds_a_token_if_others_reach_it(host, token, monkeypatch, capsys):
     opened, served = [], []
@@ -172,13 +163,9 @@ def test_a_sidecar_with_its_inputs_suffices_and_leaves_no_temporary_file(sidecar
     ("changes", "message"),
     [
         ({"path": "../start.png"}, "not a plain file name"),
-        ({"path": "/tmp/start.png"}, "not a plain file name"),
-        ({"path": ".start.png"}, "not a plain file name"),
         ({"path": "start.sh"}, "not a plain file name"),
         ({"path": "a\n.png"}, "not a plain file name"),
-        ({"path": ""}, "not a plain file name"),
         ({"content": "%%"}, "not base64"),
-        ({"content": 5}, "not base64"),
         ({"content": None}, "not base64"),
         ({"content": PICTURE[:-8]}, "its sha256 is another"),
         ({"sha256": "0" * 64}, "its sha256 is another"),
@@ -210,11 +197,6 @@ def test_a_server_for_everybody_prints_an_address_that_can_be_opened(way, monkey
         monkeypatch.setattr(server.socket, "socket", Probe)
         found = server.address(listener, "0.0.0.0")
     assert found == f"http://{'127.0.0.1' if way is OSError else way[0]}:{port}/"
-
-
-def test_a_free_port_is_one_that_can_be_used():
-    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
-        pass
 
 
 def test_a_first_classifier_that_is_not_there_is_said_in_one_line(capsys):

@@ -1,16 +1,12 @@
 import pytest
 import torch
-from helpers import images
+from helpers import close, images
 
 from pellucid import L2, CrossEntropy, GenerateRecipe, InputError, descend, generate
-from pellucid.core.batch import generators, norms
+from pellucid.core.batch import generators
 
 RECIPE = GenerateRecipe(eps=1.5, steps=8, step_size=0.3)
 LABELS = ["ship", "cat", "cat"]
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 def test_it_is_descent_on_cross_entropy_from_class_gaussian_seeds(classifier):
@@ -21,15 +17,6 @@ def test_it_is_descent_on_cross_entropy_from_class_gaussian_seeds(classifier):
     assert torch.equal(made.start, start)
     assert torch.equal(made.label, label)
     close(made.images, expected.images)
-
-
-def test_images_stay_in_the_ball_and_the_loss_falls(classifier):
-    made = generate(classifier, LABELS, RECIPE)
-    assert (norms(made.images - made.start) <= 1.5 + 1e-5).all()
-    assert (made.loss < made.history[0]).all()
-    assert made.images.min() >= 0
-    assert made.images.max() <= 1
-    assert made.forwards == made.backwards == 8
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("gray", 0.0, 0.0), ("noise", 0.03, 0.07)])
@@ -53,21 +40,10 @@ def test_start_images_are_brought_to_the_size_of_the_classifier(classifier):
     close(made.start, torch.nn.functional.interpolate(batch, (8, 8), mode="bilinear", antialias=True))
 
 
-def test_a_seed_repeats_and_another_seed_differs(classifier):
-    first, again, other = (generate(classifier, LABELS, RECIPE, seed=seed).images for seed in (5, 5, 6))
-    close(first, again)
-    assert (first - other).abs().max() > 0.01
-
-
 def test_an_image_does_not_depend_on_how_many_are_made(classifier):
     together = generate(classifier, LABELS, RECIPE, seed=2)
     close(together.images[:1], generate(classifier, LABELS[:1], RECIPE, seed=2).images)
     close(together.images, generate(classifier, LABELS, RECIPE, seed=2, batch_size=2).images)
-
-
-def test_an_unknown_class_gives_the_nearest(classifier):
-    with pytest.raises(InputError, match="unknown class 'shipp'; did you mean 'ship'"):
-        generate(classifier, ["shipp"])
 
 
 def test_a_classifier_without_gaussians_or_size_says_what_to_do_instead(classifier, monkeypatch):

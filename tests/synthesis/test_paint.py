@@ -2,17 +2,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import images
+from helpers import close, images
 
 from pellucid import L2, Activation, InputError, Outside, PaintRecipe, Stroke, box_mask, descend, paint
 from pellucid.core.batch import norms
 
 RECIPE = PaintRecipe(eps=0.8, steps=8, step_size=0.2, activation=0.3, weight=50.0)
 LEFT, TOP = box_mask((8, 8), (0, 0, 3, 8)), box_mask((8, 8), (2, 0, 4, 4))
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 def stroke_by_hand(classifier, start, mask, unit, strength=1.0, straight_through=True):
@@ -29,13 +25,6 @@ def test_a_stroke_is_descent_on_a_unit_and_changes_outside(classifier, straight_
     expected = stroke_by_hand(classifier, batch, LEFT, 7, straight_through=straight_through)
     close(made.images, expected.images)
     assert (norms(made.images - batch) <= 0.8 + 1e-5).all()
-
-
-def test_the_unit_rises_and_the_loss_falls(classifier):
-    batch = images(2)
-    (made,) = paint(classifier, batch, [Stroke(LEFT, 7)], RECIPE)
-    assert (made.loss < made.history[0]).all()
-    assert (classifier(made.images).representation[:, 7] > classifier(batch).representation[:, 7]).all()
 
 
 def test_each_stroke_begins_where_the_one_before_ended(classifier):
@@ -74,11 +63,6 @@ def test_a_mask_of_another_size_is_refused_before_any_stroke(classifier):
     wide = box_mask((8, 9), (0, 0, 1, 1))
     with pytest.raises(InputError, match="the mask is 9 x 8 and the image 8 x 8 pixels"):
         paint(classifier, images(1), [Stroke(LEFT, 7), Stroke(wide, 7)], RECIPE, callback=pytest.fail)
-
-
-def test_no_strokes_are_refused(classifier):
-    with pytest.raises(InputError, match="nothing to paint"):
-        paint(classifier, images(1), [], RECIPE)
 
 
 def test_progress_counts_on_from_stroke_to_stroke(classifier):

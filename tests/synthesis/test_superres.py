@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import images
+from helpers import close, images
 
 from pellucid import L2, CrossEntropy, InputError, SuperresRecipe, descend, superres
 from pellucid.core.batch import norms
@@ -12,10 +12,6 @@ from pellucid.data.image import enlarge
 from pellucid.data.quality import psnr, ssim
 
 RECIPE = SuperresRecipe(eps=0.6, steps=8, step_size=0.1)
-
-
-def close(made, expected):
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("straight_through", [False, True])
@@ -118,9 +114,3 @@ def test_images_that_cannot_be_enlarged_are_refused(classifier, small, message):
 def test_a_reference_of_another_shape_is_refused_before_the_work(classifier):
     with pytest.raises(InputError, match="the reference"):
         superres(classifier, images(2, size=4), "cat", RECIPE, reference=images(2, size=16), callback=pytest.fail)
-
-
-@pytest.mark.parametrize("labels", [["cat"] * 2, ["cat"] * 4])
-def test_images_and_labels_must_agree_in_number(classifier, labels):
-    with pytest.raises(InputError, match=f"{len(labels)} classes for 3 images"):
-        superres(classifier, images(3, size=4), labels, RECIPE)

@@ -25,7 +25,7 @@ class Processes:
     slice(0, 5, None)
     >>> Processes(rank=1, count=2).share(5)
     slice(3, 5, None)
-    >>> Processes(rank=1, count=2).share(5, together=4)
+    >>> Processes(rank=1, count=2).share(5, group_size=4)
     slice(4, 5, None)
     """
 
@@ -37,15 +37,15 @@ class Processes:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
 
-    def share(self, items: int, together: int = 1) -> slice:
+    def share(self, items: int, group_size: int = 1) -> slice:
         """The part of `items` that falls to this process; the shares differ by at most one item, or one group of it.
 
-        The first `together` items are a group, the next are another, and no group is cut.
+        The first `group_size` items are a group, the next are another, and no group is cut.
         """
-        each, more = divmod(math.ceil(items / together), self.count)
+        each, more = divmod(math.ceil(items / group_size), self.count)
         first = self.rank * each + min(self.rank, more)
         last = first + each + (self.rank < more)
-        return slice(min(first * together, items), min(last * together, items))
+        return slice(min(first * group_size, items), min(last * group_size, items))
 
     def gather(self, value: Any) -> list[Any]:
         """Everybody's value, in order of rank, for everybody. Values are pickled, between these processes only."""

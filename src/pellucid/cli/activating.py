@@ -19,7 +19,7 @@ from ..data.dataset import LabeledImages
 from ..data.load import load_data
 from ..gallery.save import check_free, check_writable
 from ..gallery.sheet import Row
-from ..representation.activating import Activating, activating
+from ..representation.activating import Activating, activating, check_split
 from ..representation.feature import find_features
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
 from ..zoo.models import fingerprint, load
@@ -56,17 +56,15 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(FindActivating, argv, "activating", PRESETS)
     _check(flags)
     classifier = load(flags.model, flags.device)
-    data = load_data(flags.data, classifier.size)
-    split = data.test if len(data.test) else data.train
-    if not len(split):
-        raise InputError(f"{flags.data} holds no images")
+    _, split = load_data(flags.data, classifier.size).measured
+    check_split(classifier, split)
     words = [f"{flags.layer}:{unit}" for unit in flags.units]
     find_features(classifier, words, split.batch(slice(0, 1))[0])  # before the long pass, not after it
     index = _index(flags, classifier, split)
     most, least = index.images(split, flags.units)
 
     def task(classifier: Classifier, **options) -> Descent:
-        descent = visualize(classifier, words, flags.recipe, seed=flags.seed, **options)
+        descent = visualize(classifier, words, flags.recipe, **options)
         return descent.about(features=_facts(descent, index, flags))
 
     def rows(descents: dict[str, Descent]) -> list[Row]:
@@ -102,7 +100,7 @@ def _check(flags: FindActivating) -> None:
 
 def _index(flags: FindActivating, classifier: Classifier, split: LabeledImages) -> Activating:
     """What was found before, or what is found now and kept for the next time."""
-    path, together = flags.index, processes()
+    path, team = flags.index, processes()
     if path is not None and path.exists():
         known = Activating.load(path)
         if (known.facts.layer, known.facts.model_sha256) != (flags.layer, fingerprint(classifier)):
@@ -111,9 +109,9 @@ def _index(flags: FindActivating, classifier: Classifier, split: LabeledImages) 
             raise InputError(f"{path} keeps {known.most.shape[1]} images of a unit; name another file, or delete it")
         return known
     precision = pick_precision(flags.precision, classifier.device)
-    with sharing(together), progress_bar("images", flags.quiet or not together.main) as advance:
+    with sharing(team), progress_bar("images", flags.quiet or not team.main) as advance:
         found = activating(classifier, split, layer=flags.layer, k=flags.k, precision=precision, callback=advance)
-    if path is not None and together.main:
+    if path is not None and team.main:
         found.save(path)
     return found
 

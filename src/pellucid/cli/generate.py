@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from ..base.checks import positive_int
@@ -28,7 +29,7 @@ class Generate(RunFlags):
     """Images of each class."""
     mixture: dict[str, float] = field(default_factory=dict)
     """Draw the seeds from these classes' Gaussians with these weights: --mixture cat 1 dog 2."""
-    start_images: tuple[str, ...] = ()
+    start_images: tuple[Path, ...] = ()
     """Start from these images instead of seeds; one for all, or one for each result."""
     preset: str | None = None
     """Published settings: paper-cifar10, notebook-restricted-imagenet, ...; other flags change them."""
@@ -39,18 +40,16 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Generate, argv, "generate", PRESETS)
     positive_int("count", flags.count)
-    from pathlib import Path
-
-    files = find_images([Path(name) for name in flags.start_images]) if flags.start_images else []
+    files = find_images(flags.start_images) if flags.start_images else []
 
     def task(classifier, **options):
         names = flags.classes or classifier.class_names or [str(i) for i in range(classifier.classes)]
         labels = classifier.labels([name for name in names for _ in range(flags.count)])
-        start = read_images(files, classifier.size) if files else None
-        if start is not None and len(start) not in (1, len(labels)):
-            raise InputError(f"{len(start)} start images for {len(labels)} results; give one, or one for each")
-        start = None if start is None else start.expand(len(labels), -1, -1, -1)
-        mixture = flags.mixture or None
-        return generate(classifier, labels, flags.recipe, start=start, mixture=mixture, seed=flags.seed, **options)
+        start = None
+        if files:
+            if len(files) not in (1, len(labels)):
+                raise InputError(f"{len(files)} start images for {len(labels)} results; give one, or one for each")
+            start = read_images(files, classifier.size).expand(len(labels), -1, -1, -1)
+        return generate(classifier, labels, flags.recipe, start=start, mixture=flags.mixture, **options)
 
     return carry_out(flags, "generate", argv, files, task)

@@ -12,24 +12,20 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..data.image import cover, read_alpha
-from ..synthesis.inpaint import PRESETS, InpaintRecipe, box_mask, inpaint, patch_mask
-from .flags import INLINE, ImageFlags, RunFlags
-from .inputs import find_images, one_label_each, read_images, read_mask
+from ..synthesis.inpaint import PRESETS, InpaintRecipe, inpaint, patch_mask
+from .flags import INLINE, RunFlags
+from .inputs import RegionFlags, find_images, read_images
 from .parse import parse
 from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Inpaint(RunFlags, ImageFlags):
+class Inpaint(RunFlags, RegionFlags):
     """Fill in a region of each image.
 
     pellucid inpaint --images photo.png --patch 10 --out filled.png
     """
 
-    mask: Path | None = None
-    """An image of each image's size, white where pixels are missing."""
-    box: tuple[int, int, int, int] | None = None
-    """Left, top, width and height of the region, in pixels of the classifier's size."""
     patch: int | None = None
     """A square of this side at a random place of each image, as in the paper."""
     classes: tuple[str, ...] = ()
@@ -48,22 +44,18 @@ def main(argv: Sequence[str]) -> int:
 
     def task(classifier, **options):
         images = read_images(files, classifier.size)
-        labels = one_label_each(classifier, flags.classes, len(images))
-        return inpaint(
-            classifier, images, _mask(flags, files, images), labels, flags.recipe, seed=flags.seed, **options
-        )
+        mask = _mask(flags, files, images)
+        return inpaint(classifier, images, mask, flags.classes or None, flags.recipe, **options)
 
-    return carry_out(flags, "inpaint", argv, [*files, *([flags.mask] if flags.mask else [])], task)
+    return carry_out(flags, "inpaint", argv, [*files, *flags.masks], task)
 
 
 def _mask(flags: Inpaint, files: Sequence[Path], images: Tensor) -> Tensor:
     size = (images.shape[2], images.shape[3])
-    if flags.box is not None:
-        return box_mask(size, flags.box)
     if flags.patch is not None:
         return patch_mask(len(images), size, flags.patch, flags.seed)
-    if flags.mask is not None:
-        return read_mask(flags.mask, files, size)
+    if (region := flags.region(files, size)) is not None:
+        return region
     alphas = [read_alpha(file) for file in files]
     if any(alpha is None for alpha in alphas):
         raise InputError("say what is missing: --mask FILE, --box X Y W H, --patch SIDE, or images with transparency")

@@ -19,6 +19,8 @@ from ..data.draw import drawn
 from ..data.image import cover, image_files, read_image
 from ..data.load import load_data
 from ..evaluation.classes import in_order_of
+from ..synthesis.inpaint import box_mask
+from .flags import ImageFlags
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
@@ -40,11 +42,6 @@ def read_lightness(path: Path) -> Tensor:
     """A mask file as `(1, 1, H, W)`, by its lightness; grays stay what they are."""
     red, green, blue = read_image(path)
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None, None]
-
-
-def one_label_each(classifier: Classifier, names: Sequence[str], count: int) -> Tensor | None:
-    """Labels for `count` images: none given, one for all, or one each."""
-    return classifier.labels(names, count) if names else None
 
 
 def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tensor:
@@ -70,6 +67,27 @@ def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tenso
     if float(white.amax()) == float(white.amin()):
         raise InputError(f"the mask {path} hides nothing or everything; paint white what is to change, the rest black")
     return white
+
+
+@dataclass(frozen=True)
+class RegionFlags(ImageFlags):
+    """A region of each image."""
+
+    mask: Path | None = None
+    """An image of each image's size, white in the region."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the region, in pixels of the classifier's size."""
+
+    @property
+    def masks(self) -> list[Path]:
+        """The mask's file, if there is one."""
+        return [] if self.mask is None else [self.mask]
+
+    def region(self, files: Sequence[Path], size: tuple[int, int]) -> Tensor | None:
+        """The region as `(1, 1, H, W)`, if flags name one; see `read_mask`."""
+        if self.box is not None:
+            return box_mask(size, self.box)
+        return None if self.mask is None else read_mask(self.mask, files, size)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
     def task(classifier, **options):
         images = source.read(classifier.size)
-        descent = interpolate(classifier, images[::2], images[1::2], flags.recipe, seed=flags.seed, **options)
+        descent = interpolate(classifier, images[::2], images[1::2], flags.recipe, **options)
         walks.append(steps(descent.images, flags.recipe.intervals))
         return descent
 

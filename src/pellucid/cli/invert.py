@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         else:
             targets = source.read(classifier.size)
         start = read_images(starts, classifier.size) if starts else None
-        descent = invert(classifier, targets, flags.recipe, start=start, seed=flags.seed, **options)
+        descent = invert(classifier, targets, flags.recipe, start=start, **options)
         shown["target"] = targets
         return descent
 

@@ -43,13 +43,13 @@ def main(argv: Sequence[str]) -> int:
         images = source.read(classifier.size)
         units = torch.tensor(flags.units).repeat_interleave(len(images))
         every = images.repeat(len(flags.units), 1, 1, 1)
-        return manipulate(classifier, every, units, flags.recipe, seed=flags.seed, **options)
+        return manipulate(classifier, every, units, flags.recipe, **options)
 
     return carry_out(flags, "manipulate", argv, source.inputs, task, rows)
 
 
 def rows(made: dict[str, Descent]) -> list[Row]:
-    """The images, and below them for each unit what became of them; captions name the step at which each was done."""
+    """The images, and below them for each unit the results; captions name the step at which each was done."""
     first = next(iter(made.values()))
     units = first.info["units"]
     each = units.count(units[0])

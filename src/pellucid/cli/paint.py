@@ -16,7 +16,7 @@ from .inputs import find_images, read_images, read_mask
 from .parse import parse
 from .run import carry_out
 
-STROKE = re.compile(r"(?P<where>.+?):(?P<unit>\d+)(?::(?P<strength>[0-9.]+))?")
+STROKE = re.compile(r"(?:(?P<box>\d+,\d+,\d+,\d+)|(?P<file>.+?)):(?P<unit>\d+)(?::(?P<strength>\d*\.?\d+))?")
 
 
 @dataclass(frozen=True)
@@ -38,37 +38,26 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Paint, argv, "paint", PRESETS)
     files = find_images(flags.images)
     parsed = [_parts(text) for text in flags.strokes]
-    masks = [Path(where) for where, _, _ in parsed if not _box(where)]
 
     def task(classifier, **options):
         images = read_images(files, classifier.size)
         size = (images.shape[2], images.shape[3])
-        strokes = [Stroke(_mask(where, size, files), unit, strength) for where, unit, strength in parsed]
-        return paint(classifier, images, strokes, flags.recipe, seed=flags.seed, **options)
+        strokes = [_stroke(parts, files, size) for parts in parsed]
+        return paint(classifier, images, strokes, flags.recipe, **options)
 
-    return carry_out(flags, "paint", argv, [*files, *masks], task)
+    return carry_out(flags, "paint", argv, [*files, *(Path(p["file"]) for p in parsed if p["file"])], task)
 
 
-def _parts(text: str) -> tuple[str, int, float]:
-    match = STROKE.fullmatch(text)
-    if match is None:
+def _parts(text: str) -> re.Match[str]:
+    if (match := STROKE.fullmatch(text)) is None:
         raise InputError(f"a stroke is WHERE:UNIT or WHERE:UNIT:STRENGTH, not {text!r}")
-    try:
-        return match["where"], int(match["unit"]), float(match["strength"] or 1)
-    except ValueError:
-        raise InputError(f"{match['strength']!r} in the stroke {text!r} is not a number") from None
+    return match
 
 
-def _box(where: str) -> tuple[int, int, int, int] | None:
-    """The box that a stroke names, or None where it names a file."""
-    numbers = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", where)
-    if numbers is None and re.fullmatch(r"[-+\d.,\s]+", where) and "," in where:
-        raise InputError(f"a box is four whole numbers, LEFT,TOP,WIDTH,HEIGHT, not {where}")
-    return None if numbers is None else (int(numbers[1]), int(numbers[2]), int(numbers[3]), int(numbers[4]))
-
-
-def _mask(where: str, size: tuple[int, int], files: Sequence[Path]):
-    box = _box(where)
-    if box is not None:
-        return box_mask(size, box)
-    return read_mask(Path(where), files, size)
+def _stroke(parts: re.Match[str], files: Sequence[Path], size: tuple[int, int]) -> Stroke:
+    if parts["box"]:
+        left, top, width, height = map(int, parts["box"].split(","))
+        where = box_mask(size, (left, top, width, height))
+    else:
+        where = read_mask(Path(parts["file"]), files, size)
+    return Stroke(where, int(parts["unit"]), float(parts["strength"] or 1))

@@ -52,7 +52,6 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Rerun, argv, "rerun")
     facts = read_facts(flags.sidecar)
     task, *words = facts["command"]
-    words = [re.sub(r"^--recipe(?=$|=)", "--preset", word) for word in words]  # of earlier versions
     old = Path(value_of(words, "--out") or "")
     out = flags.out or (old.with_name(f"{old.stem}-rerun{old.suffix}") if old.name else Path("pellucid-out-rerun"))
     if task == "stylize" and not out.suffix:

@@ -28,7 +28,7 @@ Rows = Callable[[dict[str, Descent]], list[Row]]
 def carry_out(
     flags: Any, command: str, argv: Sequence[str], inputs: Sequence[Path], task: Task, rows: Rows | None = None
 ) -> int:
-    """Load the classifier, run `task(classifier, callback=..., precision=...)` with progress, save what it returns.
+    """Load the classifier, run `task(classifier, seed=..., callback=..., precision=...)`, save what it returns.
 
     With `flags.beside` the task runs with that classifier too. Where `rows` is given and the output is one image, it
     shows the rows that it makes of the descents by their classifiers' names.
@@ -53,7 +53,8 @@ def carry_out(
                 if frames is not None and number == 0:
                     frames.add(progress)
 
-            result = task(classifier, callback=callback, precision=pick_precision(flags.precision, classifier.device))
+            precision = pick_precision(flags.precision, classifier.device)
+            result = task(classifier, seed=flags.seed, callback=callback, precision=precision)
             made[name] = result if isinstance(result, list) else [result]
     if not team.main:
         return 0

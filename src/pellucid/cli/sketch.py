@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from ..base.errors import InputError
 from ..synthesis.sketch import PRESETS, SketchRecipe, sketch
-from .flags import INLINE, RunFlags
-from .inputs import find_images, one_label_each, read_images
+from .flags import INLINE, ImageFlags, RunFlags
+from .inputs import find_images, read_images
 from .parse import parse
 from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Sketch(RunFlags):
+class Sketch(RunFlags, ImageFlags):
     """Turn drawings into images of a class.
 
     pellucid sketch --images drawing.png --classes horse --out horse.png
     """
 
-    images: tuple[Path, ...] = ()
-    """Drawings, or folders of them."""
     classes: tuple[str, ...] = ()
     """What they depict: one class, or one for each drawing."""
     preset: str | None = None
@@ -40,8 +37,6 @@ def main(argv: Sequence[str]) -> int:
 
     def task(classifier, **options):
         images = read_images(files, classifier.size)
-        labels = one_label_each(classifier, flags.classes, len(images))
-        assert labels is not None  # classes were given
-        return sketch(classifier, images, labels, flags.recipe, seed=flags.seed, **options)
+        return sketch(classifier, images, flags.classes, flags.recipe, **options)
 
     return carry_out(flags, "sketch", argv, files, task)

@@ -14,7 +14,7 @@ from ..base.errors import InputError
 from ..data.image import cover, side
 from ..synthesis.superres import PRESETS, SuperresRecipe, superres
 from .flags import INLINE, RunFlags
-from .inputs import find_images, one_label_each, read_images
+from .inputs import find_images, read_images
 from .parse import parse
 from .run import carry_out
 
@@ -60,7 +60,6 @@ def main(argv: Sequence[str]) -> int:
                 raise InputError(f"factor {flags.factor} must be at least 2 and divide the classifier's {size} px")
             reference = cover(read_images(files, size), size)
             images = F.avg_pool2d(reference, flags.factor)
-        labels = one_label_each(classifier, flags.classes, len(images))
-        return superres(classifier, images, labels, flags.recipe, reference=reference, seed=flags.seed, **options)
+        return superres(classifier, images, flags.classes or None, flags.recipe, reference=reference, **options)
 
     return carry_out(flags, "superres", argv, [*files, *originals], task)

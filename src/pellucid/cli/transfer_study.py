@@ -18,10 +18,11 @@ from ..gallery.sidecar import made_by
 from ..transfer_learning.recipe import TransferRecipe
 from ..transfer_learning.source import SourceFacts, known_sources
 from ..transfer_learning.study.advise import advise
-from ..transfer_learning.study.analysis import Table, Textures, analyses
+from ..transfer_learning.study.analysis import Textures, analyses
 from ..transfer_learning.study.cluster import LOCAL, on_cluster
 from ..transfer_learning.study.figures import save_tables
 from ..transfer_learning.study.jobs import Place, Runner, one_by_one, run_points, side_by_side
+from ..transfer_learning.study.printed import cell, printed
 from ..transfer_learning.study.study import Study
 from ..transfer_learning.study.study_file import read_study
 from ..transfer_learning.targets import open_target
@@ -120,18 +121,15 @@ def write(
     write_json(flags.out / "study.json", facts)
     if not flags.quiet:
         for table in tables:
-            show(table)
+            print_table(*printed(table), table.title)
         print(f"{flags.out}  ({len(results)} transfers; {', '.join(path.name for path in figures) or 'no figure'})")
 
 
 def study_of(flags: StudyFlags) -> Study:
     """The study that a file or the flags describe."""
-    if flags.study is None:
-        return Study(
-            flags.sources, flags.targets, flags.modes, flags.granularities, flags.stylized, flags.texture_augmented,
-            flags.recipe,
-        )  # fmt: skip
-    return read_study(flags.study)
+    if flags.study is not None:
+        return read_study(flags.study)
+    return Study(**{field.name: getattr(flags, field.name) for field in fields(Study)})
 
 
 def check_flags(flags: StudyFlags, argv: Sequence[str]) -> None:
@@ -148,7 +146,7 @@ def check_flags(flags: StudyFlags, argv: Sequence[str]) -> None:
 
 
 def sources_of(study: Study, flags: StudyFlags) -> dict[str, SourceFacts]:
-    """What is known of the sources; raises `InputError` for a size that none of them needs."""
+    """The cards of the sources; raises `InputError` for a size that none of them needs."""
     known = known_sources(list(study.sources))
     if flags.size is not None and all(facts.size for facts in known.values()):
         raise InputError("every source says which images it takes; leave out --size")
@@ -178,7 +176,7 @@ def tell(flags: StudyFlags, study: Study) -> int:
                 cache=flags.cache or cache_folder() / "features", precision=precision, callback=advance,
             )  # fmt: skip
         rows = [
-            (name, _cell(known[name].eps, False), f"{100 * accuracy:.2f}", f"[{100 * low:.2f}, {100 * high:.2f}]",
+            (name, cell(known[name].eps), f"{100 * accuracy:.2f}", f"[{100 * low:.2f}, {100 * high:.2f}]",
              f"{100 * share:.0f} %")
             for name, accuracy, (low, high), share in zip(
                 advice.sources, advice.accuracies, advice.intervals, advice.shares, strict=True
@@ -187,26 +185,3 @@ def tell(flags: StudyFlags, study: Study) -> int:
         print_table(("source", "eps ", "accuracy ", "95%", "best in "), rows, target)
         print(advice)
     return 0
-
-
-def show(table: Table) -> None:
-    """Print a table, accuracies in percent."""
-    percents = {"linearity": (), "by-texture": table.columns[6:]}.get(table.name, ("accuracy", "low", "high"))
-    heads = [f"{column} " if _numeric(table, number) else column for number, column in enumerate(table.columns)]
-    rows = [
-        [_cell(value, column in percents) for value, column in zip(row, table.columns, strict=True)]
-        for row in table.rows
-    ]
-    print_table(heads, rows, table.title)
-
-
-def _numeric(table: Table, number: int) -> bool:
-    return any(isinstance(row[number], (int, float)) for row in table.rows)
-
-
-def _cell(value: object, percent: bool) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{100 * value:.2f}" if percent else f"{value:g}"
-    return str(value)

@@ -9,11 +9,7 @@ from typing import Annotated
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
-from ..evaluation.transferability import (
-    TransferabilityRecipe,
-    check_alike,
-    transferability,
-)
+from ..evaluation.transferability import TransferabilityRecipe, check_alike, transferability
 from ..gallery.plots import plot_transferability
 from ..gallery.save import check_figure
 from ..gallery.sidecar import made_by, write_sidecar

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from ..synthesis.translate import PRESETS, TranslateRecipe, translate
 from .flags import INLINE, ImageFlags, RunFlags
-from .inputs import find_images, one_label_each, read_images
+from .inputs import find_images, read_images
 from .parse import parse
 from .run import carry_out
 
@@ -34,7 +34,6 @@ def main(argv: Sequence[str]) -> int:
 
     def task(classifier, **options):
         images = read_images(files, classifier.size)
-        labels = one_label_each(classifier, flags.classes, len(images))
-        return translate(classifier, images, labels, flags.recipe, seed=flags.seed, **options)
+        return translate(classifier, images, flags.classes or None, flags.recipe, **options)
 
     return carry_out(flags, "translate", argv, files, task)

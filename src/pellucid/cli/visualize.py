@@ -73,8 +73,7 @@ def main(argv: Sequence[str]) -> int:
         magnitude = spectrum(photos, size or side(classifier)) if photos else None
         descent, *others = (
             visualize(
-                classifier, words, recipe, seeds=flags.seeds, start=start, magnitude=magnitude, seed=flags.seed,
-                **options,
+                classifier, words, recipe, seeds=flags.seeds, start=start, magnitude=magnitude, **options
             )
             for recipe in (flags.recipe, *(replace(PRESETS[name], size=flags.recipe.size) for name in flags.also))
         )  # fmt: skip

@@ -24,18 +24,15 @@ class Frames:
     """Collects what the images look like during a descent."""
 
     def __init__(self):
-        self.current: Tensor | None = None
+        self.current = torch.empty(0)
         self.seen: list[Tensor] = []
 
     def add(self, progress: Progress) -> None:
         """Note the images after a step, of about 60 steps in all."""
-        if self.current is None or self.current.shape[0] <= int(progress.index.max()):
-            rows = int(progress.index.max()) + 1
-            grown = torch.full((rows, *progress.images.shape[1:]), 0.5)
-            if self.current is not None:
-                grown[: len(self.current)] = self.current
-            self.current = grown
         if len(progress.index):
+            missing = int(progress.index.max()) + 1 - len(self.current)
+            gray = torch.full((max(missing, 0), *progress.images.shape[1:]), 0.5)
+            self.current = torch.cat([self.current.reshape(-1, *gray.shape[1:]), gray])
             self.current[progress.index.cpu()] = progress.images.cpu()
         if progress.step % math.ceil(progress.steps / AT_MOST) == 0 or progress.step == progress.steps:
             self.seen.append(self.current.clone())
@@ -46,9 +43,9 @@ class Frames:
         sheets = [grid(magnified(frame)) for frame in [start.cpu(), *same, end.cpu()]]
         if path.suffix.lower() == ".gif":
             write_gif(path, sheets)
-            return
-        for number, sheet in enumerate(sheets):
-            write_image(path / f"frame-{number:04d}.png", sheet)
+        else:
+            for number, sheet in enumerate(sheets):
+                _write(path, number, sheet)
 
 
 class StyleFrames:
@@ -83,11 +80,15 @@ class StyleFrames:
         if self.is_gif:
             self.seen.append(frame)
             return
-        if not self.count:
-            for old in self.path.glob("frame-*.png"):  # of an earlier run, which --overwrite gives up
-                old.unlink()
-        write_image(self.path / f"frame-{self.count:04d}.png", frame)
+        _write(self.path, self.count, frame)
         self.count += 1
+
+
+def _write(folder: Path, number: int, frame: Tensor) -> None:
+    """Write a frame into a folder; the first one replaces those of an earlier run."""
+    for old in folder.glob("frame-*.png") if number == 0 else ():
+        old.unlink()
+    write_image(folder / f"frame-{number:04d}.png", frame)
 
 
 def check_frames(path: Path, overwrite: bool) -> None:

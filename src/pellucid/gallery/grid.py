@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.errors import InputError
 from ..base.files import replacing
 from ..data.image import to_pil
 
@@ -36,8 +35,6 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: f
 
 def write_gif(path: str | Path, frames: list[Tensor], seconds: float = 4.0) -> None:
     """Write `(C, H, W)` frames in [0, 1] as a GIF of about this length that rests on its last frame."""
-    if not frames:
-        raise InputError("no frames to write")
     pictures = [to_pil(frame) for frame in frames]
     each = max(20, round(1000 * seconds / len(frames)))
     with replacing(path) as temporary:

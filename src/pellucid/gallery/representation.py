@@ -18,10 +18,8 @@ def inversion(scene: Scene) -> Section:
     photos = torch.cat([scene.photo(name) for name in ("flower.jpg", "china.jpg")])
     targets = torch.cat([photos, kaleidoscope(3, scene.made.shape[2], scene.seed), scene.made[:5].cpu()])
     recipe = InvertRecipe(steps=200)
-    pair = (("robust", scene.robust), ("standard", scene.standard))
     rows = [scene.row("target", targets, "invert-targets.png")]
-    for part, (caption, classifier) in enumerate(pair):
-        descent = invert(classifier, targets, recipe, seed=scene.seed, **scene.options(part, 2))
+    for caption, descent in scene.both(invert, targets, recipe, seed=scene.seed):
         rows.append(scene.row(caption, descent.images, f"invert-{caption}.png"))
     return Section(
         "Invert a representation",
@@ -38,8 +36,7 @@ def interpolation(scene: Scene) -> Section:
     first, last = scene.photo("flower.jpg"), scene.made[:1].cpu()
     recipe = InterpolateRecipe(steps=200, intervals=8)
     rows = []
-    for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
-        descent = interpolate(classifier, first, last, recipe, **scene.options(part, 2))
+    for caption, descent in scene.both(interpolate, first, last, recipe):
         if not rows:
             rows.append(scene.row("pixels", descent.start, "interpolate-pixels.png"))
         rows.append(scene.row(caption, descent.images, f"interpolate-{caption}.png"))
@@ -56,8 +53,7 @@ def visualization(scene: Scene) -> Section:
     """What single units look for, from two seeds."""
     units = spread(scene, 0)
     rows = []
-    for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
-        descent = visualize(classifier, [str(u) for u in units], seeds=2, seed=scene.seed, **scene.options(part, 2))
+    for caption, descent in scene.both(visualize, units, seeds=2, seed=scene.seed):
         for seed in range(2):
             names = [f"unit {unit}" for unit in units] if not rows else ()
             label = caption if seed == 0 else "another seed"
@@ -76,8 +72,7 @@ def manipulation(scene: Scene) -> Section:
     units = spread(scene, 5)
     photo = scene.photo("flower.jpg").expand(len(units), -1, -1, -1)
     rows = []
-    for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
-        descent = manipulate(classifier, photo, torch.tensor(units), **scene.options(part, 2))
+    for caption, descent in scene.both(manipulate, photo, torch.tensor(units)):
         ends = zip(units, descent.stopped_at.tolist(), strict=True)
         names = [f"unit {unit}, {at} steps" for unit, at in ends]
         rows.append(scene.row(caption, descent.images, f"add-{caption}.png", names))

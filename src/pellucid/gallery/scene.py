@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..base.devices import Precision
 from ..core.classifier import Classifier
-from ..core.descent import Progress
+from ..core.descent import Descent, Progress
 from ..data.image import cover, read_image, write_image
 from .grid import grid, magnified
 from .page import Row
@@ -38,14 +38,7 @@ class Pair:
 class Scene:
     """A pair of classifiers and a folder: what every section of the page draws on."""
 
-    def __init__(
-        self,
-        pair: Pair,
-        folder: Path,
-        seed: int,
-        precision: Precision,
-        callback: Callable[[float], None],
-    ):
+    def __init__(self, pair: Pair, folder: Path, seed: int, precision: Precision, callback: Callable[[float], None]):
         self.precision: Precision = precision
         self.robust, self.standard, self.folder, self.seed = pair.robust, pair.standard, folder, seed
         self.advance = callback
@@ -63,6 +56,11 @@ class Scene:
             self.advance_to(progress.step / progress.steps, part, parts)
 
         return {"precision": self.precision, "callback": callback}
+
+    def both(self, task: Callable[..., Descent], *args: Any, **options: Any) -> Iterator[tuple[str, Descent]]:
+        """The robust and the standard classifier's name on the page, each with what the task makes with it."""
+        for part, (name, classifier) in enumerate((("robust", self.robust), ("standard", self.standard))):
+            yield name, task(classifier, *args, **options, **self.options(part, 2))
 
     def advance_to(self, share: float, part: int, parts: int) -> None:
         """Tell how far part number `part` of this task's `parts` is."""

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..data.image import to_pil
 from .grid import LEGIBLE, magnified
 
 GAP, LINE = 4, 16  # pixels between images; height of a line of text
@@ -40,8 +41,6 @@ def sheet(rows: Sequence[Row], side: int = LEGIBLE) -> Tensor:
     >>> sheet([Row("start", torch.zeros(2, 3, 64, 64)), Row("result", torch.ones(2, 3, 64, 64), ["cat", "dog"])]).ndim
     3
     """
-    if not rows:
-        raise InputError("a sheet needs at least one row")
     for row in rows:
         if row.captions and len(row.captions) != len(row.images):
             raise InputError(f"{len(row.captions)} captions for {len(row.images)} images in row {row.label!r}")
@@ -61,14 +60,9 @@ def sheet(rows: Sequence[Row], side: int = LEGIBLE) -> Tensor:
             top += LINE
         pen.text((0, top + images.shape[2] // 2 - LINE // 2), row.label, fill="black", font=_font())
         for column, image in enumerate(images):
-            page.paste(_picture(image), (margin + column * (images.shape[3] + GAP), top))
+            page.paste(to_pil(image), (margin + column * (images.shape[3] + GAP), top))
         top += images.shape[2] + GAP
     return torch.from_numpy(np.array(page)).permute(2, 0, 1).float() / 255
-
-
-def _picture(image: Tensor) -> Image.Image:
-    pixels = (image.clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 import platform
@@ -57,7 +58,7 @@ def made_by(
 
 
 def of_descent(descent: Descent) -> dict[str, Any]:
-    """What a sidecar says of a descent: how it was made, and what became of each image."""
+    """What a sidecar says of a descent: how it was made, and the result for each image."""
     labels = [None] * len(descent.images) if descent.label is None else descent.label.tolist()
     distances = (descent.images - descent.start).flatten(1).norm(dim=1).tolist()
     images = zip(labels, descent.loss.tolist(), descent.stopped_at.tolist(), descent.stopped, distances, strict=True)
@@ -81,6 +82,11 @@ def versions() -> dict[str, str]:
 def file_sha256(path: Path) -> str:
     """The sha256 of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def embedded(name: str, content: bytes) -> dict[str, str]:
+    """An input that the sidecar itself holds."""
+    return {"path": name, "sha256": hashlib.sha256(content).hexdigest(), "content": base64.b64encode(content).decode()}
 
 
 def _rounded(value: float) -> float | None:

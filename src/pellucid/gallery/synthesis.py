@@ -55,8 +55,7 @@ def manipulation(scene: Scene) -> Section:
     """One photo, moved towards each class."""
     photo = scene.photo("flower.jpg").expand(len(scene.classes), -1, -1, -1)
     rows = [scene.row("towards", photo, "manipulate-start.png", scene.classes)]
-    for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
-        descent = translate(classifier, photo, scene.classes, **scene.options(part, 2))
+    for caption, descent in scene.both(translate, photo, scene.classes):
         rows.append(scene.row(caption, descent.images, f"manipulate-{caption}.png"))
     return Section(
         "Manipulate",
@@ -72,9 +71,8 @@ def inpainting(scene: Scene) -> Section:
     side = scene.made.shape[2]
     mask = patch_mask(len(scene.made), (side, side), side * 3 // 8, scene.seed)
     rows = [scene.row("original", scene.made, "inpaint-original.png", scene.classes)]
-    for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
-        descent = inpaint(classifier, scene.made, mask, **scene.options(part, 2))
-        if part == 0:
+    for caption, descent in scene.both(inpaint, scene.made, mask):
+        if caption == "robust":
             rows.append(scene.row("corrupted", descent.start, "inpaint-corrupted.png"))
         rows.append(scene.row(caption, descent.images, f"inpaint-{caption}.png"))
     return Section(
@@ -94,9 +92,8 @@ def translation(scene: Scene) -> Section:
     start = scene.made[[scene.classes.index(source) for source, _ in pairs]]
     targets = [target for _, target in pairs]
     rows = [scene.row("from", start, "translate-start.png", [source for source, _ in pairs])]
-    for part, (caption, classifier) in enumerate((("robust", scene.robust), ("standard", scene.standard))):
-        descent = translate(classifier, start, targets, **scene.options(part, 2))
-        names = targets if part == 0 else ()
+    for caption, descent in scene.both(translate, start, targets):
+        names = targets if caption == "robust" else ()
         rows.append(scene.row(f"to, {caption}", descent.images, f"translate-{caption}.png", names))
     return Section(
         "Translate",
@@ -136,18 +133,14 @@ def sketches(scene: Scene) -> Section:
     names, pictures = drawings(scene.made.shape[2])
     known = [number for number, name in enumerate(names) if name in scene.classes]
     names, pictures = [names[n] for n in known], pictures[known]
-    robust = sketch(scene.robust, pictures, names, **scene.options(0, 2))
-    standard = sketch(scene.standard, pictures, names, **scene.options(1, 2))
+    rows = [scene.row("drawing", pictures, "sketch-start.png", names)]
+    rows += [scene.row(name, d.images, f"sketch-{name}.png") for name, d in scene.both(sketch, pictures, names)]
     return Section(
         "Sketch to image",
         "A flat drawing is a start like any other: the descent adds the texture, light and detail that the class "
         "has and the drawing lacks. The drawings are the project's own, made of a few polygons each.",
         scene.command("sketch", "--images", "drawing.png", "--classes", "ship", "--out", "ship.png"),
-        (
-            scene.row("drawing", pictures, "sketch-start.png", names),
-            scene.row("robust", robust.images, "sketch-robust.png"),
-            scene.row("standard", standard.images, "sketch-standard.png"),
-        ),
+        tuple(rows),
     )
 
 

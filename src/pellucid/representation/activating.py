@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..base.checks import positive_int
+from ..base.checks import check_index, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
@@ -23,13 +22,13 @@ from ..data.identity import split_digest
 from ..data.readings import readings
 from ..zoo.models import fingerprint
 
-MAX_BYTES, MAX_FACTS = 2**28, 2**16
+MAX_BYTES = 2**28
 TENSORS = {"most": torch.float32, "most_index": torch.int64, "least": torch.float32, "least_index": torch.int64}
 
 
 @dataclass(frozen=True)
 class Extremes:
-    """The k largest or smallest values seen so far of each unit, and whose they are; of equal ones the first seen."""
+    """The k largest or smallest values of each unit so far, and their images; of equal values the first counts."""
 
     values: Tensor
     index: Tensor
@@ -89,10 +88,8 @@ class Activating:
         """
         if len(split) != self.facts.count or split_digest(split) != self.facts.data_sha256:
             raise InputError("this is another split than the one that the activating images were looked for in")
-        for unit in units:
-            if not 0 <= unit < len(self.most):
-                raise InputError(f"layer {self.facts.layer!r} has units 0 to {len(self.most) - 1}, not {unit}")
         rows = torch.tensor(list(units))
+        check_index(f"layer {self.facts.layer!r} has units", rows, len(self.most))
         most, least = (
             torch.stack([split.batch(index)[0] for index in table[rows]])
             for table in (self.most_index, self.least_index)
@@ -121,14 +118,15 @@ class Activating:
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError(f"it has over {MAX_BYTES >> 20} MiB")
             with safe_open(path, framework="pt") as file:
-                facts = _facts((file.metadata() or {}).get("pellucid", ""))
-                if set(file.keys()) != set(TENSORS):
-                    raise ValueError("it holds other tensors")
+                known = json.loads((file.metadata() or {}).get("pellucid", ""))
+                if known.pop("activating") != 1 or set(file.keys()) != set(TENSORS):
+                    raise ValueError("it is of another kind")
+                facts = Facts(**known)
                 tensors = {name: file.get_tensor(name) for name in TENSORS}
             _check(tensors, facts.count)
         except FileNotFoundError:
             raise InputError(f"{path} does not exist") from None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError, SafetensorError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, SafetensorError) as error:
             raise InputError(f"{path} is not an index of activating images: {error}") from None
         return Activating(**tensors, facts=facts)
 
@@ -167,7 +165,7 @@ def activating(
     (torch.Size([10, 2]), True)
     """
     k = positive_int("k", k)
-    _check_split(classifier, split)
+    check_split(classifier, split)
     everybody = team()
     own = range(len(split))[everybody.share(len(split))]
     ends: list[Extremes] = []
@@ -187,7 +185,8 @@ def activating(
     return Activating(most.values, most.index, least.values, least.index, facts)
 
 
-def _check_split(classifier: Classifier, split: LabeledImages) -> None:
+def check_split(classifier: Classifier, split: LabeledImages) -> None:
+    """Raise `InputError` unless the split holds images of the classifier's size."""
     if not len(split):
         raise InputError("there are no images to look at")
     height, width = split.size
@@ -195,28 +194,11 @@ def _check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
 
 
-def _facts(text: str) -> Facts:
-    """The facts in a file's metadata; raises `ValueError` for what is none."""
-    known: Any = json.loads(text) if len(text) <= MAX_FACTS else None
-    if not isinstance(known, dict) or known.pop("activating", None) != 1 or set(known) != set(Facts.__annotations__):
-        raise ValueError("it does not say what it was made of")
-    facts = Facts(**known)
-    texts = (facts.layer, facts.model_sha256, facts.data_sha256)
-    if type(facts.count) is not int or facts.count < 1 or not all(isinstance(text, str) for text in texts):
-        raise ValueError("it does not say what it was made of")
-    return facts
-
-
 def _check(tensors: dict[str, Tensor], count: int) -> None:
-    """Raise `ValueError` unless the tensors are values and numbers of images, as `activating` leaves them."""
-    shapes = {tensor.shape for tensor in tensors.values()}
-    if len(shapes) != 1 or any(
-        tensors[name].dtype != dtype or tensors[name].ndim != 2 for name, dtype in TENSORS.items()
-    ):
-        raise ValueError("its tensors have other shapes")
-    if not tensors["most"].numel() or not (tensors["most"].isfinite().all() and tensors["least"].isfinite().all()):
-        raise ValueError("its values are not finite numbers")
-    for name in ("most_index", "least_index"):
-        low, high = (int(v) for v in tensors[name].aminmax())
-        if low < 0 or high >= count:
-            raise ValueError(f"it names images {low} to {high} of {count}")
+    """Raise `ValueError` unless the tensors are values and numbers of `count` images, as `activating` leaves them."""
+    for name, dtype in TENSORS.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype or tensor.ndim != 2 or tensor.shape != tensors["most"].shape:
+            raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}")
+        if dtype == torch.int64 and ((tensor < 0) | (tensor >= count)).any():
+            raise ValueError(f"it names other images than its {count}")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, number, positive_int
+from ..base.checks import check_images
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
@@ -20,7 +20,7 @@ from ..core.objective import Distance
 from ..core.optimizer import cosine
 from ..data.image import fit
 from .invert import alike
-from .match import represent
+from .match import check_norms, represent
 from .momentum import Momentum
 
 
@@ -42,8 +42,6 @@ class DistanceRecipe(Recipe):
         if not self.radii or not rising:
             given = ", ".join(f"{radius:g}" for radius in self.radii)
             raise InputError(f"radii must be finite, positive and increasing, not {given or 'nothing'}")
-        positive_int("steps", self.steps)
-        number("momentum", self.momentum, 0, 1)
 
 
 PRESETS = {
@@ -108,13 +106,11 @@ def distance(
     Args:
         classifier: whose representation R is.
         sources, targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Raises:
-        InputError: sources that are neither one nor as many as targets, a
-            target whose representation is zero.
+        InputError: sources that are neither one nor as many as targets, a target whose representation is zero.
 
     >>> import pellucid as pl
     >>> two = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -127,8 +123,7 @@ def distance(
     targets = fit(classifier, check_images(targets, "targets"))
     sources = alike(fit(classifier, check_images(sources, "sources")), targets)
     wanted = represent(classifier, targets)
-    if bool((torch.linalg.vector_norm(wanted, dim=1) == 0).any()):
-        raise InputError("the representation of a target is zero: all of its units are off")
+    check_norms(wanted)
     rows = len(radii)
     descent = descend(
         classifier,

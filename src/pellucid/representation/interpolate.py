@@ -59,8 +59,7 @@ def interpolate(
     Args:
         classifier: whose representation it is; of a standard one the result stays near the average of pixels.
         first, last: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Returns:

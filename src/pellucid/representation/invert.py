@@ -50,8 +50,7 @@ def invert(
     Args:
         classifier: whose representation is inverted.
         targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         start: images to begin with, one for all targets or one for each; brought to the targets' size.
         seed: of the noise; image number i has its own stream of it.
         **options: of `descend`.

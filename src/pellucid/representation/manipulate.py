@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, number, positive, positive_int
+from ..base.checks import check_images, number, positive
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Unbounded
@@ -18,7 +18,6 @@ from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import Activation
 from ..data.image import fit
-from .feature import widths
 from .stop import Exceeds, Reaches
 
 
@@ -42,8 +41,6 @@ class ManipulateRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("eps", self.eps)
-        positive_int("steps", self.steps)
-        positive("step_size", number("step_size", self.step_size))
         number("value", self.value)
 
 
@@ -67,8 +64,7 @@ def manipulate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         units: of the representation, one for all images or `(N,)`, one for each.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Returns:
@@ -88,10 +84,6 @@ def manipulate(
     unit = torch.as_tensor(units).reshape(-1)
     if len(unit) not in (1, len(start)):
         raise InputError(f"{len(unit)} units for {len(start)} images; give one, or one for each")
-    there = widths(classifier, ["representation"], start[:1])["representation"]
-    if not 0 <= int(unit.min()) <= int(unit.max()) < there:
-        wrong = next(u for u in unit.tolist() if not 0 <= u < there)
-        raise InputError(f"the representation has units 0 to {there - 1}, not {wrong}")
     unit = unit.expand(len(start)).contiguous()
     descent = descend(
         classifier,

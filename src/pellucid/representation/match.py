@@ -9,11 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, number, positive, positive_int
+from ..base.checks import check_images, number, positive
 from ..base.devices import default_modes
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Ball, Unbounded
+from ..core.batch import norms
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.descent import Descent
@@ -31,7 +32,7 @@ class MatchRecipe(Recipe):
     """Settings of a descent to a representation."""
 
     eps: float = math.inf
-    """Radius of the L2 ball around the start; inf for none. The papers' 1000 is none in all but name."""
+    """Radius of the L2 ball around the start; inf for none. The papers' 1000 holds every image."""
     steps: int = 400
     """Steps of the descent, at most."""
     step_size: float = PerPixel(0.4 / 32)
@@ -49,9 +50,6 @@ class MatchRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("eps", self.eps)
-        positive_int("steps", self.steps)
-        positive("step_size", number("step_size", self.step_size))
-        number("momentum", self.momentum, 0, 1)
         number("tolerance", self.tolerance, 0)
 
 
@@ -68,9 +66,7 @@ def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe:
     Raises:
         InputError: a representation that is zero, to which no distance can be relative.
     """
-    if bool((zero := torch.linalg.vector_norm(representation, dim=1) == 0).any()):
-        number = int(zero.nonzero()[0])
-        raise InputError(f"the representation to match is zero for image {number}: all of its units are off")
+    check_norms(representation)
     distance = Distance(representation, straight_through=recipe.straight_through)
     ball: Ball = L2(recipe.eps) if math.isfinite(recipe.eps) else Unbounded()
     return descend(
@@ -85,6 +81,12 @@ def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe:
         stop=Near(distance, recipe.tolerance),
         **options,
     )
+
+
+def check_norms(representation: Tensor) -> None:
+    """Raise `InputError` if a representation is zero: no distance to it is relative to its norm."""
+    if (zero := (norms(representation) == 0).nonzero()).numel():
+        raise InputError(f"the representation to match is zero for image {int(zero[0])}: all of its units are off")
 
 
 @default_modes()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -82,10 +83,10 @@ def rebuild(
     if team.main:
         write_json(out / SETTINGS, settings)
     team.wait()
-    done = _done(out)
+    done = {name: sha256 for name, sha256 in _listed(out).items() if _target(out, name).is_file()}
     prints = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     todo = [path for path in files if done.get(str(path.relative_to(folder))) != prints[path]]
-    team.wait()  # nobody writes before everybody has read
+    team.wait()  # no process writes before all have read
     for first in range(0, len(todo), chunk):
         part = todo[first : first + chunk]
         targets = torch.stack([read_image(path, classifier.size) for path in part])
@@ -99,27 +100,25 @@ def rebuild(
                 for number, name in enumerate(names):
                     write_image(_target(out, name), descent.images[number])
                     told = {key: values[number] for key, values in descent.info["result"].items()}
-                    if number == 0:
-                        ledger.write("\n")  # ends a line that a crash may have cut off
-                    known = {"image": name, "sha256": prints[part[number]]}
-                    line = finite({**known, **told, "steps": int(descent.stopped_at[number])})
-                    ledger.write(json.dumps(line, allow_nan=False) + "\n")
-                    ledger.flush()  # whatever stops the run, what it made is told from other pictures
+                    told |= {"image": name, "sha256": prints[part[number]], "steps": int(descent.stopped_at[number])}
+                    start_of_line = "\n" * (number == 0)  # a crash may have cut off the line before
+                    ledger.write(f"{start_of_line}{json.dumps(finite(told), allow_nan=False)}\n")
+                    ledger.flush()  # the ledger lists every picture, whenever the run stops
         if callback is not None:
             callback((len(files) - len(todo) + first + len(part)) / len(files))
     return len(todo)
 
 
 def _settings(out: Path) -> object:
-    """With what the inversions in a folder were made; None if it holds none."""
+    """The settings of the inversions in a folder; None if it holds none."""
     return read_json(out / SETTINGS) if (out / SETTINGS).is_file() else None
 
 
 def _forget(out: Path, settings: object, wanted: set[Path]) -> None:
-    """Remove the inversions with other settings, or besides those that are wanted."""
-    made = {_target(out, name) for name, _ in _listed(out / LEDGER)}
+    """Remove inversions that an earlier call made with other settings, or of images that are gone."""
+    made = {_target(out, name) for name in _listed(out)}
     kept = wanted if _settings(out) == settings else set()
-    for path in list(out.rglob("*.png")):  # those below, wherever the lines may point
+    for path in list(out.rglob("*.png")):  # only pictures in this folder, wherever the ledger points
         if path in made - kept:
             path.unlink()
     if not kept:
@@ -128,7 +127,7 @@ def _forget(out: Path, settings: object, wanted: set[Path]) -> None:
 
 
 def _check(out: Path, folder: Path, settings: object, wanted: set[Path]) -> None:
-    """Raise `InputError` if a folder holds inversions with other settings, or pictures besides the wanted ones."""
+    """Raise `InputError` if a folder holds inversions with other settings, or pictures of no image."""
     if _settings(out) not in (None, settings):
         raise InputError(
             f"{out} holds inversions with other settings (see {SETTINGS}); choose another --out or say --overwrite"
@@ -136,7 +135,7 @@ def _check(out: Path, folder: Path, settings: object, wanted: set[Path]) -> None
     if others := sorted(path for path in out.rglob("*.png") if path not in wanted and not _hidden(path, out)):
         more = f" and {len(others) - 1} more" if others[1:] else ""
         raise InputError(
-            f"{out} holds pictures that are of none in {folder}: {others[0].relative_to(out)}{more}; "
+            f"{out} holds pictures of no image in {folder}: {others[0].relative_to(out)}{more}; "
             "choose another --out, or say --overwrite to remove those that pellucid made"
         )
 
@@ -150,23 +149,15 @@ def _target(out: Path, name: str) -> Path:
 
 
 def _number(name: str, seed: int) -> int:
-    """A number for a path and a seed, whose noise no other path shares but by chance in 2⁴⁸."""
+    """The seed of a path's noise: 48 bits of a hash of the path and the run's seed."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big")
 
 
-def _done(out: Path) -> dict[str, str]:
-    """The images that are finished, each with the sha256 of its picture; a line cut off by a crash does not count."""
-    return {name: sha256 for name, sha256 in _listed(out / LEDGER) if _target(out, name).is_file()}
-
-
-def _listed(ledger: Path) -> Iterator[tuple[str, str]]:
-    if not ledger.is_file():
-        return
-    for line in ledger.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
+def _listed(out: Path) -> dict[str, str]:
+    """The images in the ledger, each with the sha256 of its picture; a line cut off by a crash does not count."""
+    ledger, listed = out / LEDGER, {}
+    for line in ledger.read_text(encoding="utf-8", errors="replace").splitlines() if ledger.is_file() else ():
+        with suppress(ValueError, TypeError, KeyError):
             told = json.loads(line)
-            name, sha256 = told["image"], told["sha256"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            continue
-        if isinstance(name, str) and isinstance(sha256, str):
-            yield name, sha256
+            listed[str(told["image"])] = told["sha256"]
+    return listed

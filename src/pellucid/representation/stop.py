@@ -13,16 +13,18 @@ from ..core.reading import Activations
 
 
 @dataclass(frozen=True)
-class Exceeds(StopRule):
-    """Finished are the images whose unit of the representation is larger than every other one.
-
-    The heuristic of section 4.2.1 of the representations paper. `unit` is one int for all images or `(N,)` ints.
-    """
+class OfUnit(StopRule):
+    """A rule about a unit of the representation: one int for all images, or `(N,)` ints."""
 
     unit: Tensor | int
 
     def check(self, activations: Activations) -> None:
         check_index("the representation has units", self.unit, activations.representation.shape[1])
+
+
+@dataclass(frozen=True)
+class Exceeds(OfUnit):
+    """Finished are the images whose unit is larger than every other one (representations paper, section 4.2.1)."""
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         two = activations.representation.topk(2, dim=1)  # the second tells a maximum from a draw of units that are off
@@ -31,14 +33,10 @@ class Exceeds(StopRule):
 
 
 @dataclass(frozen=True)
-class Reaches(StopRule):
-    """Finished are the images whose unit of the representation is at least `value`."""
+class Reaches(OfUnit):
+    """Finished are the images whose unit is at least `value`."""
 
-    unit: Tensor | int
     value: float = 1.0
-
-    def check(self, activations: Activations) -> None:
-        check_index("the representation has units", self.unit, activations.representation.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         return of_unit(activations.representation, self.unit) >= self.value

@@ -85,7 +85,7 @@ class Studio:
         loaded = self.models.get(body.model)
         machine = Machine(self.settings.device, self.settings.precision)
         checked = order(body, loaded, machine)
-        asked = {"label": checked.label, "unit": checked.unit, "seed": checked.seed}
+        asked = {"label": checked.call.label, "unit": checked.call.unit, "seed": checked.call.seed}
         job = Job(body.tab, body.action, body.model, checked.work, name=checked.name, asked=asked, about=checked)
         return self.jobs.submit(job)
 

@@ -11,11 +11,10 @@ from ..base.checks import check_images
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
-from ..core.descend import descend
 from ..core.descent import Descent
-from ..core.objective import CrossEntropy
 from ..data.image import fit
 from .inpaint import check_mask
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def brush(
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
         labels: the class of each image, or one for all.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
+        recipe: settings; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Raises:
@@ -63,14 +62,4 @@ def brush(
     """
     recipe = (recipe or BrushRecipe()).at(classifier.size)
     start = check_images(fit(classifier, images))
-    label = classifier.labels(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=Inside(L2(recipe.eps), check_mask(mask, start)),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    return toward(classifier, labels, start, Inside(L2(recipe.eps), check_mask(mask, start)), recipe, **options)

@@ -10,11 +10,10 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
 from ..core.descent import Descent
-from ..core.objective import CrossEntropy
 from ..data.image import Enlargement, fit
 from .start import Start, seeds
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ def generate(
     Args:
         classifier: preferably a robust one; a standard one yields noise, which is the paper's point.
         labels: the class of each image, by name or index.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         start: `(N, 3, H, W)` images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
         seed: of the seeds.
@@ -77,15 +75,4 @@ def generate(
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
         start = fit(classifier, start)
-        label = classifier.labels(label, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        seed=seed,
-        **options,
-    )
-    return descent.about(label=label)
+    return toward(classifier, label, start, L2(recipe.eps), recipe, seed=seed, **options)

@@ -61,8 +61,7 @@ def inpaint(
         images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
         labels: the class of each image; what the classifier sees in the corrupted image if not given.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Raises:
@@ -71,7 +70,7 @@ def inpaint(
     recipe = (recipe or InpaintRecipe()).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
-    label = classifier.predict(start).cpu() if labels is None else classifier.labels(labels, len(start))
+    label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
     descent = descend(
         classifier,
         CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),

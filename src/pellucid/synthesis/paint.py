@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images
+from ..base.checks import check_images, check_index
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
@@ -73,8 +73,7 @@ def paint(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         strokes: in order; each starts from what the one before left.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
     Returns:
@@ -90,8 +89,7 @@ def paint(
     with torch.no_grad():
         units = classifier(current[:1].to(classifier.device)).representation.shape[1]
     for stroke in strokes:
-        if not 0 <= stroke.unit < units:
-            raise InputError(f"the representation has units 0 to {units - 1}, not {stroke.unit}")
+        check_index("the representation has units", stroke.unit, units)
         if not 0 < stroke.strength < float("inf"):
             raise InputError(f"a stroke's strength must be positive, not {stroke.strength}")
         check_mask(stroke.mask, current)

@@ -10,10 +10,9 @@ from torch import Tensor
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
 from ..core.descent import Descent
-from ..core.objective import CrossEntropy
 from ..data.image import fit
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -47,20 +46,8 @@ def sketch(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
     """
     recipe = (recipe or SketchRecipe()).at(classifier.size)
-    start = fit(classifier, images)
-    label = classifier.labels(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    return toward(classifier, labels, fit(classifier, images), L2(recipe.eps), recipe, **options)

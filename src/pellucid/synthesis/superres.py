@@ -12,11 +12,10 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
 from ..core.descent import Descent
-from ..core.objective import CrossEntropy
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,7 @@ def superres(
         classifier: preferably a robust one; the result has its size.
         images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
         **options: of `descend`.
 
@@ -79,20 +77,12 @@ def superres(
         raise InputError(
             f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
         )
-    label = classifier.predict(start).cpu() if labels is None else classifier.labels(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label, recipe.straight_through),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    ).about(label=label)
+    labels = classifier.predict(start) if labels is None else labels
+    passing = recipe.straight_through
+    descent = toward(classifier, labels, start, L2(recipe.eps), recipe, straight_through=passing, **options)
     if reference is not None:
         reference = check_images(reference, "reference").to(descent.images)
-        made = {"nearest": enlarge(images, size, "nearest"), "bicubic": enlarge(images, size, "bicubic")}
-        made["result"] = descent.images
+        made = {kind: enlarge(images, size, kind) for kind in ("nearest", "bicubic")} | {"result": descent.images}
         for name, result in made.items():
             result = result.to(reference)
             descent.info[name] = {

@@ -11,10 +11,9 @@ from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
 from ..core.descent import Descent
-from ..core.objective import CrossEntropy
 from ..data.image import fit
+from .toward import toward
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,13 @@ def translate(
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
         labels: the class to turn each image into; of two classes, the one it is not, if not given.
-        recipe: settings; lengths that it does not give are in proportion to the classifier's size (see `PerPixel`).
-            `PRESETS` has the published ones, and the paper's Figure 2.
+        recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
     """
     recipe = (recipe or TranslateRecipe()).at(classifier.size)
     start = fit(classifier, images)
-    if labels is None and classifier.classes != 2:
-        raise InputError(f"say which of the {classifier.classes} classes to translate to")
-    label = 1 - classifier.predict(start).cpu() if labels is None else classifier.labels(labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label),
-        start,
-        ball=L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    if labels is None:
+        if classifier.classes != 2:
+            raise InputError(f"say which of the {classifier.classes} classes to translate to")
+        labels = 1 - classifier.predict(start)
+    return toward(classifier, labels, start, L2(recipe.eps), recipe, **options)

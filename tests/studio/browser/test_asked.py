@@ -55,16 +55,6 @@ def test_what_is_chosen_while_the_server_is_asked_is_for_the_next_run(open_page)
     expect(page.locator("#run")).to_have_text("Run again")
 
 
-def test_what_is_drawn_while_the_server_is_asked_stays(open_page):
-    page = open_page()
-    begin_and_choose_another(page)
-    stroke(page, (4.5, 4.5), (27.5, 4.5))
-    painted = pixels(page)
-    page.evaluate("go()")
-    ended(page)
-    assert np.array_equal(pixels(page), painted)
-
-
 def test_a_run_again_begins_where_the_run_did_although_one_drew_while_it_waited(open_page):
     first = open_page()
     second = open_page(first.context)

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from page import act, choose_class, ended, eventually, expect, pixels, ready, run, several_frames
+from page import act, choose_class, ended, eventually, expect, pixels, ready, run
 from PIL import Image
 
 import pellucid
@@ -178,14 +178,3 @@ def test_the_second_goes_on_from_the_firsts_picture_when_it_had_no_part_in_it(op
     eventually(page, lambda: len(bodies) == 2)
     assert bodies[0]["picture"] == bodies[1]["picture"]
     ended(page)
-
-
-def test_stop_ends_both_runs(open_page):
-    page = open_page()
-    act(page, "sketch", 10_000)
-    compare(page)
-    page.click("#run")
-    several_frames(page)
-    page.click("#stop")
-    ended(page, "Stopped")
-    expect(page.locator(STATUS)).to_have_text("stopped")

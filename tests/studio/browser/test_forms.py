@@ -165,14 +165,6 @@ def test_a_region_outside_of_the_square_in_the_middle_is_told_of_and_kept(open_p
     ended(page)
 
 
-def test_the_seed_after_the_last_one_is_the_first(open_page):
-    page = open_page()
-    page.fill("#seed", str(2**31 - 1))
-    page.press("#seed", "Tab")
-    page.click("#seed-next")
-    expect(page.locator("#seed")).to_have_value("0")
-
-
 def test_settings_that_another_classifier_cannot_take_over_are_told_of(open_page):
     if "animals59-l2-1.0" not in pellucid.bundled():
         pytest.skip("needs a bundled classifier of another size")
@@ -184,10 +176,3 @@ def test_settings_that_another_classifier_cannot_take_over_are_told_of(open_page
     choose_model(page, "animals59-l2-1.0")
     expect(page.locator("#field-steps")).not_to_have_value("7")
     expect(page.locator("#hint")).to_contain_text("settings are the defaults again")
-
-
-def test_a_hint_for_one_action_goes_with_it(open_page):
-    page = open_page()
-    expect(page.locator("#hint")).to_contain_text("press Run")
-    act(page, "translate")
-    expect(page.locator("#hint")).to_have_text("")

@@ -4,22 +4,6 @@ import numpy as np
 from page import act, ended, eventually, expect, pixels, ready, saved, several_frames, stroke
 
 
-def test_a_reload_finds_the_running_job_again(open_page):
-    page = open_page()
-    act(page, "sketch", 10_000)
-    page.click("#run")
-    several_frames(page)
-    page.reload()
-    ready(page)
-    expect(page.locator("#status")).to_have_text("Running")
-    expect(page.locator("#actions input[value=sketch]")).to_be_checked()
-    several_frames(page, 4)
-    expect(page.locator("#run")).to_be_disabled()
-    page.click("#stop")
-    ended(page, "Stopped")
-    expect(page.locator("#run")).to_have_text("Run again")
-
-
 def test_what_was_drawn_during_a_run_is_not_replaced_after_a_reload(open_page):
     page = open_page()
     act(page, "sketch", 10_000)

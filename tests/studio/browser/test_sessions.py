@@ -54,18 +54,6 @@ def test_a_session_is_saved_loaded_and_gone_on_with(open_page, tmp_path):
     ended(other)
 
 
-def test_a_reload_brings_the_session_back(open_page):
-    page = open_page()
-    stroke(page, (4.5, 4.5), (27.5, 27.5))
-    with page.expect_response(lambda r: "/api/sessions/" in r.url and r.request.method == "PUT"):
-        act(page, "inpaint", 7)
-    drawn = pixels(page)
-    page.reload()
-    ready(page)
-    assert np.array_equal(pixels(page), drawn)
-    assert page.input_value("#field-steps") == "7"
-
-
 def test_a_reload_brings_the_classes_of_all_actions_back(open_page):
     page = open_page()
     act(page, "inpaint")

@@ -83,15 +83,6 @@ def test_a_queued_job_can_be_stopped_and_never_runs(queue):
     assert not second.began.is_set()
 
 
-def test_stopping_what_is_over_changes_nothing(queue):
-    work = Work()
-    work.end.set()
-    job = add(queue, work)
-    wait_until(lambda: job.over)
-    queue.stop(job)
-    assert job.status == "done"
-
-
 def test_a_failure_is_one_line_and_the_worker_goes_on(queue):
     def mistake(job):
         raise InputError("the mask hides nothing")

@@ -13,7 +13,6 @@ from helpers import images
 from studio_helpers import TAB, as_png, from_png, session, wait_until
 
 from pellucid import __version__
-from pellucid.studio.runs import jobs
 
 SIDE = 16
 PICTURE = as_png(images(1, size=SIDE)[0])
@@ -209,19 +208,3 @@ def test_twenty_clients_that_come_and_go_leave_nothing_behind(studio, folder, mo
     assert len(saved) == 20
     for number in range(20):
         assert studio.get(f"/api/sessions/client-{number:010d}")["title"] == f"again {number}"
-
-
-def test_memory_does_not_grow_with_the_runs(studio):
-    psutil = pytest.importorskip("psutil")
-
-    def run(count):
-        for number in range(count):
-            studio.finish(
-                "sketch", tab=f"memory-{number % 5:010d}", label="dog", picture=PICTURE, settings={"steps": 2}
-            )
-        return psutil.Process().memory_info().rss
-
-    run(20)
-    before = run(25)
-    assert run(25) - before < 4 * 2**20
-    assert len(studio.get("/api/jobs", tab="memory-0000000000")["jobs"]) <= jobs.MAX_KEPT_TAB

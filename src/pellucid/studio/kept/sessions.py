@@ -40,7 +40,7 @@ class Sessions:
         head = {"id": id, "title": session.title, "saved": time.time(), "picture": _thumbnail(session.picture)}
         text = json.dumps(head) + "\n" + session.model_dump_json(exclude_unset=True) + "\n"
         others = [other for other in self._files() if other != path]
-        if len(others) >= MAX_SESSIONS or sum(_bytes(other) for other in others) + len(text) > MAX_BYTES:
+        if len(others) >= MAX_SESSIONS or sum(_size_and_time(other)[0] for other in others) + len(text) > MAX_BYTES:
             raise InputError(
                 f"there is no room for another session: {len(others)} are kept; "
                 "delete some in the list of sessions, or save this one to a file"
@@ -72,7 +72,8 @@ class Sessions:
     def found(self, search: str = "") -> list[dict[str, Any]]:
         """The sessions whose titles hold these words, newest first: id, title, time and a small picture of each."""
         words = search.casefold().split()
-        heads = [head for path in sorted(self._files(), key=_time, reverse=True) if (head := _head(path)) is not None]
+        newest = sorted(self._files(), key=lambda path: _size_and_time(path)[1], reverse=True)
+        heads = [head for path in newest if (head := _head(path)) is not None]
         return [head for head in heads if all(word in head["title"].casefold() for word in words)]
 
     def _path(self, id: str) -> Path:
@@ -103,15 +104,9 @@ def _thumbnail(picture: str) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _bytes(path: Path) -> int:
+def _size_and_time(path: Path) -> tuple[int, float]:
     try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _time(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+        found = path.stat()
+        return found.st_size, found.st_mtime
+    except OSError:  # deleted a moment ago
+        return 0, 0.0

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...base.devices import Precision
 from ...core.descent import Progress
 from ...representation import interpolate as interpolation
 from ...representation import manipulate as manipulation
@@ -36,7 +37,7 @@ class Action:
         needs: the inputs besides the settings.
         recipe: the default settings, for 32 px.
         presets: published settings.
-        run: calls the function.
+        run: calls the function: from a `Call` and options of `descend` to a `Made`.
     """
 
     name: str
@@ -45,20 +46,26 @@ class Action:
     needs: Needs
     recipe: Any
     presets: dict[str, Any]
-    run: Callable[[Call], Made]
+    run: Callable[..., Made]
 
 
 def perform(
-    action: Action, call: Call, camera: Camera, check: Callable[[], None], advance: Callable[[int, int], None]
+    action: Action,
+    call: Call,
+    camera: Camera,
+    check: Callable[[], None],
+    advance: Callable[[int, int], None],
+    precision: Precision,
 ) -> Made:
     """Run an action, and take frames on the way.
 
     Args:
         action: the action.
-        call: its inputs; the callback is set here.
+        call: its inputs.
         camera: takes the frames.
         check: called after every step; raises an exception to stop the run.
         advance: called with steps done and steps in all, if there is no single image to show.
+        precision: of the network's passes.
     """
     camera.take(_start(action, call), 0, _steps(action, call))
 
@@ -73,8 +80,7 @@ def perform(
         elif len(progress.images):
             camera.take(progress.images[0], progress.step, progress.steps, float(progress.loss[0]))
 
-    call.options["callback"] = callback
-    made = action.run(call)
+    made = action.run(call, callback=callback, precision=precision)
     check()
     for share, image in made.walk:
         camera.take(image, made.steps, made.steps, share=share)
@@ -88,7 +94,7 @@ def _start(action: Action, call: Call) -> Tensor:
     if action.name == "generate":
         (label,), recipe = call.inputs(), call.recipe
         labels = call.classifier.labels(label)
-        return seeds(call.classifier, labels, recipe.start, call.options["seed"], None, recipe.enlargement)[0]
+        return seeds(call.classifier, labels, recipe.start, call.seed, None, recipe.enlargement)[0]
     return (call.picture() if action.needs.style else call.images())[0]
 
 

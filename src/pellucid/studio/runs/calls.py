@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from ...representation.interpolate import interpolate
 from ...style.artifacts import rounded
 from ...style.stylize import stylize
 from ...synthesis.paint import Stroke, paint
+from ..kept.loaded import Loaded
 from ..kept.pictures import decoded, read_mask
 
 START, SECOND, MASK = "start.png", "second.png", "mask.png"
@@ -39,26 +39,30 @@ class Needs:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a library function.
+    """One call of a library function, with checked inputs.
 
     Attributes:
-        classifier: the first argument of every function.
+        loaded: the classifier, the first argument of every function.
         needs: which inputs the function takes.
-        recipe: the settings.
-        files: PNGs by name, as a sidecar embeds them.
+        recipe, seed: the settings.
+        files: PNGs under their names in the command line, as a sidecar embeds them.
         label, unit: a class, or a unit of the representation.
         strokes: unit and strength of each; the mask of stroke N is `stroke-N.png`.
-        options: seed, precision and callback.
     """
 
-    classifier: Classifier
+    loaded: Loaded
     needs: Needs
     recipe: Any
+    seed: int
     files: dict[str, bytes]
-    label: str | None
-    unit: int | None
-    strokes: list[tuple[int, float]]
-    options: dict[str, Any]
+    label: str | None = None
+    unit: int | None = None
+    strokes: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def classifier(self) -> Classifier:
+        """The network with its normalization and names."""
+        return self.loaded.classifier
 
     def picture(self, name: str = START) -> Tensor:
         """One of the pictures as it is, `(1, 3, H, W)`."""
@@ -98,44 +102,40 @@ class Made:
     walk: list[tuple[float, Tensor]] = field(default_factory=list)
 
 
-def direct(function: Callable[..., Descent]) -> Callable[[Call], Made]:
+def direct(function: Callable[..., Descent]) -> Callable[..., Made]:
     """How to call a function that takes the classifier, `Call.inputs` and the recipe."""
 
-    def run(call: Call) -> Made:
-        descent = function(call.classifier, *call.inputs(), call.recipe, **call.options)
+    def run(call: Call, **options) -> Made:
+        descent = function(call.classifier, *call.inputs(), call.recipe, seed=call.seed, **options)
         return _of(descent, int(descent.stopped_at[0]))
 
     return run
 
 
-def call_paint(call: Call) -> Made:
+def call_paint(call: Call, **options) -> Made:
     """The strokes, one after the other."""
     images = call.images()
     strokes = [
         Stroke(call.mask(f"stroke-{number}.png", images), unit, strength)
         for number, (unit, strength) in enumerate(call.strokes)
     ]
-    descents = paint(call.classifier, images, strokes, call.recipe, **call.options)
+    descents = paint(call.classifier, images, strokes, call.recipe, seed=call.seed, **options)
     return _of(descents[-1], sum(int(descent.stopped_at[0]) for descent in descents))
 
 
-def call_interpolate(call: Call) -> Made:
+def call_interpolate(call: Call, **options) -> Made:
     """The walk from the picture to the second one; its images stand side by side."""
-    descent = interpolate(call.classifier, call.images(), call.images(SECOND), call.recipe, **call.options)
+    first, last = call.images(), call.images(SECOND)
+    descent = interpolate(call.classifier, first, last, call.recipe, seed=call.seed, **options)
     walk = list(zip(descent.info["shares"], descent.images, strict=True))
     return Made(torch.cat(list(descent.images), dim=2), of_descent(descent), int(descent.stopped_at.max()), walk=walk)
 
 
-def call_stylize(call: Call) -> Made:
+def call_stylize(call: Call, **options) -> Made:
     """The picture in the style of the second one."""
-    from ... import __version__
-
-    made = stylize(call.classifier, call.picture(), [call.picture(SECOND)], call.recipe, **call.options)
-    facts = {
-        "evaluations": made.evaluations,
-        "checkerboard_db": rounded(made.checkerboard),
-        "versions": {"pellucid": __version__, "torch": torch.__version__, "python": platform.python_version()},
-    }
+    content, styles = call.picture(), [call.picture(SECOND)]
+    made = stylize(call.classifier, content, styles, call.recipe, seed=call.seed, **options)
+    facts = {"evaluations": made.evaluations, "checkerboard_db": rounded(made.checkerboard)}
     last = None if made.losses is None else made.losses.total
     return Made(made.images[0].cpu(), facts, made.evaluations, last)
 

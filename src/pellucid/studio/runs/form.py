@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ...base.errors import InputError, unknown
 
@@ -56,15 +56,14 @@ class Field:
 
     def described(self, default: object) -> dict[str, Any]:
         """The field as JSON, with its default."""
-        whole = self.kind == "integer"
         return {
             "name": self.name,
             "label": self.name.replace("_", " ").capitalize(),
             "type": self.kind,
             "default": as_json(default),
             "optional": self.optional,
-            "min": int(self.low) if whole and self.low is not None else self.low,
-            "max": int(self.high) if whole and self.high is not None else self.high,
+            "min": self.low,
+            "max": self.high,
             "choices": list(self.choices) or None,
             "help": self.help,
         }
@@ -91,7 +90,7 @@ class Field:
 
     def _number(self, value: object) -> float | int:
         whole = self.kind == "integer"
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LARGEST <= value <= LARGEST:
+        if not _is_number(value):
             raise InputError(f"{self.name} must be a {'whole ' * whole}number, not {_shown(value)}")
         if whole and value != int(value):
             raise InputError(f"{self.name} must be a whole number, not {_shown(value)}")
@@ -106,7 +105,7 @@ class Field:
             raise InputError(f"{self.name} must be a list of at most {MAX_ITEMS} values, not {_shown(value)}")
         if self.item is str:
             return tuple(_text(self.name, item) for item in value)
-        if any(isinstance(i, bool) or not isinstance(i, (int, float)) or not -LARGEST <= i <= LARGEST for i in value):
+        if not all(map(_is_number, value)):
             raise InputError(f"{self.name} must be a list of numbers, not {_shown(value)}")
         return tuple(float(item) for item in value)
 
@@ -206,6 +205,10 @@ def _helps(recipe: type) -> dict[str, str]:
         for parameter in parse_from_object(kind).params:
             found[parameter.arg_name] = " ".join(inspect.cleandoc(parameter.description or "").split())
     return found
+
+
+def _is_number(value: object) -> TypeGuard[float | int]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
 
 
 def _text(name: str, value: object) -> str:

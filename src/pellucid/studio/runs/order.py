@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...base.errors import InputError, unknown
-from ...base.recipes import plain
 from ...core.classifier import Classifier
+from ...gallery.sidecar import embedded, made_by
 from ..kept.loaded import Loaded
 from ..kept.pictures import decoded, mask_png, normalized, png, read_mask, reduced
 from ..schema import JobBody, Mask
@@ -33,69 +31,42 @@ class Machine:
 
 @dataclass(frozen=True)
 class Order:
-    """A checked run with everything that it needs.
-
-    Attributes:
-        action, loaded, recipe, seed: the action, its classifier and its settings.
-        files: the inputs as PNGs, under their names in the command line.
-        label, unit, strokes: inputs that are no pictures, as in `Call`.
-        machine: how the network runs.
-    """
+    """A checked run: what is called, with what, and how the network runs."""
 
     action: Action
-    loaded: Loaded
-    recipe: Any
-    seed: int
-    files: dict[str, bytes]
-    label: str | None = None
-    unit: int | None = None
-    strokes: list[tuple[int, float]] = field(default_factory=list)
+    call: Call
     machine: Machine = Machine()
 
     @property
     def name(self) -> str:
         """The file name of a result, without suffix."""
-        what = self.label if self.label is not None else None if self.unit is None else f"unit {self.unit}"
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.action.name} {what or ''}".lower()).strip("-")[:60]
+        what = self.call.label or ("" if self.call.unit is None else f"unit {self.call.unit}")
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.action.name} {what}".lower()).strip("-")[:60]
 
     def work(self, job: Job) -> Result:
         """Run it; the `work` of a job."""
         from ...base.devices import pick_precision
 
         use_all_cores()
-        classifier = self.loaded.classifier
-        options = {"seed": self.seed, "precision": pick_precision(self.machine.precision, classifier.device)}
-        needs = self.action.needs
-        call = Call(classifier, needs, self.recipe, self.files, self.label, self.unit, self.strokes, options)
-        label = None if self.label is None else classifier.label(self.label)
-        made = perform(self.action, call, Camera(classifier, label, job.keep), job.check, job.advance)
+        call, classifier = self.call, self.call.classifier
+        precision = pick_precision(self.machine.precision, classifier.device)
+        label = None if call.label is None else classifier.label(call.label)
+        camera = Camera(classifier, label, job.keep)
+        made = perform(self.action, call, camera, job.check, job.advance, precision)
         return Result(png(made.image), made.facts)
 
     def sidecar(self, job: Job) -> dict[str, Any]:
         """The sidecar, from which alone `pellucid rerun` repeats the result."""
-        facts: dict[str, Any] = {
-            "task": self.action.name,
-            "command": self.command(job.name),
-            "recipe": plain(self.recipe),
-            "seed": self.seed,
-            "model": self.loaded.name,
-            "model_sha256": self.loaded.sha256,
-            "classes": self.loaded.classifier.class_names,
-            "inputs": [
-                {
-                    "path": name,
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                    "content": base64.b64encode(content).decode(),
-                }
-                for name, content in self.files.items()
-            ],
-        }
-        made = job.result.facts if job.result is not None else {"stopped": job.seen}
-        return {**facts, **made}
+        call, loaded = self.call, self.call.loaded
+        facts = made_by(self.action.name, self.words(job.name), recipe=call.recipe, seed=call.seed)
+        facts |= {"model": loaded.name, "model_sha256": loaded.sha256, "classes": loaded.classifier.class_names}
+        facts["inputs"] = [embedded(name, content) for name, content in call.files.items()]
+        return {**facts, **(job.result.facts if job.result is not None else {"stopped": job.seen})}
 
-    def command(self, out: str) -> list[str]:
-        """The words of the command line."""
-        needs, said = self.action.needs, [self.action.name, "--model", self.loaded.name, "--seed", str(self.seed)]
+    def words(self, out: str) -> list[str]:
+        """The words of the command line after the command's name."""
+        call, needs = self.call, self.action.needs
+        said = ["--model", call.loaded.name, "--seed", str(call.seed)]
         if self.machine.device != "auto":
             said += ["--device", self.machine.device]
         if self.machine.precision != "float32":
@@ -108,12 +79,12 @@ class Order:
         else:
             said += ["--count", "1"]
         said += ["--mask", _input(MASK)] if needs.mask == "yes" else []
-        said += ["--classes", self.label] if self.label is not None else []
-        said += ["--units", str(self.unit)] if self.unit is not None else []
+        said += ["--classes", call.label] if call.label is not None else []
+        said += ["--units", str(call.unit)] if call.unit is not None else []
         if needs.strokes:
-            strokes = enumerate(self.strokes)
+            strokes = enumerate(call.strokes)
             said += ["--strokes", *(f"{_input(f'stroke-{n}.png')}:{u}:{strength:g}" for n, (u, strength) in strokes)]
-        return [*said, *words(self.recipe)]
+        return [*said, *words(call.recipe)]
 
 
 def order(body: JobBody, loaded: Loaded, machine: Machine) -> Order:
@@ -123,7 +94,8 @@ def order(body: JobBody, loaded: Loaded, machine: Machine) -> Order:
         InputError: an unknown action, class, unit or setting; a picture or a mask that is missing or damaged, or a mask
             of another size than the picture.
     """
-    action, needs = find(body.action), find(body.action).needs
+    action = find(body.action)
+    needs = action.needs
     recipe = filled(action.recipe.at(loaded.classifier.size), body.settings)
     files = _files(body, action, loaded)
     label = body.label if needs.label != "no" else None
@@ -137,7 +109,7 @@ def order(body: JobBody, loaded: Loaded, machine: Machine) -> Order:
     strokes = [(stroke.unit, round(stroke.strength, 4)) for stroke in body.strokes] if needs.strokes else []
     for number in [*([unit] if unit is not None else []), *(unit for unit, _ in strokes)]:
         loaded.check_unit(number)
-    return Order(action, loaded, recipe, body.seed, files, label, unit, strokes, machine)
+    return Order(action, Call(loaded, needs, recipe, body.seed, files, label, unit, strokes), machine)
 
 
 def find(name: str) -> Action:

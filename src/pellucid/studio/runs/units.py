@@ -152,8 +152,7 @@ class Units:
         assert self.data is not None
         path = self.folder / loaded.sha256[:16] / f"{hashlib.sha256(self.data.encode()).hexdigest()[:16]}.safetensors"
         try:
-            data = load_data(self.data, loaded.classifier.size)
-            split = data.test if len(data.test) else data.train
+            _, split = load_data(self.data, loaded.classifier.size).measured
             index = _earlier(path, split, loaded)
             if index is None:
                 index = activating(loaded.classifier, split, k=IMAGES, callback=callback)

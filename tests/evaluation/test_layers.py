@@ -66,11 +66,6 @@ def test_the_measure_is_the_mean_change_over_the_mean_distance(linear):
     assert found.low < found.value < found.high
 
 
-def test_the_interval_narrows_with_more_images(linear):
-    [few], [many] = (layer_robustness(linear, gray(n), RECIPE) for n in (5, 40))
-    assert many.high - many.low < few.high - few.low
-
-
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
 def test_distances_are_those_of_every_two_images(batch_size):
     classifier, batch = conv_classifier(), images(7)
@@ -90,16 +85,6 @@ def test_the_singular_value_is_that_of_the_whole_jacobian():
             function = partial(layer_of, classifier, layer)
             jacobian = torch.autograd.functional.jacobian(function, image).flatten(1)
             assert float(sigma) == pytest.approx(float(torch.linalg.svdvals(jacobian)[0]), rel=1e-2)
-
-
-def test_every_change_stays_in_the_ball_and_grows_with_it():
-    classifier, batch = conv_classifier(), images(4)
-    changes = [
-        largest_change(classifier, batch, "0", LayersRecipe(eps=eps, norm=norm))
-        for norm, eps in (("l2", 0.1), ("l2", 0.4), ("linf", 0.4))
-    ]
-    assert (changes[0] < changes[1]).all()
-    assert (changes[1] < changes[2]).all()
 
 
 def test_a_search_that_has_converged_does_not_grow(linear):
@@ -160,18 +145,6 @@ def test_among_hills_it_finds_the_highest():
     assert (alone < found - 0.05).any()
 
 
-def test_the_best_step_counts_and_not_the_last(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "pellucid.evaluation.layers.descend", lambda *args, **more: seen.append(descend(*args, **more)) or seen[-1]
-    )
-    recipe = LayersRecipe(eps=0.3, restarts=1, steps=3)
-    found = largest_change(Classifier(Hills().eval()), PIXELS[..., None, None], "representation", recipe)
-    best = -seen[0].history.amin(0)
-    assert torch.allclose(found, best, atol=1e-4)
-    assert (best > -seen[0].history[-1] + 1e-3).any()
-
-
 def test_a_search_that_has_not_converged_is_seen_to_grow():
     """With five times the steps at a fifth of their length, a short search gets no farther and seems to be done."""
     classifier, batch = load("cifar10-standard", "cpu"), images(2, 32)
@@ -183,14 +156,6 @@ def test_all_layers_are_measured_unless_some_are_named():
     classifier = conv_classifier()
     found = layer_robustness(classifier, images(3), LayersRecipe(steps=2, restarts=1, bootstrap=100))
     assert [result.layer for result in found] == ["0", "1", "representation", "5"]  # the last makes the logits
-
-
-def test_the_batch_size_changes_nothing():
-    recipe = LayersRecipe(steps=2, restarts=2, layers=("0",), bootstrap=100)
-    whole, *parts = (layer_robustness(conv_classifier(), images(5), recipe, batch_size=size)[0] for size in (5, 1, 3))
-    for part in parts:
-        assert torch.allclose(part.change, whole.change, rtol=1e-4)
-        assert part.value == pytest.approx(whole.value, rel=1e-4)
 
 
 def test_heads_of_training_alone_are_not_among_the_layers():
@@ -305,9 +270,6 @@ def test_in_the_figure_no_line_runs_backward(orders):
         (["--out", "layers.gif"], "the figure is a .png"),
         (["--eps", "0"], "eps must be positive"),
         (["--bootstrap", "0"], "bootstrap must be at least 100, not 0"),
-        (["--bootstrap", "-1"], "bootstrap must be at least 100, not -1"),
-        (["--bootstrap", "1"], "bootstrap must be at least 100, not 1"),
-        (["--restarts", "0"], "restarts must be a whole number of at least 1"),
         (["--size", "0"], "--size must be a whole number of at least 1"),
         (["--images"], "name the images"),
     ],
@@ -332,8 +294,3 @@ def test_images_that_are_too_small_for_one_of_the_models_are_refused_first(tiny_
     assert "SqueezeNet cannot take images of 16 x 16 px" in said
     assert "give it 64 px" in said
     assert len(said.splitlines()) == 1
-
-
-def test_a_model_named_twice_is_refused(tiny_bundle, photos, capsys):
-    assert main(["layers", "--models", str(tiny_bundle), str(tiny_bundle), "--images", photos]) == 2
-    assert "name each model once" in capsys.readouterr().err

@@ -1,0 +1,42 @@
+"""The descent that most tasks of synthesis are: toward a class, inside a ball."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..core.ball import Ball
+from ..core.classifier import Classifier
+from ..core.descend import descend
+from ..core.descent import Descent
+from ..core.objective import CrossEntropy
+
+
+def toward(
+    classifier: Classifier,
+    labels: Sequence[str | int] | Tensor | str | int,
+    start: Tensor,
+    ball: Ball,
+    recipe: Any,
+    *,
+    straight_through: bool = False,
+    **options,
+) -> Descent:
+    """argmin over x' in the ball of cross-entropy(x', label), with the steps and the step size of a recipe.
+
+    Args:
+        classifier: preferably a robust one.
+        labels: the class of each image, or one for all.
+        start: `(N, 3, H, W)` in [0, 1].
+        ball: around the start.
+        recipe: of the task.
+        straight_through: the gradient passes the last ReLU as if it were the identity.
+        **options: of `descend`.
+    """
+    label = classifier.labels(labels, len(start))
+    objective = CrossEntropy(label, straight_through)
+    return descend(
+        classifier, objective, start, ball=ball, steps=recipe.steps, step_size=recipe.step_size, **options
+    ).about(label=label)
