@@ -60,7 +60,7 @@ def test_a_step_against_the_gradient_of_the_fourier_parameter_lowers_the_loss():
         loss = (fourier.decode(parameter, target.shape) - target).square().mean()
         (gradient,) = torch.autograd.grad(loss, parameter)
         losses.append(loss.item())
-        change, state = Adam().step(gradient, 0.02, Unbounded(), state)
+        change, state = Adam().step(gradient, 0.02, Unbounded(), state, 0.0)
         parameter = (parameter + change).detach().requires_grad_()
     assert losses[1] < losses[0]
     assert losses[-1] < losses[0] / 5

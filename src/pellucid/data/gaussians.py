@@ -108,7 +108,7 @@ def fit_gaussians(
         noise=torch.tensor([noise for _, _, noise, _ in fits]),
         shape=shape,
         grain=grain,
-        kept=sum(kept for *_, kept in fits) / classes,
+        kept=round(sum(kept for *_, kept in fits) / classes, 6),
     )
 
 

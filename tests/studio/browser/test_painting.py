@@ -41,7 +41,7 @@ def test_the_library_gets_the_mask_that_was_painted(open_page, address):
     stroke(page, (15.5, 15.5))
     run(page)
     name = page.get_attribute("#result-json", "href")
-    sidecar = page.request.get(address + name).json()
+    sidecar = page.request.get(f"{address.rstrip('/')}/{name.lstrip('./')}").json()
     (png,) = [base64.b64decode(file["content"]) for file in sidecar["inputs"] if file["path"] == "mask.png"]
     read = np.asarray(Image.open(io.BytesIO(png)).convert("L")) > 127
     assert np.array_equal(read, covered(3, [(10.5, 12.5), (20.5, 18.5)]) & ~covered(3, [(15.5, 15.5)]))
