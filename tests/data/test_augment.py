@@ -11,6 +11,7 @@ from pellucid.data.augment import (
     Draws,
     color_jitter,
     crop_flip,
+    crop_jitter,
     gray,
     lighting,
     madry_cifar,
@@ -84,7 +85,7 @@ def test_the_papers_border_is_black():
     assert float(crop_flip(white, draws(500), 2).amin()) == 1
 
 
-@pytest.mark.parametrize("augment", [none, crop_flip, resized_crop, madry_cifar, madry_imagenet])
+@pytest.mark.parametrize("augment", [none, crop_flip, resized_crop, crop_jitter, madry_cifar, madry_imagenet])
 def test_images_come_out_as_floats_in_0_1_the_same_for_the_same_seed(augment):
     x = pictures(6, 16, 16)
     before = torch.get_rng_state()
@@ -97,7 +98,7 @@ def test_images_come_out_as_floats_in_0_1_the_same_for_the_same_seed(augment):
     assert result.shape[2] == (14 if augment is madry_imagenet else 16)
 
 
-@pytest.mark.parametrize("augment", [crop_flip, resized_crop, madry_cifar, madry_imagenet])
+@pytest.mark.parametrize("augment", [crop_flip, resized_crop, crop_jitter, madry_cifar, madry_imagenet])
 def test_parts_of_a_batch_get_what_the_whole_batch_gives_them(augment):
     x = pictures(6, 16, 16)
     whole = augment(x, draws(6))
@@ -195,3 +196,12 @@ def test_lighting_moves_colors_along_the_principal_components():
     expected = COLOR_VECTORS @ torch.diag((0.05 * COLOR_VALUES) ** 2) @ COLOR_VECTORS.T
     assert torch.allclose(shift.T @ shift / len(shift), expected, atol=4e-6)
     assert float(F.cosine_similarity(shift.T @ shift, expected * len(shift), dim=1).min()) > 0.99
+
+
+def test_jittered_crops_keep_at_least_two_fifths_of_the_image():
+    ramps = torch.zeros(200, 3, 32, 32)
+    ramps[:] = (torch.arange(32) + 0.5) / 32
+    parts = random_part(ramps, draws(200), (32, 32), least=0.4)
+    width = (parts[:, 0, 16, 17] - parts[:, 0, 16, 15]).abs() * 16
+    assert float(width.min()) > (0.4 * 3 / 4) ** 0.5 - 0.01
+    assert float(width.min()) < 0.75

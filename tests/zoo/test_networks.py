@@ -12,6 +12,8 @@ from pellucid.zoo.networks import PreActResNet, build
     [
         ("preact-4", 4),
         ("preact-4-8-16", 16),
+        ("smooth-4-8", 8),
+        ("smooth4-6-8", 8),
         ("wrn-10-1", 64),
         ("wrn-16-2", 128),
         ("cifar-resnet18", 512),
@@ -162,3 +164,26 @@ def test_an_unknown_name_is_refused_with_the_nearest(arch, message):
     with pytest.raises(InputError, match=message) as error:
         build(arch, 3)
     assert "\n" not in str(error.value)
+
+
+@torch.no_grad()
+def test_a_smooth_block_averages_where_others_stride():
+    block = build("smooth-4-8", 3).eval().stage2
+    x = torch.randn(2, 4, 8, 8)
+    active = nn.functional.avg_pool2d(nn.functional.silu(block.norm1(x)), 2)
+    expected = block.conv2(nn.functional.silu(block.norm2(block.conv1(active)))) + block.shortcut(active)
+    assert torch.allclose(block(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("arch", "halvings"), [("smooth-6-8", 0), ("smooth2-6-8", 1), ("smooth4-6-8", 2)])
+def test_a_smooth_network_has_no_lattice_in_its_gradient(arch, halvings):
+    network = build(arch, 3).eval()
+    assert not any(
+        isinstance(m, nn.MaxPool2d) or getattr(m, "stride", 1) in (2, (2, 2)) for m in layers(network, nn.Conv2d)
+    )
+    x = torch.full((1, 3, 64, 64), 0.5, requires_grad=True)
+    values = Classifier(network)(x, ["stage1"])["stage1"]
+    assert values.shape[2:] == (64 >> halvings, 64 >> halvings)
+    (gradient,) = torch.autograd.grad(values.sum(), x)
+    inner = gradient[0, :, 28:36, 28:36]  # away from the border every pixel counts the same
+    assert torch.allclose(inner, inner.mean((1, 2), keepdim=True).expand_as(inner), rtol=1e-3, atol=1e-5)

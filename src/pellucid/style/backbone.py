@@ -22,6 +22,7 @@ LAYERS = {
     "AlexNet": (("relu1", "relu2", "relu3", "relu4"), ("relu3",)),
     "SqueezeNet": (("relu1", "fire2", "fire4", "fire6", "fire8"), ("fire5",)),
     "PreActResNet": (("stem", "stage1", "stage2", "stage3"), ("stage2",)),
+    "SmoothResNet": (("stem", "stage1", "stage2", "stage3"), ("stage2",)),
     "ResNet": (("layer1", "layer2", "layer3", "layer4"), ("layer3",)),
 }
 
