@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..base.errors import InputError
+from ..base.fuse import fuse
 from ..base.layers import open_last_relus, unit_axis
 
 
@@ -91,6 +92,7 @@ class Reader:
         classes: int | None = None,
     ):
         self.twin = frozen_twin(network)
+        fuse(self.twin, kept=(head, *layers.values()))
         self.normalized, self.layers, self.unit_axes, self.classes = normalized, layers, unit_axes, classes
         self._closed = straight_through  # the last ReLUs, until there are images to find them with
         self._kept: dict[str, Tensor] = {}

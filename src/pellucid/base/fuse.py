@@ -1,0 +1,40 @@
+"""Batch norms in eval mode, computed as part of the convolutions before them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+# Types whose own forward gives what each convolution makes to the norm beside it and to nothing else.
+STEM, TWO = (("conv1", "bn1"),), (("conv1", "bn1"), ("conv2", "bn2"))
+BLOCK, LONG = (*TWO, ("downsample.0", "downsample.1")), (*TWO, ("conv3", "bn3"), ("downsample.0", "downsample.1"))
+PAIRS = {
+    "torchvision.models.resnet.ResNet": STEM,
+    "torchvision.models.resnet.BasicBlock": BLOCK,
+    "torchvision.models.resnet.Bottleneck": LONG,
+}
+
+
+def fuse(twin: nn.Module, kept: Collection[str] = ()) -> None:
+    """Fuse the norms of torchvision's ResNets, in place, in a network in eval mode: the same function in fewer passes
+    over memory.
+
+    Only types are fused whose forward is known, so no control flow can depend on what disappears; a module with hooks,
+    or whose path is `kept`, stays as it is.
+    """
+    for path, module in list(twin.named_modules()):
+        for names in PAIRS.get(f"{type(module).__module__}.{type(module).__qualname__}", ()):
+            inner = dict(module.named_modules())
+            conv, norm = (inner.get(name) for name in names)
+            if type(conv) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d or norm.running_mean is None:
+                continue
+            within = {f"{path}.{name}".removeprefix(".") for name in (*names, names[0].rpartition(".")[0])}
+            if not within & set(kept) and not any(_has_hooks(inner[name]) for name in names):
+                module.set_submodule(names[0], fuse_conv_bn_eval(conv, norm))
+                module.set_submodule(names[1], nn.Identity())
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
