@@ -16,16 +16,19 @@ from pellucid.zoo.models import BUNDLES, card
 ROBUST, STANDARD = "cifar10-l2-0.5", "cifar10-standard"
 PAIR = (ROBUST, STANDARD)
 ANIMALS = ("animals59-l2-1.0", "animals59-standard")
+NATURAL = ("natural20-l2-2.0", "natural20-standard")
+SIDES = {PAIR: 32, ANIMALS: 64, NATURAL: 128}
+IMAGES = {PAIR: 10_000, ANIMALS: 2_950, NATURAL: 1_200}
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 CIFAR = Path(__file__).parents[3] / "shared" / "data" / "cifar10"
 
-each = pytest.mark.parametrize("name", PAIR + ANIMALS)
+each = pytest.mark.parametrize("name", PAIR + ANIMALS + NATURAL)
 of_both = pytest.mark.parametrize("name", PAIR)
 
 
 @pytest.fixture(scope="module")
 def pair():
-    return {name: load(name, "cpu") for name in PAIR + ANIMALS}
+    return {name: load(name, "cpu") for name in PAIR + ANIMALS + NATURAL}
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +69,16 @@ def test_a_pass_takes_few_multiplications(name, pair):
     for handle in handles:
         handle.remove()
     assert passes == [1]
-    assert 10_000_000 < sum(counted) <= {32: 120_000_000, 64: 250_000_000}[pair[name].size]
+    assert 10_000_000 < sum(counted) <= {32: 120_000_000, 64: 250_000_000, 128: 220_000_000}[pair[name].size]
 
 
 @each
 def test_its_card_describes_the_file(name, pair):
     facts = card(name)
     assert facts["sha256"] == digest(BUNDLES / f"{name}.safetensors")
-    assert facts["size"] == pair[name].size == (32 if name in PAIR else 64)
-    assert facts["class_names"] == CLASSES if name in PAIR else len(facts["class_names"]) == 59
+    assert facts["size"] == pair[name].size == next(side for names, side in SIDES.items() if name in names)
+    assert len(facts["class_names"]) == {32: 10, 64: 59, 128: 20}[facts["size"]]
+    assert name not in PAIR or facts["class_names"] == CLASSES
     for key in ("arch", "data", "threat", "recipe", "command"):
         assert facts[key], key
 
@@ -82,12 +86,12 @@ def test_its_card_describes_the_file(name, pair):
 @each
 def test_its_card_has_the_accuracies_on_all_test_images(name):
     accuracy = card(name)["accuracy"]
-    assert accuracy["images"] == (10_000 if name in PAIR else 2_950)
+    assert accuracy["images"] == next(count for names, count in IMAGES.items() if name in names)
     assert {float(eps) for eps in accuracy["robust"]} >= ({0.25, 0.5, 1.0} if name in PAIR else {0.5, 1.0, 2.0})
     before = accuracy["clean"]
     for _, by_steps in sorted(accuracy["robust"].items(), key=lambda item: float(item[0])):
         assert before >= by_steps["pgd-20"] >= by_steps.get("pgd-100", 0)
-        assert name in ANIMALS or "pgd-100" in by_steps
+        assert name not in PAIR or "pgd-100" in by_steps
         before = by_steps["pgd-20"]
 
 
@@ -98,6 +102,9 @@ def test_the_robust_one_trades_clean_accuracy_for_robustness():
     robust, standard = (card(name)["accuracy"] for name in ANIMALS)
     assert standard["clean"] > robust["clean"] > 0.44
     assert robust["robust"]["1"]["pgd-20"] > 0.29 > 0.05 > standard["robust"]["1"]["pgd-20"]
+    robust, standard = (card(name)["accuracy"] for name in NATURAL)
+    assert min(standard["clean"], robust["clean"]) > 0.75
+    assert robust["robust"]["2"]["pgd-20"] > 0.5 > 0.05 > standard["robust"]["2"]["pgd-20"]
 
 
 @each
