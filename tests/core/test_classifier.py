@@ -54,7 +54,7 @@ def test_logits_are_those_of_the_network_on_normalized_images():
     classifier = Classifier(network, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
     x = images(3)
     by_hand = torch.stack([(x[:, c] - m) / s for c, m, s in [(0, 0.4, 0.2), (1, 0.5, 0.3), (2, 0.6, 0.25)]], dim=1)
-    assert torch.allclose(classifier(x).logits, network(by_hand), atol=1e-5)
+    assert torch.allclose(classifier(x).logits, network(by_hand), rtol=1e-3, atol=1e-4)
     assert torch.equal(classifier.logits(x), classifier(x).logits)
 
 
@@ -75,7 +75,7 @@ def test_the_representation_is_what_the_last_linear_layer_reads(build, head, bod
     classifier = Classifier(network, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
     x = images(2, size=64)
     assert classifier.head == head
-    assert torch.allclose(classifier(x).representation, body(network, normalized(classifier, x)), atol=1e-5)
+    assert torch.allclose(classifier(x).representation, body(network, normalized(classifier, x)), rtol=1e-3, atol=1e-4)
     assert classifier.classes == 5
 
 
@@ -153,7 +153,7 @@ def test_timm_layers_are_those_of_its_feature_info():
     expected = timm.create_model("test_resnet", features_only=True).eval()
     expected.load_state_dict(network.state_dict(), strict=False)
     for name, values in zip(names, expected(x)[-len(names) :], strict=True):
-        assert torch.allclose(classifier(x, layers=[name])[name], values, atol=1e-5), name
+        assert torch.allclose(classifier(x, layers=[name])[name], values, rtol=1e-3, atol=1e-4), name
 
 
 @pytest.mark.parametrize("name", ["twins_pcpvt_small", "mvitv2_tiny", "hrnet_w18_small"])
