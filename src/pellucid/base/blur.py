@@ -24,5 +24,6 @@ def gaussian_blur(values: Tensor, sigma: float) -> Tensor:
     offsets = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
     kernel = torch.exp(-offsets.square() / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(values.shape[1], 1, 1, -1)
+    values = values.contiguous(memory_format=torch.channels_last)  # several times as fast on a CPU
     values = F.conv2d(values, kernel, padding=(0, reach), groups=values.shape[1])
     return F.conv2d(values, kernel.transpose(2, 3), padding=(reach, 0), groups=values.shape[1])
