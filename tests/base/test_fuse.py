@@ -72,3 +72,23 @@ def test_weights_that_changed_count_from_the_next_descent_on():
     with torch.no_grad():
         classifier.network.bn1.weight.mul_(0.5)
     assert not torch.allclose(descend(classifier, CrossEntropy(1), X, **options).loss, first)
+
+
+class Encoder(nn.Module):
+    """Calls the parts of a ResNet by itself, and reads its first convolution twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = resnet(), nn.Linear(64, 3)
+
+    def forward(self, x):
+        first = self.body.conv1(x)
+        return self.head(self.body.layer1(self.body.bn1(first) + first).mean((2, 3)))
+
+
+def test_what_others_read_is_not_fused():
+    encoder, changed = Encoder().eval(), resnet()
+    block = changed.layer1[0]
+    block.forward = lambda x: block.bn1(block.conv1(x)) + block.conv1(x)
+    for network in (encoder, changed):
+        torch.testing.assert_close(Classifier(network)(X).logits, network(X), rtol=1e-4, atol=1e-4)

@@ -21,20 +21,24 @@ def fuse(twin: nn.Module, kept: Collection[str] = ()) -> None:
     """Fuse the norms of torchvision's ResNets, in place, in a network in eval mode: the same function in fewer passes
     over memory.
 
-    Only types are fused whose forward is known, so no control flow can depend on what disappears; a module with hooks,
-    or whose path is `kept`, stays as it is.
+    Only types are fused whose forward is known, so no control flow can depend on what disappears; a module with hooks
+    or a forward of its own, or whose path is `kept`, stays as it is. So does the stem of a ResNet inside another
+    network, which may call its convolution by itself, as encoders do.
     """
     for path, module in list(twin.named_modules()):
+        if "forward" in vars(module) or (type(module).__name__ == "ResNet" and path):
+            continue
         for names in PAIRS.get(f"{type(module).__module__}.{type(module).__qualname__}", ()):
             inner = dict(module.named_modules())
             conv, norm = (inner.get(name) for name in names)
             if type(conv) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d or norm.running_mean is None:
                 continue
             within = {f"{path}.{name}".removeprefix(".") for name in (*names, names[0].rpartition(".")[0])}
-            if not within & set(kept) and not any(_has_hooks(inner[name]) for name in names):
+            if not within & set(kept) and not any(_is_changed(inner[name]) for name in names):
                 module.set_submodule(names[0], fuse_conv_bn_eval(conv, norm))
                 module.set_submodule(names[1], nn.Identity())
 
 
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+def _is_changed(module: nn.Module) -> bool:
+    """Whether a module has hooks, or a forward of its own."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
