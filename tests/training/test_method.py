@@ -7,8 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import conv_classifier, images
+from torch import nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
-from pellucid import CrossEntropy
+from pellucid import Classifier, CrossEntropy
 from pellucid.core.reading import Activations
 from pellucid.training.method import METHODS, Divergence, Learner, StepContext, perturb
 from pellucid.training.recipe import Attack, TrainRecipe
@@ -23,6 +25,19 @@ def learner(recipe, classifier=None):
         return classifier.train().logits(x)
 
     return Learner(classifier, forward, recipe)
+
+
+def resnet_classifier():
+    """Its norms are fused where an attack reads it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Classifier(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=4))
+
+
+def cumulative_classifier():
+    """Its norms average over all batches."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, momentum=None), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    return Classifier(nn.Sequential(network, nn.Flatten(), nn.Linear(8, 4)))
 
 
 def lower_by_sgd(learner, losses, rate=0.1):
@@ -72,6 +87,22 @@ def test_pgd_is_the_cross_entropy_at_the_perturbed_images():
     assert logits.shape == (6, 4)
     ((loss, _),) = METHODS["pgd"](ours, x, LABELS, StepContext(Attack()))
     assert float(loss) == pytest.approx(float(F.cross_entropy(ours.forward(x), LABELS)))
+
+
+@pytest.mark.parametrize("make", [conv_classifier, resnet_classifier, cumulative_classifier])
+@pytest.mark.parametrize("method", ["pgd", "trades"])
+def test_all_attacks_of_a_run_share_one_twin_and_find_what_a_new_one_finds(make, method, monkeypatch):
+    x, attack = images(6, 32), Attack(eps=0.4, steps=2, random_start=True)
+    ours, context = learner(TrainRecipe(method=method, attack=attack), make()), StepContext(attack)
+    made, reader = [], Classifier.reader
+    monkeypatch.setattr(Classifier, "reader", lambda self: made.append(self) or reader(self))
+    for _ in range(3):
+        lower_by_sgd(ours, METHODS[method](ours, x, LABELS, context))
+    assert made == [ours.classifier]
+    monkeypatch.undo()
+    assert torch.equal(
+        ours.perturb(-CrossEntropy(LABELS), x, context), perturb(ours.classifier, -CrossEntropy(LABELS), x, context)
+    )
 
 
 def test_divergence_is_the_kl_divergence():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -17,14 +17,17 @@ PAIRS = {
 }
 
 
-def fuse(twin: nn.Module, kept: Collection[str] = ()) -> None:
+def fuse(twin: nn.Module, kept: Collection[str] = ()) -> Callable[[], None]:
     """Fuse the norms of torchvision's ResNets, in place, in a network in eval mode: the same function in fewer passes
     over memory.
 
     Only types are fused whose forward is known, so no control flow can depend on what disappears; a module with hooks
     or a forward of its own, or whose path is `kept`, stays as it is. So does the stem of a ResNet inside another
     network, which may call its convolution by itself, as encoders do.
+
+    Returns a function that fuses the same norms again, with the weights and statistics that they have by then.
     """
+    fused: list[tuple[nn.Module, str, nn.Conv2d, nn.BatchNorm2d]] = []
     for path, module in list(twin.named_modules()):
         if "forward" in vars(module) or (type(module).__name__ == "ResNet" and path):
             continue
@@ -35,8 +38,15 @@ def fuse(twin: nn.Module, kept: Collection[str] = ()) -> None:
                 continue
             within = {f"{path}.{name}".removeprefix(".") for name in (*names, names[0].rpartition(".")[0])}
             if not within & set(kept) and not any(_is_changed(inner[name]) for name in names):
-                module.set_submodule(names[0], fuse_conv_bn_eval(conv, norm))
                 module.set_submodule(names[1], nn.Identity())
+                fused.append((module, names[0], conv, norm))
+
+    def refresh() -> None:
+        for module, name, conv, norm in fused:
+            module.set_submodule(name, fuse_conv_bn_eval(conv, norm))
+
+    refresh()
+    return refresh
 
 
 def _is_changed(module: nn.Module) -> bool:

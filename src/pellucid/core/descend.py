@@ -22,17 +22,9 @@ from .classifier import Classifier
 from .descent import Descent, Progress, better_of, joined
 from .objective import Objective, StopRule
 from .optimizer import (
-    Adam,
-    NormalizedGradient,
-    Optimizer,
-    Parametrization,
-    Pixels,
-    Schedule,
-    State,
-    constant,
-    step_length,
+    Adam, NormalizedGradient, Optimizer, Parametrization, Pixels, Schedule, State, constant, step_length,
 )  # fmt: skip
-from .reading import Activations
+from .reading import Activations, Reader
 
 Stop = Callable[[Tensor, Activations], Tensor]
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
@@ -78,6 +70,7 @@ def descend(
     precision: Precision = "float32",
     compiled: bool = False,
     batch_size: int | None = None,
+    reader: Reader | None = None,
     callback: Callable[[Progress], None] | None = None,
 ) -> Descent:
     """Projected gradient descent on images: x <- project(x + ball.step(∇ objective(x))), `steps` times.
@@ -108,6 +101,8 @@ def descend(
         compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
         batch_size: at most how many images at once; chosen by image size if not given. A batch that does not fit a GPU
             is halved. Images whose losses read each other (`Diversity`) stay together.
+        reader: `classifier.reader(...)` with the objective's layers, for many descents while its weights change; each
+            descent makes one of its own if not given.
         callback: called after every step with a `Progress`.
 
     Raises:
@@ -137,7 +132,9 @@ def descend(
     length = step_length(step_size, ball, steps, optimizer, schedule)
     if compiled and objective.uses_straight_through:
         raise InputError("straight_through does not go with compiled: its hooks count the calls of a pass")
-    read = classifier.reader(objective.layers, objective.uses_straight_through)
+    read = reader or classifier.reader(objective.layers, objective.uses_straight_through)
+    if reader is not None:
+        reader.refresh()
     read.run = torch.compile(read.run) if compiled else read.run
     done = total = 0
 

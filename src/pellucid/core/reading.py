@@ -92,7 +92,7 @@ class Reader:
         classes: int | None = None,
     ):
         self.twin = frozen_twin(network)
-        fuse(self.twin, kept=(head, *layers.values()))
+        self.refresh = fuse(self.twin, kept=(head, *layers.values()))  # to be called where weights have changed
         self.normalized, self.layers, self.unit_axes, self.classes = normalized, layers, unit_axes, classes
         self._closed = straight_through  # the last ReLUs, until there are images to find them with
         self._kept: dict[str, Tensor] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ from ..core.batch import generators
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import CrossEntropy, Objective
-from ..core.reading import Activations
+from ..core.reading import Activations, Reader
 from .recipe import Attack, TrainRecipe
 
 Losses = Iterator[tuple[Tensor, Tensor]]
@@ -35,6 +36,15 @@ class Learner:
     precision: Precision = "float32"
     offset: Tensor | None = field(default=None, repr=False)
     """The perturbation that free training carries from batch to batch."""
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The frozen twin that all attacks of a run read: it shares the weights and statistics in training."""
+        return self.classifier.reader()
+
+    def perturb(self, objective: Objective, images: Tensor, context: StepContext) -> Tensor:
+        """The worst images in the balls around some; see `perturb`."""
+        return perturb(self.classifier, objective, images, context, self.precision, self.reader)
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Divergence(Objective):
 def pgd(learner: Learner, images: Tensor, labels: Tensor, context: StepContext) -> Losses:
     """Cross-entropy at the worst images of the balls: min E max cross-entropy(x', y) (Madry et al. 2018)."""
     if context.attack.eps:
-        images = perturb(learner.classifier, -CrossEntropy(labels), images, context, learner.precision)
+        images = learner.perturb(-CrossEntropy(labels), images, context)
     logits = learner.forward(images)
     yield F.cross_entropy(logits, labels), logits
 
@@ -73,7 +83,7 @@ def trades(learner: Learner, images: Tensor, labels: Tensor, context: StepContex
     with torch.no_grad():
         learner.classifier.eval()
         probabilities = learner.classifier.logits(images).softmax(1)
-    worst = perturb(learner.classifier, -Divergence(probabilities), images, context, learner.precision)
+    worst = learner.perturb(-Divergence(probabilities), images, context)
     clean_logits, worst_logits = learner.forward(torch.cat([images, worst])).chunk(2)
     divergence = F.kl_div(worst_logits.log_softmax(1), clean_logits.softmax(1), reduction="batchmean")
     yield F.cross_entropy(clean_logits, labels) + learner.recipe.beta * divergence, worst_logits
@@ -107,8 +117,9 @@ METHODS: dict[str, Callable[[Learner, Tensor, Tensor, StepContext], Losses]] = {
 
 
 def perturb(
-    classifier: Classifier, objective: Objective, images: Tensor, context: StepContext, precision: Precision = "float32"
-) -> Tensor:
+    classifier: Classifier, objective: Objective, images: Tensor, context: StepContext,
+    precision: Precision = "float32", reader: Reader | None = None,
+) -> Tensor:  # fmt: skip
     """The images of lowest `objective` in the ball around each, as PGD finds them: `(N, C, H, W)` to `(N, C, H, W)`.
 
     >>> from pellucid import load
@@ -130,4 +141,5 @@ def perturb(
         step_size=attack.length,
         precision=precision,
         batch_size=len(images),
+        reader=reader,
     ).images
