@@ -9,7 +9,7 @@ from pellucid import InputError, InvertRecipe
 from pellucid.base.processes import Processes, sharing
 from pellucid.cli.main import main
 from pellucid.data.image import read_image, write_image
-from pellucid.representation.rebuild import LEDGER, SETTINGS, rebuild
+from pellucid.representation.rebuild import PARTS, RESULTS, SETTINGS, rebuild
 
 RECIPE = InvertRecipe(steps=2, step_size=0.3)
 PLACES = ["cat/1.png", "cat/deep/2.png", "dog/3.png", "dog/4.png", "5.png"]
@@ -31,7 +31,7 @@ def test_a_folder_becomes_one_of_the_same_structure(classifier, folder, tmp_path
     assert rebuild(classifier, folder, out, RECIPE, facts={"model": "it"}, chunk=2) == 5
     assert sorted(content(out)) == sorted(PLACES)
     assert all(read_image(out / place).shape == (3, 8, 8) for place in PLACES)
-    told = [json.loads(line) for line in (out / LEDGER).read_text().splitlines() if line]
+    told = [json.loads(line) for line in (out / RESULTS).read_text().splitlines()]
     assert sorted(line["image"] for line in told) == sorted(PLACES)
     assert all(set(line) == {"image", "sha256", "distance", "psnr", "ssim", "steps"} for line in told)
     assert json.loads((out / SETTINGS).read_text())["recipe"]["eps"] == "inf"
@@ -48,9 +48,8 @@ def test_an_interrupted_run_goes_on_to_the_same_result(classifier, folder, tmp_p
     with pytest.raises(KeyboardInterrupt):
         rebuild(classifier, folder, parts, RECIPE, facts={}, chunk=1, callback=interrupt)
     assert 0 < len(content(parts)) < 5
-    with (parts / LEDGER).open("a") as ledger:
-        ledger.write('{"image": "dog/4.pn')  # a crash in the middle of a line
-    left = 5 - len(content(parts))
+    left = 5 - len(content(parts)) + 1
+    next((parts / PARTS).iterdir()).write_bytes(b"damaged")
     assert rebuild(classifier, folder, parts, RECIPE, facts={}, chunk=2) == left
     assert content(parts) == content(whole)
     assert rebuild(classifier, folder, parts, RECIPE, facts={}) == 0

@@ -22,7 +22,15 @@ from .classifier import Classifier
 from .descent import Descent, Progress, better_of, joined
 from .objective import Objective, StopRule
 from .optimizer import (
-    Adam, NormalizedGradient, Optimizer, Parametrization, Pixels, Schedule, State, constant, step_length,
+    Adam,
+    NormalizedGradient,
+    Optimizer,
+    Parametrization,
+    Pixels,
+    Schedule,
+    State,
+    constant,
+    step_length,
 )  # fmt: skip
 from .reading import Activations, Reader
 
@@ -101,14 +109,12 @@ def descend(
         compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
         batch_size: at most how many images at once; chosen by image size if not given. A batch that does not fit a GPU
             is halved. Images whose losses read each other (`Diversity`) stay together.
-        reader: `classifier.reader(...)` with the objective's layers, for many descents while its weights change; each
-            descent makes one of its own if not given.
+        reader: a `classifier.reader` of the objective's layers, to use again while weights change; new by default.
         callback: called after every step with a `Progress`.
 
     Raises:
-        InputError: an objective, a ball or a stop rule with rows for another number of images; a class or a unit that
-            does not exist; steps below 1, a step size that is not positive, images outside [0, 1] or not finite,
-            another optimizer than Adam on a parametrization other than pixels.
+        InputError: rows for another number of images, a class or a unit that does not exist, steps or a step size not
+            above 0, images outside [0, 1] or not finite, another optimizer than Adam where no pixels move.
 
     >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2))
     >>> from pellucid import Classifier, CrossEntropy, L2

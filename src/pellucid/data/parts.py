@@ -31,20 +31,28 @@ class Parts:
 
     folder: Path | None = None
 
-    def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
-        """The tensors of a part (on the CPU); made, and kept, where its file is missing or damaged.
+    def get(self, name: str, make: Callable[[], Tensors], of: str = "") -> Tensors:
+        """The tensors of a part (on the CPU); made, and kept, where its file is missing, damaged, or of something else.
 
-        The name must change with everything that the tensors depend on.
+        The name, or `of`, must change with everything that the tensors depend on.
         """
-        if self.folder is None:
-            return make()
-        path = self.folder / f"{name}.safetensors"
-        kept = _read(path)
-        if kept is None:
-            kept = make()
-            with replacing(path) as temporary:
-                write_tensors(kept, temporary, {"crc32": _checksum(kept)})
-        return kept
+        found = self.kept(name, of)
+        return self.keep(name, make(), of) if found is None else found
+
+    def kept(self, name: str, of: str = "") -> Tensors | None:
+        """The tensors of a part, if it is kept."""
+        return None if self.folder is None else _read(self.path(name), of)
+
+    def keep(self, name: str, tensors: Tensors, of: str = "") -> Tensors:
+        """Keep a part, and return it."""
+        if self.folder is not None:
+            with replacing(self.path(name)) as temporary:
+                write_tensors(tensors, temporary, {"crc32": _checksum(tensors), "of": of})
+        return tensors
+
+    def path(self, name: str) -> Path:
+        """The file of a part."""
+        return (self.folder or Path()) / f"{name}.safetensors"
 
     def forget(self) -> None:
         """Remove all parts, and the folder if it holds nothing else."""
@@ -55,14 +63,14 @@ class Parts:
                 self.folder.rmdir()
 
 
-def _read(path: Path) -> Tensors | None:
+def _read(path: Path, of: str) -> Tensors | None:
     try:
         with safe_open(path, framework="pt") as file:
             kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            checksum = (file.metadata() or {}).get("crc32")
+            facts = file.metadata() or {}
     except (OSError, SafetensorError):
         return None
-    return kept if checksum == _checksum(kept) else None
+    return kept if (facts.get("crc32"), facts.get("of", "")) == (_checksum(kept), of) else None
 
 
 def _checksum(tensors: Tensors) -> str:

@@ -10,21 +10,21 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from ..base.errors import InputError
-from ..base.files import finite, write_json
+from ..base.files import finite, write_json, write_text
 from ..base.processes import Processes
 from ..base.recipes import plain
 from ..core.classifier import Classifier
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.jsonfile import read_json
+from ..data.parts import Parts
 from .invert import InvertRecipe, begin, invert
 
-SETTINGS, LEDGER = "inversion.json", "inverted.jsonl"
+SETTINGS, RESULTS, PARTS = "inversion.json", "inverted.jsonl", ".parts"
 
 
 def rebuild(
@@ -43,10 +43,10 @@ def rebuild(
 ) -> int:
     """Invert every image below a folder into a folder of the same structure.
 
-    An image counts as done when its PNG and its line in `inverted.jsonl`, with the sha256 of what was inverted, are
-    written; a second call goes on with those that are not, and replaces those whose picture is another now. An image's
-    start follows from the seed and its path, so that the result does not depend on where a run was interrupted, or on
-    which other images there are.
+    What is finished is kept in `.parts` (`pellucid.data.parts`): a second call goes on with the images that are not
+    finished, whose inversion is missing, or whose picture has changed. `inverted.jsonl` has a line for each finished
+    image. An image's start follows from the seed and its path, so the result depends neither on interruptions nor on
+    the other images.
 
     Args:
         classifier: whose representation is inverted.
@@ -75,60 +75,52 @@ def rebuild(
     if twins:
         raise InputError(f"{twins[0]} exists with several suffixes, and would be written to one PNG; rename one")
     settings = json.loads(json.dumps({**facts, "recipe": plain(recipe), "seed": seed}))
-    wanted = {_target(out, str(path.relative_to(folder))) for path in files}
-    if overwrite and team.main:
-        _forget(out, settings, wanted)
-    team.wait()
-    _check(out, folder, settings, wanted)
+    names = {path: str(path.relative_to(folder)) for path in files}
+    targets = {path: (out / name).with_suffix(".png") for path, name in names.items()}
+    parts = Parts(out / PARTS)
     if team.main:
+        if overwrite:
+            _forget(out, parts, {*targets.values()})
+        _check(out, folder, settings, {*targets.values()}, overwrite)
         write_json(out / SETTINGS, settings)
     team.wait()
-    done = {name: sha256 for name, sha256 in _listed(out).items() if _target(out, name).is_file()}
     prints = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    todo = [path for path in files if done.get(str(path.relative_to(folder))) != prints[path]]
+    keys = {path: (_part(out, targets[path]), json.dumps([settings, names[path], prints[path]])) for path in files}
+    kept = {path: parts.kept(*keys[path]) for path in files if targets[path].is_file()}
+    done = {path: tensors for path, tensors in kept.items() if tensors is not None}
+    todo = [path for path in files if path not in done]
     team.wait()  # no process writes before all have read
     for first in range(0, len(todo), chunk):
-        part = todo[first : first + chunk]
-        targets = torch.stack([read_image(path, classifier.size) for path in part])
-        names = [str(path.relative_to(folder)) for path in part]
-        start = torch.cat(
-            [begin(recipe.start, row[None], _number(name, seed)) for name, row in zip(names, targets, strict=True)]
-        )
-        descent = invert(classifier, targets, recipe, start=start, **options)
+        some = todo[first : first + chunk]
+        pictures = torch.stack([read_image(path, classifier.size) for path in some])
+        numbers = [_number(names[path], seed) for path in some]
+        start = torch.cat([begin(recipe.start, pictures[n, None], number) for n, number in enumerate(numbers)])
+        descent = invert(classifier, pictures, recipe, start=start, **options)
         if team.main:
-            with (out / LEDGER).open("a", encoding="utf-8") as ledger:
-                for number, name in enumerate(names):
-                    write_image(_target(out, name), descent.images[number])
-                    told = {key: values[number] for key, values in descent.info["result"].items()}
-                    told |= {"image": name, "sha256": prints[part[number]], "steps": int(descent.stopped_at[number])}
-                    start_of_line = "\n" * (number == 0)  # a crash may have cut off the line before
-                    ledger.write(f"{start_of_line}{json.dumps(finite(told), allow_nan=False)}\n")
-                    ledger.flush()  # the ledger lists every picture, whenever the run stops
+            measured = {key: torch.tensor(values) for key, values in descent.info["result"].items()}
+            measured["steps"] = descent.stopped_at.cpu()
+            for number, path in enumerate(some):
+                write_image(targets[path], descent.images[number])
+                own = {key: values[number].clone() for key, values in measured.items()}
+                done[path] = parts.keep(keys[path][0], own, of=keys[path][1])
+            lines = [_line(names[path], prints[path], done[path]) for path in files if path in done]
+            write_text(out / RESULTS, "".join(lines))
         if callback is not None:
-            callback((len(files) - len(todo) + first + len(part)) / len(files))
+            callback((len(files) - len(todo) + first + len(some)) / len(files))
     return len(todo)
 
 
-def _settings(out: Path) -> object:
-    """The settings of the inversions in a folder; None if it holds none."""
-    return read_json(out / SETTINGS) if (out / SETTINGS).is_file() else None
-
-
-def _forget(out: Path, settings: object, wanted: set[Path]) -> None:
-    """Remove inversions that an earlier call made with other settings, or of images that are gone."""
-    made = {_target(out, name) for name in _listed(out)}
-    kept = wanted if _settings(out) == settings else set()
-    for path in list(out.rglob("*.png")):  # only pictures in this folder, wherever the ledger points
-        if path in made - kept:
+def _forget(out: Path, parts: Parts, wanted: set[Path]) -> None:
+    """Remove what earlier calls made of images that are gone."""
+    for path in [path for path in out.rglob("*.png") if path not in wanted]:
+        if (part := parts.path(_part(out, path))).is_file():
             path.unlink()
-    if not kept:
-        (out / LEDGER).unlink(missing_ok=True)
-    write_json(out / SETTINGS, settings)
+            part.unlink()
 
 
-def _check(out: Path, folder: Path, settings: object, wanted: set[Path]) -> None:
+def _check(out: Path, folder: Path, settings: object, wanted: set[Path], overwrite: bool) -> None:
     """Raise `InputError` if a folder holds inversions with other settings, or pictures of no image."""
-    if _settings(out) not in (None, settings):
+    if (out / SETTINGS).is_file() and not overwrite and read_json(out / SETTINGS) != settings:
         raise InputError(
             f"{out} holds inversions with other settings (see {SETTINGS}); choose another --out or say --overwrite"
         )
@@ -144,20 +136,17 @@ def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _target(out: Path, name: str) -> Path:
-    return (out / name).with_suffix(".png")
+def _part(out: Path, target: Path) -> str:
+    """The name of the part of an inversion."""
+    return hashlib.sha256(target.relative_to(out).as_posix().encode()).hexdigest()
+
+
+def _line(name: str, sha256: str, measured: dict[str, torch.Tensor]) -> str:
+    """The line of an image in `inverted.jsonl`."""
+    told = {key: value.item() for key, value in measured.items()}
+    return json.dumps(finite({**told, "image": name, "sha256": sha256}), allow_nan=False) + "\n"
 
 
 def _number(name: str, seed: int) -> int:
     """The seed of a path's noise: 48 bits of a hash of the path and the run's seed."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big")
-
-
-def _listed(out: Path) -> dict[str, str]:
-    """The images in the ledger, each with the sha256 of its picture; a line cut off by a crash does not count."""
-    ledger, listed = out / LEDGER, {}
-    for line in ledger.read_text(encoding="utf-8", errors="replace").splitlines() if ledger.is_file() else ():
-        with suppress(ValueError, TypeError, KeyError):
-            told = json.loads(line)
-            listed[str(told["image"])] = told["sha256"]
-    return listed
