@@ -109,7 +109,7 @@ def in_two_processes(function, folder):
     workers = [context.Process(target=_worker, args=(function, rank, folder, queue)) for rank in range(2)]
     for worker in workers:
         worker.start()
-    results = dict(queue.get(timeout=60) for _ in workers)
+    results = dict(queue.get(timeout=300) for _ in workers)
     for worker in workers:
         worker.join()
     return [results[rank] for rank in range(2)]

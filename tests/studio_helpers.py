@@ -36,12 +36,12 @@ def serving(settings, host="127.0.0.1", token=None, origin=None):
     finally:
         studio.close()
         running.should_exit = True
-        thread.join(10)
+        thread.join(60)
         listener.close()
 
 
-def wait_until(true, seconds=20):
-    end = time.monotonic() + seconds
+def wait_until(true):
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.01)
@@ -55,7 +55,7 @@ class Client:
 
     def request(self, method, path, body=None, headers=OWN):
         """Status, headers and body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -100,7 +100,7 @@ class Client:
     @contextmanager
     def listening(self, job, after=-1):
         """Within, an iterator over what a run tells."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request("GET", f"/api/jobs/{job}/events?after={after}", headers=OWN)
             answer = connection.getresponse()

@@ -222,7 +222,7 @@ import pellucid.evaluation.accuracy as accuracy
 from pellucid.cli.main import main
 
 outcomes = accuracy.Evaluation.outcomes
-accuracy.Evaluation.outcomes = lambda self, span: time.sleep(0.05) or outcomes(self, span)
+accuracy.Evaluation.outcomes = lambda self, span: time.sleep(0.2) or outcomes(self, span)
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -27,7 +27,7 @@ def serving(tmp_path_factory):
                 yield process.stdout.readline().split()[2]
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(60)
 
     return serving
 
@@ -60,6 +60,7 @@ def open_page(browser, address):
             context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
             contexts.append(context)
             context.on("request", lambda request: hosts.add(urlsplit(request.url)[:2]))
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

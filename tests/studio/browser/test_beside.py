@@ -18,7 +18,7 @@ STATUS = "#beside-status"
 def compare(page, endless=True):
     """Compare with the standard classifier; an endless second run goes on for as long as a test needs it."""
     page.click("#compare-button")
-    expect(page.locator(STATUS)).to_contain_text("Run shows here", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("Run shows here")
 
     def lengthened(route):
         body = route.request.post_data_json
@@ -33,8 +33,8 @@ def compare(page, endless=True):
 def second_goes_on(page):
     """The first run is over, and of the second there are bars."""
     run(page)
-    expect(page.locator(STATUS)).to_have_text("running", timeout=20_000)
-    expect(page.locator("#beside-bars .bar")).to_have_count(3, timeout=20_000)
+    expect(page.locator(STATUS)).to_have_text("running")
+    expect(page.locator("#beside-bars .bar")).to_have_count(3)
 
 
 def posted(page):
@@ -62,10 +62,10 @@ def test_a_second_classifier_does_the_same_beside_the_first(open_page):
     act(page, "sketch", 2)
     page.click("#compare-button")
     expect(page.locator("#beside-model")).to_have_value("cifar10-standard")
-    expect(page.locator(STATUS)).to_contain_text("Run shows here", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("Run shows here")
     bodies = posted(page)
     run(page)
-    expect(page.locator(STATUS)).to_contain_text("done", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("done")
     first, second = bodies
     assert {**first, "model": "cifar10-standard"} == second
     expect(page.locator("#beside-bars .bar")).to_have_count(3)
@@ -131,11 +131,11 @@ def test_what_one_classifier_made_does_not_stand_under_anothers_name(open_page):
     act(page, "sketch", 30)
     compare(page, endless=False)
     run(page)
-    expect(page.locator(STATUS)).to_contain_text("done", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("done")
     expect(page.locator("#beside figcaption")).to_contain_text("Download Sketch")
     result = pixels(page)
     page.select_option("#beside-model", "animals59-standard")
-    expect(page.locator(STATUS)).to_contain_text("Run shows here", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("Run shows here")
     for key, shown in (("Home", start), ("End", result), ("Home", start)):
         page.press("#timeline", key)
         eventually(page, lambda shown=shown: np.array_equal(pixels(page), shown))
@@ -149,7 +149,7 @@ def test_the_second_goes_on_from_its_own_picture(open_page):
     act(page, "sketch", 3)
     compare(page, endless=False)
     run(page)
-    expect(page.locator(STATUS)).to_contain_text("done", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("done")
     eventually(page, lambda: page.locator("#beside figcaption a").first.is_visible())
     shown = pixels(page), beside(page)
     bodies = posted(page)
@@ -165,7 +165,7 @@ def test_the_second_goes_on_from_the_firsts_picture_when_it_had_no_part_in_it(op
     choose_class(page, "cat")
     compare(page, endless=False)
     run(page)
-    expect(page.locator(STATUS)).to_contain_text("done", timeout=20_000)
+    expect(page.locator(STATUS)).to_contain_text("done")
     page.click("#compare-button")
     page.click("#start-button")
     page.click("#start-blank")

@@ -43,11 +43,11 @@ def add(queue, work, tab="a"):
 def test_jobs_run_one_after_the_other_in_order(queue):
     works = [Work() for _ in range(3)]
     added = [add(queue, work) for work in works]
-    assert works[0].began.wait(5)
+    assert works[0].began.wait(60)
     wait_until(lambda: [job.status for job in added] == ["running", "queued", "queued"])
     assert [job.place for job in added[1:]] == [0, 1]
     works[0].end.set()
-    assert works[1].began.wait(5)
+    assert works[1].began.wait(60)
     assert not works[2].began.is_set()
     assert (added[2].place, added[0].result.png) == (0, b"made")
     works[1].end.set()
@@ -59,22 +59,22 @@ def test_jobs_run_one_after_the_other_in_order(queue):
 def test_a_stopped_job_is_over_at_once_and_its_work_soon(queue):
     work, next_one = Work(), Work()
     job = add(queue, work)
-    assert work.began.wait(5)
+    assert work.began.wait(60)
     job.keep(shot(0))
     queue.stop(job)
     assert (job.status, job.result) == ("stopped", None)
     job.keep(shot(1))  # what the worker still sends is no part of it
     assert len(job.frames) == 1
-    assert work.left.wait(5)
+    assert work.left.wait(60)
     add(queue, next_one)
-    assert next_one.began.wait(5)
+    assert next_one.began.wait(60)
     next_one.end.set()
 
 
 def test_a_queued_job_can_be_stopped_and_never_runs(queue):
     first, second = Work(), Work()
     add(queue, first)
-    assert first.began.wait(5)
+    assert first.began.wait(60)
     job = add(queue, second)
     queue.stop(job)
     assert (job.status, queue.waiting) == ("stopped", 0)
@@ -92,30 +92,30 @@ def test_a_failure_is_one_line_and_the_worker_goes_on(queue):
 
     work = Work()
     failed = [add(queue, mistake), add(queue, defect), add(queue, work)]
-    assert work.began.wait(5)
+    assert work.began.wait(60)
     assert [job.error for job in failed[:2]] == ["the mask hides nothing", "ZeroDivisionError: first line"]
     work.end.set()
 
 
 def test_a_job_that_nobody_listens_to_is_left(queue, monkeypatch):
-    monkeypatch.setattr("pellucid.studio.runs.job.PATIENCE", 0.05)
     work, waiting, heard = Work(), Work(), Work()
     job = add(queue, work)
     queued, listened = add(queue, waiting), add(queue, heard)
     queued.heard -= 1
     with listened.listening(lambda: None):
-        assert work.left.wait(5)
-        assert heard.began.wait(5)
+        monkeypatch.setattr("pellucid.studio.runs.job.PATIENCE", 0.05)
+        assert work.left.wait(60)
+        assert heard.began.wait(60)
         assert (job.status, queued.status, listened.status) == ("stopped", "stopped", "running")
         assert not waiting.began.is_set()
         assert not heard.left.wait(0.15)
-    assert heard.left.wait(5)
+    assert heard.left.wait(60)
 
 
 def test_too_many_waiting_jobs_are_refused(queue):
     first = Work()
     add(queue, first, tab="first")
-    assert first.began.wait(5)
+    assert first.began.wait(60)
     for _ in range(jobs.MAX_WAITING_TAB):
         add(queue, Work(), tab="greedy")
     with pytest.raises(InputError, match="too many runs wait"):
@@ -170,7 +170,7 @@ def test_closing_ends_a_running_job():
     queue, work, threads = Jobs(), Work(), threading.active_count()
     queue.start()
     job, waiting = add(queue, work), add(queue, Work())
-    assert work.began.wait(5)
+    assert work.began.wait(60)
     queue.close()
     assert work.left.is_set()
     assert (job.status, waiting.status, threading.active_count()) == ("stopped", "stopped", threads)

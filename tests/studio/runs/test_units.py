@@ -33,7 +33,7 @@ def test_thumbnails_are_made_when_nothing_else_is_to_do(studio):
     time.sleep(0.3)
     assert studio.request("GET", path)[0] == 202  # a run never waits for one
     studio.send("POST", f"/api/jobs/{job}/stop", {})
-    wait_until(lambda: studio.request("GET", path)[0] == 200, 30)
+    wait_until(lambda: studio.request("GET", path)[0] == 200)
     assert from_png(studio.request("GET", path)[2]).shape == (SIDE, SIDE, 3)
     assert studio.get("/api/units", model=studio.model)["units"][11]["thumbnail"]
     studio.refused("GET", f"/api/units/99/thumbnail.png?model={studio.model}")

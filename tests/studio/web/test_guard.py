@@ -106,7 +106,7 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_is_read(stu
         "PUT", f"/api/sessions/{TAB}", status=413, headers={**OWN, "Content-Length": "99999999"}
     )
     sent = 0
-    with socket.create_connection(("127.0.0.1", studio.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=120) as connection:
         connection.sendall(
             b"POST /api/photo?model=x HTTP/1.1\r\nHost: localhost\r\n"
             b"X-Pellucid: 1\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -52,7 +52,7 @@ class Work:
 
 def starter(work, heard):
     os.close(heard)
-    worker.GRACE = 0.2 if work.stubborn else 60.0
+    worker.GRACE = 0.2 if work.stubborn else 600.0
     try:
         list(in_processes(work, range(6), 2))
     except KeyboardInterrupt:
@@ -70,10 +70,10 @@ def test_workers_end_with_their_starter_and_what_is_finished_is_kept(tmp_path, n
     os.close(told)
     assert {os.read(heard, 1) for _ in range(3)} == {b"\0", b"\1", b"\2"}
     os.kill(process.pid, number)  # to the starter alone
-    process.join(50)
+    process.join(300)
     try:
         assert process.exitcode == code
-        assert select([heard], [], [], 50)[0]
+        assert select([heard], [], [], 300)[0]
         assert os.read(heard, 1) == b""  # nobody is left who could write
         assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["0.json"]
     finally:
