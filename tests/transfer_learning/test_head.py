@@ -69,7 +69,7 @@ def test_folds_follow_the_seed():
         ([0, 0, 0, 0], ["cat"], "the target has 1 class; a transfer needs two or more"),
         ([0, 0, 0, 1, 1], ["cat", "dog"], r"needs 3 training images of each class; too few: dog \(2\)"),
         ([0, 0, 0, 1, 1, 1], ["cat", "dog", "ship"], r"too few: ship \(0\)"),
-        ([0], list("abcde"), r"too few: a \(1\), b \(0\), c \(0\), ... 5 classes in all"),
+        ([0], list("abcde"), r"too few: a \(1\), b \(0\), c \(0\), ... 5 in all"),
     ],
 )
 def test_targets_that_cannot_be_validated_on(labels, names, message):

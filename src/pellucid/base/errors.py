@@ -19,8 +19,16 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
     known = list(names)
     close = get_close_matches(str(name), known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    shown = ", ".join(known[:12]) + (f", ... {len(known)} in all" if len(known) > 12 else "")
-    return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shown})")
+    return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shortened(known, 12)})")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error message, or the name of its class.
+
+    >>> first_line(RuntimeError("no memory\\nin a long stack")), first_line(MemoryError())
+    ('no memory', 'MemoryError')
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def shortened(names: Sequence[str], most: int = 6) -> str:

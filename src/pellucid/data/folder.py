@@ -15,7 +15,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, shortened
 from .dataset import Dataset
 from .encoded import FileSplit, file_split
 from .image import SUFFIXES
@@ -97,10 +97,10 @@ class Passed:
             return
         kinds: Counter[str] = sum(self.files.values(), Counter())
         shown = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds.most_common(6))
-        where = _first([*self.files])
+        where = shortened([*self.files])
         message = f"{sum(kinds.values())} files in {root} are no images and are passed over: {shown} (in {where})"
         if self.lost:
-            message += f"; nothing is left of {_first(self.lost)}, so that this is no class"
+            message += f"; nothing is left of {shortened(self.lost)}, so that this is no class"
         warnings.warn(message, stacklevel=5)
 
 
@@ -215,9 +215,5 @@ def _split(root: Path, classes: Classes, size: int | tuple[int, int] | None) -> 
 def _difference(train: list[str], test: list[str]) -> str:
     """Which classes are in one split alone."""
     alone = {"train": sorted(set(train) - set(test)), "test": sorted(set(test) - set(train))}
-    sides = [f"only {split} has {_first(names)}" for split, names in alone.items() if names]
-    return f"different classes: {_first(sorted(alone['train'] + alone['test']))} ({'; '.join(sides)})"
-
-
-def _first(names: list[str], count: int = 8) -> str:
-    return ", ".join(names[:count]) + (f", ... {len(names)} in all" if len(names) > count else "")
+    sides = [f"only {split} has {shortened(names)}" for split, names in alone.items() if names]
+    return f"different classes: {shortened(sorted(alone['train'] + alone['test']))} ({'; '.join(sides)})"

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.checks import positive_int
-from ..base.errors import InputError
+from ..base.errors import InputError, shortened
 from .dataset import LabeledImages
 from .image import Enlargement, cover, enlarge
 from .principal import Principal
@@ -122,8 +122,9 @@ def check_fit(split: LabeledImages, class_names: list[str], grain: int, rank: in
     counts = torch.bincount(split.labels.cpu(), minlength=len(class_names)).tolist()
     empty = [name for name, count in zip(class_names, counts, strict=False) if not count]
     if empty:
-        shown = ", ".join(empty[:6]) + (", ..." if len(empty) > 6 else "")
-        raise InputError(f"no training images to fit a Gaussian to in class {shown}; each class needs at least one")
+        raise InputError(
+            f"no training images to fit a Gaussian to in class {shortened(empty)}; each class needs at least one"
+        )
 
 
 def usual_grain(side: int) -> int:

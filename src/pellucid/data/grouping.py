@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, shortened, unknown
 from .dataset import Dataset, LabeledImages
 from .jsonfile import read_json
 
@@ -90,9 +90,8 @@ class Grouping:
             raise InputError(f"{self.name} has one group, {next(iter(self.groups))!r}; a classifier needs at least two")
         gaps = [name for number, name in enumerate(class_names) if number not in homes]
         if gaps and not self.leave_out:
-            first = ", ".join(gaps[:6]) + (", ..." if len(gaps) > 6 else "")
             raise InputError(
-                f"{self.name}: {len(gaps)} classes are in no group ({first}); "
+                f"{self.name}: {len(gaps)} classes are in no group ({shortened(gaps)}); "
                 'put them into one, or say "others": "leave-out"'
             )
 

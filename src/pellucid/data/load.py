@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..base.checks import positive_int
-from ..base.errors import InputError
+from ..base.errors import InputError, shortened
 from .dataset import GIB, Dataset, Split, resized
 from .encoded import decoded
 from .folder import load_folder
@@ -89,7 +89,7 @@ def _open(source: str, size: int | None) -> Dataset:
 def _renamed(data: Dataset, names: Sequence[str]) -> Dataset:
     if len(names) != len(data.class_names) or len(set(names)) != len(names):
         raise InputError(
-            f"{data.name} has {len(data.class_names)} classes ({', '.join(data.class_names[:6])}"
-            f"{', ...' if len(data.class_names) > 6 else ''}); give as many different class names, not {len(names)}"
+            f"{data.name} has {len(data.class_names)} classes ({shortened(data.class_names)}); give as many different "
+            f"class names, not {len(names)}"
         )
     return replace(data, class_names=[str(name) for name in names])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base.devices import check_memory
-from ..base.errors import InputError
+from ..base.errors import InputError, first_line
 from ..data.augment import AUGMENTATIONS, Draws
 from ..data.dataset import Dataset
 from ..zoo.fit import outline
@@ -60,7 +60,6 @@ def check_trainable(arch: str, classes: int, size: tuple[int, int]) -> None:
     except NotImplementedError:  # it computes with something that has no outline; the first step will tell
         return
     except Exception as error:  # whatever a library's network raises
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{arch} cannot be trained on images of {width} x {height}: {reason}") from None
+        raise InputError(f"{arch} cannot be trained on images of {width} x {height}: {first_line(error)}") from None
     if not isinstance(logits, Tensor) or logits.shape != (2, classes):
         raise InputError(f"{arch} cannot be trained here: in training it yields more than one row of logits an image")

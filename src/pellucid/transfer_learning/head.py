@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, shortened
 from .metrics import METRICS, Metric
 
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -108,7 +108,7 @@ def check_classes(labels: Tensor, class_names: Sequence[str], count: int) -> Non
     have = torch.bincount(labels, minlength=len(class_names))
     few = [f"{name} ({number})" for name, number in zip(class_names, have.tolist(), strict=True) if number < count]
     if few:
-        shown = ", ".join(few[:3]) + (f", ... {len(few)} classes in all" if len(few) > 3 else "")
+        shown = shortened(few, 3)
         raise InputError(f"validation by {count} folds needs {count} training images of each class; too few: {shown}")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, first_line, unknown
 from ..data.dataset import GIB, Dataset, LabeledImages, Split, resized
 from ..data.encoded import decoded, file_split
 from ..data.folder import FolderFiles, load_folder
@@ -58,7 +58,7 @@ def load_target(name: str, root: str | Path, size: int | None = None, memory: in
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0].partition(". You can")[0]
+        reason = first_line(error).partition(". You can")[0]
         raise InputError(f"{name} is not in {root} as torchvision lays it out: {reason}") from None
     return decoded(Dataset(name, data.train, data.test, data.class_names), memory)
 

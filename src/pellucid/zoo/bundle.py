@@ -18,10 +18,11 @@ from ..base.errors import InputError
 from ..base.files import replacing, write_tensors, write_text
 from ..core.classifier import Classifier
 from ..data.gaussians import ClassGaussians
+from ..data.jsonfile import read_json
 from .checksum import digest
 from .fit import filled
 
-MAX_CARD, MAX_WEIGHTS = 4 * 2**20, 8 * 2**30
+MAX_WEIGHTS = 8 * 2**30
 REQUIRED = ("arch", "class_names", "mean", "std", "size", "sha256")
 
 
@@ -109,12 +110,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """A bundle's card, checked to hold what loading needs."""
     if not path.is_file():
         raise InputError(f"{path} does not exist; a bundle is NAME.safetensors and NAME.json side by side")
-    if path.stat().st_size > MAX_CARD:
-        raise InputError(f"{path} is larger than {MAX_CARD >> 20} MiB; a card is small")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+    card = read_json(path)
     missing = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
     if missing:
         raise InputError(f"{path} is not a card: {', '.join(missing)} missing")

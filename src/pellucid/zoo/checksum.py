@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ..base.errors import InputError
 from ..base.files import write_text
-
-MAX_PINS = 4 * 2**20
+from ..data.jsonfile import read_json
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
@@ -74,12 +73,7 @@ def _pins_path() -> Path:
 
 def _pins() -> dict[str, str]:
     path = _pins_path()
-    if not path.is_file():
-        return {}
-    try:
-        pins = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= MAX_PINS else None
-    except (ValueError, RecursionError):
-        pins = None
+    pins = read_json(path) if path.is_file() else {}
     if not isinstance(pins, dict):
-        raise InputError(f"{path} is damaged; it is a mapping from files to their sha256. Delete it to start afresh")
+        raise InputError(f"{path} must be a mapping from files to their sha256; delete it to start afresh")
     return pins

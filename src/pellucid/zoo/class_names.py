@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError, unknown
+from ..data.jsonfile import read_json
 
-MAX_NAMES_FILE = 4 * 2**20
 CLASS_NAMES = {
     "cifar10": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     "restricted-imagenet": ["dog", "cat", "frog", "turtle", "bird", "primate", "fish", "crab", "insect"],
@@ -42,14 +41,12 @@ def class_names(what: str | Path) -> list[str]:
     path = Path(what)
     if not path.is_file():
         raise unknown("class names", name, [*CLASS_NAMES, "imagenet", "a JSON file"])
-    if path.stat().st_size > MAX_NAMES_FILE:
-        raise InputError(f"{path} is larger than {MAX_NAMES_FILE >> 20} MiB; a list of class names is small")
+    found = read_json(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             found = [found[str(label)] for label in range(len(found))]
         names: list[Any] = [entry[-1] if isinstance(entry, list) and entry else entry for entry in found]
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (KeyError, TypeError):
         names = []
     if not names or not all(isinstance(entry, str) for entry in names):
         raise InputError(f'{path} must be JSON: a list of names, or names by number as in {{"0": "cat", "1": "dog"}}')

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..base.errors import InputError
+from ..base.errors import InputError, first_line
 from ..core.classifier import Classifier
 from .bundle import load_bundle
 from .checksum import cache_folder, check_pinned, check_published, is_pinned, pin
@@ -115,5 +115,5 @@ def fetch(repo: str, file: str, otherwise: str) -> Path:
     except (RepositoryNotFoundError, EntryNotFoundError, HFValidationError):
         raise NotOnHubError(f"there is no {file} in {repo} on the hub, or it is private") from None
     except Exception as error:  # of the network, the server or the disk
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{file} of {repo} cannot be fetched ({printable(reason, 160)}); {otherwise}") from None
+        reason = printable(first_line(error), 160)
+        raise InputError(f"{file} of {repo} cannot be fetched ({reason}); {otherwise}") from None

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..base.devices import pick_device
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, first_line, unknown
 from ..core.classifier import Classifier
 from .bundle import load_bundle, read_card
 from .checksum import digest
@@ -131,7 +131,6 @@ def _pretrained(library: str, name: str) -> Classifier:
             network = models.get_model(name, weights=weights)
             mean, std, names = IMAGENET_MEAN, IMAGENET_STD, weights.meta.get("categories")
     except Exception as error:  # downloads fail in many ways
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"the weights of {library}:{name} could not be fetched: {reason}") from None
+        raise InputError(f"the weights of {library}:{name} could not be fetched: {first_line(error)}") from None
     card = {"arch": f"{library}:{name}", "data": "ImageNet", "size": input_size(f"{library}:{name}")}
     return Classifier(network, mean, std, names, card=card)

@@ -10,19 +10,33 @@ from ..base.errors import InputError, unknown
 from .cifar_resnets import DEPTHS, padded_resnet, wide_stage_resnet
 
 OWN = (
-    "preact-W1-W2-...",
-    "preact2-W1-W2-...",
-    "smooth-W1-W2-...",
-    "smooth2-W1-W2-...",
-    "smooth4-W1-W2-...",
-    "cifar-resnet18",
-    "cifar-resnet20",
-    "madry-cifar-resnet50",
-    "wide_resnet50_4",
-    "wrn-DEPTH-WIDTH",
-    "timm:NAME",
-    "torchvision:NAME",
+    *(f"{kind}-W1-W2-..." for kind in ("preact", "preact2", "smooth", "smooth2", "smooth4")),
+    *("cifar-resnet18", "cifar-resnet20", "madry-cifar-resnet50", "wide_resnet50_4", "wrn-DEPTH-WIDTH"),
+    *("timm:NAME", "torchvision:NAME"),
 )
+
+
+class StagedResNet(nn.Module):
+    """A stem, stages of pre-activation blocks, a norm and an activation, the mean over positions, a linear head."""
+
+    def __init__(self, stem: nn.Module, stages: list[nn.Module], width: int, act: nn.Module, classes: int):
+        super().__init__()
+        self.stem = stem
+        for number, stage in enumerate(stages, start=1):
+            self.add_module(f"stage{number}", stage)
+        self.stages = len(stages)
+        self.norm, self.act = nn.BatchNorm2d(width), act
+        self.head = nn.Linear(width, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalized `(N, 3, H, W)` to logits `(N, classes)`."""
+        values = self.stem(images)
+        for number in range(1, self.stages + 1):
+            values = getattr(self, f"stage{number}")(values)
+        return self.head(self.act(self.norm(values)).mean((2, 3)))
 
 
 class PreActBlock(nn.Module):
@@ -44,7 +58,7 @@ class PreActBlock(nn.Module):
         return self.conv2(self.relu2(self.norm2(self.conv1(active)))) + carried
 
 
-class PreActResNet(nn.Module):
+class PreActResNet(StagedResNet):
     """A pre-activation ResNet for small images; its representation is as wide as its last stage.
 
     Args:
@@ -57,27 +71,13 @@ class PreActResNet(nn.Module):
     """
 
     def __init__(self, widths: list[int], depths: list[int], classes: int, stem: int | None = None, stride: int = 1):
-        super().__init__()
         stem = stem or widths[0]
-        self.stem = nn.Conv2d(3, stem, 2 + stride, stride, 1, bias=False)
-        before = [stem, *widths[:-1]]
-        for number, (inputs, outputs, depth) in enumerate(zip(before, widths, depths, strict=True), start=1):
-            first = PreActBlock(inputs, outputs, 1 if number == 1 else 2)
-            rest = [PreActBlock(outputs, outputs, 1) for _ in range(depth - 1)]
-            self.add_module(f"stage{number}", nn.Sequential(first, *rest))
-        self.stages = len(widths)
-        self.norm, self.relu = nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)
-        self.head = nn.Linear(widths[-1], classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalized `(N, 3, H, W)` to logits `(N, classes)`."""
-        values = self.stem(images)
-        for number in range(1, self.stages + 1):
-            values = getattr(self, f"stage{number}")(values)
-        return self.head(self.relu(self.norm(values)).mean((2, 3)))
+        first = nn.Conv2d(3, stem, 2 + stride, stride, 1, bias=False)
+        stages: list[nn.Module] = []
+        for inputs, outputs, depth in zip([stem, *widths[:-1]], widths, depths, strict=True):
+            blocks = [PreActBlock(inputs, outputs, 2 if stages else 1)]
+            stages.append(nn.Sequential(*blocks, *(PreActBlock(outputs, outputs, 1) for _ in range(depth - 1))))
+        super().__init__(first, stages, widths[-1], nn.ReLU(inplace=True), classes)
 
 
 class SmoothBlock(nn.Module):
@@ -103,7 +103,7 @@ class SmoothBlock(nn.Module):
         return self.conv2(self.act2(self.norm2(self.conv1(active)))) + carried
 
 
-class SmoothResNet(nn.Module):
+class SmoothResNet(StagedResNet):
     """A pre-activation ResNet whose gradient to the image has no lattice: SiLU, and averages instead of strides.
 
     Args:
@@ -114,28 +114,15 @@ class SmoothResNet(nn.Module):
     """
 
     def __init__(self, widths: list[int], classes: int, halvings: int = 0):
-        super().__init__()
         channels = [3, *[max(1, widths[0] // 3)] * halvings, widths[0]]
         layers: list[nn.Module] = []
         for number in range(halvings):
             layers.append(nn.Conv2d(channels[number], channels[number + 1], 3, padding=1, bias=False))
             layers += [nn.BatchNorm2d(channels[number + 1]), nn.SiLU(), nn.AvgPool2d(2)]
-        self.stem = nn.Sequential(*layers, nn.Conv2d(channels[-2], channels[-1], 3, padding=1, bias=False))
-        for number, (inputs, outputs) in enumerate(zip([widths[0], *widths[:-1]], widths, strict=True), start=1):
-            self.add_module(f"stage{number}", SmoothBlock(inputs, outputs, halve=number > 1))
-        self.stages = len(widths)
-        self.norm, self.act = nn.BatchNorm2d(widths[-1]), nn.SiLU()
-        self.head = nn.Linear(widths[-1], classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalized `(N, 3, H, W)` to logits `(N, classes)`."""
-        values = self.stem(images)
-        for number in range(1, self.stages + 1):
-            values = getattr(self, f"stage{number}")(values)
-        return self.head(self.act(self.norm(values)).mean((2, 3)))
+        stem = nn.Sequential(*layers, nn.Conv2d(channels[-2], channels[-1], 3, padding=1, bias=False))
+        pairs = zip([widths[0], *widths[:-1]], widths, strict=True)
+        stages = [SmoothBlock(*pair, halve=number > 0) for number, pair in enumerate(pairs)]
+        super().__init__(stem, stages, widths[-1], nn.SiLU(), classes)
 
 
 def build(arch: str, classes: int) -> nn.Module:

@@ -78,17 +78,10 @@ BUILDERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): _mapping,
 }
 KINDS = {
-    "Double": torch.float64,
-    "Float": torch.float32,
-    "Half": torch.float16,
-    "BFloat16": torch.bfloat16,
-    "Long": torch.int64,
-    "Int": torch.int32,
-    "Short": torch.int16,
-    "Char": torch.int8,
-    "Byte": torch.uint8,
+    "Double": torch.float64, "Float": torch.float32, "Half": torch.float16, "BFloat16": torch.bfloat16,
+    "Long": torch.int64, "Int": torch.int32, "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8,
     "Bool": torch.bool,
-}
+}  # fmt: skip
 STORAGES = {(module, f"{kind}Storage"): dtype for module in ("torch", "torch.cuda") for kind, dtype in KINDS.items()}
 
 LITERALS = {
@@ -244,14 +237,7 @@ class Interpreter:
     def _storage(self, description: Any) -> Any:
         """The storage of `("storage", type, key, device, count)`; old files add a view, which must be None."""
         match description:
-            case ("storage", torch.dtype() as dtype, str(key), _, int(count)) | (
-                "storage",
-                torch.dtype() as dtype,
-                str(key),
-                _,
-                int(count),
-                None,
-            ):
+            case ("storage", torch.dtype() as dtype, str(key), _, int(count), *view) if view in ([], [None]):
                 storage = Storage(key, dtype, count)
             case _:
                 return Opaque()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...base.errors import InputError, unknown
+from ...base.errors import InputError, first_line, unknown
 from .loaded import FALLBACK_SIDE, Loaded
 
 KEPT = 3
@@ -45,7 +45,7 @@ class Models:
             preload(self._note)
             self.load(self.default, self._note)
         except Exception as error:
-            self.error = (str(error).splitlines() or [type(error).__name__])[0]
+            self.error = first_line(error)
             print(f"pellucid studio: {self.error}", file=sys.stderr)  # the page shows it too, if it is open
         self.loading = None
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ...base.errors import InputError
+from ...base.errors import InputError, first_line
 from .job import PATIENCE, Job, Status, Stopped
 
 MAX_WAITING, MAX_WAITING_TAB = 64, 8
@@ -115,9 +115,9 @@ class Jobs:
             except Exception as error:
                 if not isinstance(error, InputError):
                     log.exception("%s failed", job.action)
-                said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
                 with self._changed:
-                    self._finish(job, "failed", (said.splitlines() or ["it failed"])[0][:500], began)
+                    self._finish(job, "failed", f"{kind}{first_line(error)}"[:500], began)
             self.running = None
 
     def _next(self) -> Job | None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from ...base.errors import first_line
 from ..kept.models import Models
 from ..runs.job import Job
 
@@ -96,7 +97,6 @@ async def loading(models: Models, name: str) -> AsyncIterator[str]:
             waiting.cancel()
     error = task.exception()
     if error is not None:
-        said = str(error).splitlines() or [type(error).__name__]
-        yield line({"type": "failed", "error": said[0]})
+        yield line({"type": "failed", "error": first_line(error)})
     else:
         yield line({"type": "loaded", "classifier": task.result().described()})

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...base.errors import InputError
-from .jobs import Outcome, Place, Results, attempt, first_line
+from ...base.errors import InputError, first_line
+from .jobs import Outcome, Place, Results, attempt
 from .study import Point
 
 LOCAL = "local"

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ...base.devices import Precision
-from ...base.errors import InputError
+from ...base.errors import InputError, first_line
 from ...base.files import write_text
 from ...zoo.models import load
 from ..targets import open_target
@@ -91,15 +91,6 @@ def attempt(point: Point, place: Place) -> Outcome:
         return error
     except (OSError, MemoryError, RuntimeError) as error:
         return InputError(first_line(error))
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error message, or the name of its class.
-
-    >>> first_line(RuntimeError("no memory\\nin a long stack")), first_line(MemoryError())
-    ('no memory', 'MemoryError')
-    """
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def run_points(
