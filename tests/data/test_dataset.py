@@ -163,7 +163,7 @@ def test_a_missing_npz_is_refused(tmp_path):
 @pytest.mark.parametrize("largest", [100_000, 2**62])
 def test_labels_that_are_no_class_numbers_take_no_memory(tmp_path, largest):
     labels = np.array([0, 1, 2, 0, 1, largest])
-    with pytest.raises(InputError, match=f"labels go from 0 to {largest}; they must be class numbers"):
+    with pytest.raises(InputError, match=f"up to {largest};"):
         load_data(npz(tmp_path, train_images=PIXELS, train_labels=labels))
 
 

@@ -184,7 +184,7 @@ def test_a_subset_keeps_to_its_shards(tmp_path, monkeypatch):
         ([("1.png", png(1)), ("1.cls", b"-1")], "must hold a class number"),
         ([("1.png", png(1)), ("1.cls", b"")], "must hold a class number"),
         ([("1.png", png(1)), ("1.cls", b"1" * 33)], "33 bytes; at most 32 are read"),
-        ([("1.png", png(1)), ("1.cls", b"100000")], "labels go from 100000 to 100000"),
+        ([("1.png", png(1)), ("1.cls", b"100000")], "up to 100000;"),
         ([*sample(1, 0), ("0001.jpg", png(2))], r"0001\.jpg is not the only one for 0001"),
         ([*sample(1, 0), *sample(1, 0)], r"0001\.png is not the only one"),
         ([("notes.txt", b"?")], r"the train-\*\.tar in .* hold no images"),

@@ -11,7 +11,7 @@ from pellucid.data.dataset import Dataset, Split
 from pellucid.data.folder import load_folder
 from pellucid.data.image import write_image
 from pellucid.training import method
-from pellucid.training.checkpoint import CHECKPOINT, read_checkpoint, save_checkpoint
+from pellucid.training.checkpoint import CHECKPOINT, read_checkpoint
 from pellucid.training.recipe import Attack, TrainRecipe
 from pellucid.training.state import TrainingState
 from pellucid.training.train import train
@@ -173,8 +173,8 @@ def test_other_data_and_another_precision_are_refused_by_name(data, tmp_path):
 OTHERS = {
     "pixels": (lambda d: replace(d, train=Split(d.train.images ^ 1, d.train.labels)), "the training images or"),
     "labels": (lambda d: replace(d, train=Split(d.train.images, 1 - d.train.labels)), "the training images or"),
-    "names": (lambda d: replace(d, class_names=["up", "down"]), "class_names was top bottom"),
-    "size": (lambda d: replace(d, train=Split(d.train.images[:, :, :6, :6], d.train.labels)), r"size was \[8, 8\]"),
+    "names": (lambda d: replace(d, class_names=["up", "down"]), "class_names was top, bottom"),
+    "size": (lambda d: replace(d, train=Split(d.train.images[:, :, :6, :6], d.train.labels)), "size was 8, 8"),
 }
 
 
@@ -184,15 +184,6 @@ def test_a_run_does_not_go_on_with_other_images_or_classes_of_the_same_name_and_
     run(data, replace(RECIPE, epochs=1), tmp_path)
     with pytest.raises(InputError, match=rf"begun with other settings: {message}"):
         run(change(data), replace(RECIPE, epochs=1), tmp_path, resume=True)
-
-
-def test_a_run_of_an_earlier_version_that_noted_less_is_refused_in_one_line(data, tmp_path):
-    run(data, replace(RECIPE, epochs=1), tmp_path)
-    state, facts = read_checkpoint(tmp_path / CHECKPOINT)
-    facts["run"] = {"data": "ramps", "images": 64, "classes": 2, "precision": "float32"}
-    save_checkpoint(tmp_path, state, facts)
-    with pytest.raises(InputError, match=r"earlier pellucid, which did not note size, class_names, .*--overwrite$"):
-        run(data, replace(RECIPE, epochs=1), tmp_path, resume=True)
 
 
 def test_a_damaged_last_checkpoint_costs_an_epoch_and_not_a_bit(data, tmp_path):

@@ -218,7 +218,7 @@ def test_class_names_come_from_a_file(tmp_path, content, expected):
 @pytest.mark.parametrize("text", ["", "{}", "[]", "7", '["cat", 5]', '{"1": "cat"}', "[" * 100_000, '"cat"x', "[[]]"])
 def test_files_without_class_names_are_refused(tmp_path, small, text):
     (tmp_path / "names.json").write_text(text)
-    with pytest.raises(InputError, match="names.json"):
+    with pytest.raises(InputError, match="names"):
         convert(saved(tmp_path, small), ConvertRecipe(mean=MEAN, std=STD, classes=str(tmp_path / "names.json")))
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,3 +72,31 @@ def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, st
     except (SafetensorError, OSError) as error:
         reason = str(error).rpartition("I/O error: ")[2]  # safetensors' own kind of error says where it was, too
         raise InputError(f"cannot write into {path.parent}: {reason}") from None
+
+
+def write_checked(tensors: dict[str, Tensor], path: Path, facts: Any) -> None:
+    """Write tensors on the CPU with JSON facts and a checksum, within `replacing`."""
+    write_tensors(tensors, path, {"pellucid": json.dumps(facts), "crc32": _checksum(tensors)})
+
+
+def read_checked(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """The tensors and facts that `write_checked` wrote; raises `InputError` for any other file, or a damaged one."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            facts = json.loads(metadata["pellucid"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        if _checksum(tensors) != metadata["crc32"]:
+            raise ValueError("its checksum is another one")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a whole file of pellucid's: {error}") from None
+    return tensors, facts
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    checksum = 0
+    for name, tensor in sorted(tensors.items()):
+        checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), zlib.crc32(name.encode(), checksum))
+    return str(checksum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -222,17 +223,23 @@ def resized(data: Dataset, size: int | None) -> Dataset:
     bytes_each = 3 * size * size
     check_memory(bytes_each * (count + 4 * min(count, RESIZED)), f"{data.name} with {count} images of {size} x {size}")
 
-    def brought(split: LabeledImages) -> Split:
+    return changed(data, lambda images: cover(images, size))
+
+
+def changed(data: Dataset, change: Callable[[Tensor], Tensor]) -> Dataset:
+    """A data set in memory whose images went through `change`, `(N, C, H, W)` in [0, 1] to the same, some at a time."""
+
+    def every(split: LabeledImages) -> Split:
         starts = range(0, max(len(split), 1), RESIZED)
-        chunks = [cover(split.batch(slice(start, start + RESIZED))[0], size) for start in starts]
+        chunks = [change(split.batch(slice(start, start + RESIZED))[0]) for start in starts]
         return Split(torch.cat([(chunk * 255).round().byte() for chunk in chunks]), split.labels)
 
-    return replace(data, train=brought(data.train), test=brought(data.test))
+    return replace(data, train=every(data.train), test=every(data.test))
 
 
 def numbered_classes(labels: Tensor, where: object) -> list[str]:
-    """Class names "0", "1", ... for labels without any; raises `InputError` for labels that are no class numbers."""
-    least, largest = (int(label) for label in labels.aminmax())
-    if least < 0 or largest >= MAX_CLASSES:
-        raise InputError(f"{where}: labels go from {least} to {largest}; they must be class numbers from 0 up")
+    """Class names "0", "1", ... for labels without any; raises `InputError` for too many."""
+    largest = int(labels.max())
+    if largest >= MAX_CLASSES:
+        raise InputError(f"{where}: labels go up to {largest}; there are at most {MAX_CLASSES} classes")
     return [str(number) for number in range(largest + 1)]

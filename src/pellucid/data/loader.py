@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,19 +28,6 @@ class Batch:
     """`(n,)` int64."""
     index: Tensor
     """`(n,)` int64 on the CPU: which images of the split these are, for messages."""
-
-
-class Loader(Protocol):
-    """Batches by epoch."""
-
-    steps: int
-    """Batches an epoch, at least 1."""
-    waited: float
-    """Seconds that the consumer of the last epoch waited for batches."""
-
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch."""
-        ...
 
 
 def loader(
@@ -112,8 +98,13 @@ class Plan:
         return [batch[self.rows] for batch in order[: self.steps * self.size].split(self.size)]
 
 
-class _Loader:
-    """Batches by epoch, with the time that their consumer waits."""
+class Loader:
+    """Batches by epoch.
+
+    Attributes:
+        steps: batches an epoch, at least 1.
+        waited: seconds that the consumer of the last epoch waited for batches.
+    """
 
     def __init__(self, plan: Plan, device: torch.device):
         self.plan, self.device = plan, device
@@ -135,7 +126,7 @@ class _Loader:
         raise NotImplementedError
 
 
-class MemoryLoader(_Loader):
+class MemoryLoader(Loader):
     """Batches from a split in memory, which is moved to the device once."""
 
     def __init__(self, split: Split, plan: Plan, device: torch.device):
@@ -148,7 +139,7 @@ class MemoryLoader(_Loader):
             yield Batch(self.images[there], self.labels[there], index)
 
 
-class FileLoader(_Loader):
+class FileLoader(Loader):
     """Batches from files, decoded by worker processes ahead of the consumer."""
 
     def __init__(self, split: FileSplit, plan: Plan, device: torch.device, workers: int):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..base.files import replacing, write_tensors
+from ..base.errors import InputError
+from ..base.files import read_checked, replacing, write_checked
 
 Tensors = dict[str, Tensor]
 
@@ -41,13 +40,19 @@ class Parts:
 
     def kept(self, name: str, of: str = "") -> Tensors | None:
         """The tensors of a part, if it is kept."""
-        return None if self.folder is None else _read(self.path(name), of)
+        if self.folder is None:
+            return None
+        try:
+            tensors, facts = read_checked(self.path(name))
+        except InputError:
+            return None
+        return tensors if facts == {"of": of} else None
 
     def keep(self, name: str, tensors: Tensors, of: str = "") -> Tensors:
         """Keep a part, and return it."""
         if self.folder is not None:
             with replacing(self.path(name)) as temporary:
-                write_tensors(tensors, temporary, {"crc32": _checksum(tensors), "of": of})
+                write_checked(tensors, temporary, {"of": of})
         return tensors
 
     def path(self, name: str) -> Path:
@@ -61,20 +66,3 @@ class Parts:
                 path.unlink()
             with suppress(OSError):
                 self.folder.rmdir()
-
-
-def _read(path: Path, of: str) -> Tensors | None:
-    try:
-        with safe_open(path, framework="pt") as file:
-            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            facts = file.metadata() or {}
-    except (OSError, SafetensorError):
-        return None
-    return kept if (facts.get("crc32"), facts.get("of", "")) == (_checksum(kept), of) else None
-
-
-def _checksum(tensors: Tensors) -> str:
-    checksum = 0
-    for _, tensor in sorted(tensors.items()):
-        checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), checksum)
-    return str(checksum)

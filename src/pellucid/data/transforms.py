@@ -36,12 +36,8 @@ def jitter(pixels: int) -> Transform:
             raise InputError(f"a jitter of {pixels} pixels needs images larger than that, not {width} x {height}")
         padded = F.pad(images, [pixels] * 4, mode="reflect")
         shifts = torch.stack([torch.randint(2 * pixels + 1, (2,), generator=g) for g in generators]).tolist()
-        return torch.stack(
-            [
-                image[:, top : top + height, left : left + width]
-                for image, (top, left) in zip(padded, shifts, strict=True)
-            ]
-        )
+        moved = zip(padded, shifts, strict=True)
+        return torch.stack([image[:, top : top + height, left : left + width] for image, (top, left) in moved])
 
     return apply
 
@@ -75,15 +71,8 @@ def scale(factors: Sequence[float]) -> Transform:
 def _warp(choices: Sequence[tuple[float, float]]) -> Transform:
     if not choices:
         raise InputError("give at least one angle or factor to choose from")
-    matrices = torch.tensor(
-        [
-            [
-                [math.cos(math.radians(angle)) / factor, math.sin(math.radians(angle)) / factor, 0.0],
-                [-math.sin(math.radians(angle)) / factor, math.cos(math.radians(angle)) / factor, 0.0],
-            ]
-            for factor, angle in choices
-        ]
-    )
+    turns = [(math.cos(math.radians(angle)) / f, math.sin(math.radians(angle)) / f) for f, angle in choices]
+    matrices = torch.tensor([[[cosine, sine, 0.0], [-sine, cosine, 0.0]] for cosine, sine in turns])
 
     def apply(images: Tensor, generators: list[torch.Generator]) -> Tensor:
         chosen = torch.stack([torch.randint(len(choices), (), generator=g) for g in generators])

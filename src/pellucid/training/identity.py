@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.errors import shortened
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset
 from ..data.identity import split_digest
@@ -27,7 +28,7 @@ def identity(data: Dataset, classifier: Classifier, precision: str) -> dict[str,
 
 
 def changes(now: dict[str, Any], was: dict[str, Any]) -> list[str]:
-    """The facts that changed, in words: `["size was [32, 32]", ...]`.
+    """The facts that changed, in words: `["size was 32, 32", ...]`.
 
     >>> changes({"data": "b", "content": "1f"}, {"data": "a", "content": "2e"}), changes({"content": 1}, {"content": 2})
     (['data was a'], ['the training images or their labels were others'])
@@ -42,6 +43,4 @@ def _in_words(name: str, was: Any) -> str:
         return "the training images or their labels were others"
     if name == "start_sha256":
         return "the weights of --start were others"
-    if name == "class_names":
-        return f"class_names was {' '.join(was[:6])}{' ...' if len(was) > 6 else ''}"
-    return f"{name} was {was}"
+    return f"{name} was {shortened([*map(str, was)]) if isinstance(was, list) else was}"

@@ -258,11 +258,6 @@ class Run:
     def resume(self, folder: Path) -> None:
         """Take up the newest whole checkpoint of a folder."""
         tensors, facts = load_checkpoint(folder)
-        if unknown := [name for name in self.identity if name not in facts["run"]]:
-            raise InputError(
-                f"{folder} was begun by an earlier pellucid, which did not note {', '.join(unknown)}; "
-                "whether they are the same cannot be known, so start again with --overwrite"
-            )
         changed = self.recipe.differences(facts["recipe"]) + changes(self.identity, facts["run"])
         if changed:
             raise InputError(f"{folder} was begun with other settings: {', '.join(changed)}")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import torch
-
 from ..base.errors import InputError
 from ..core.classifier import Classifier
-from ..data.dataset import Dataset, LabeledImages, Split
+from ..data.dataset import Dataset, Split, changed
 from ..data.image import cover
-from .content import READ
 
 
 def coarse(data: Dataset, side: int) -> Dataset:
@@ -22,14 +17,9 @@ def coarse(data: Dataset, side: int) -> Dataset:
     if side > min(data.size):
         raise InputError(f"granularity {side} is above the images' own side, {min(data.size)}")
 
-    def rough(split: LabeledImages) -> Split:
-        if not isinstance(split, Split):
-            raise InputError("granularity needs the images in memory: take fewer or smaller ones")
-        chunks = [split.batch(slice(n, n + READ))[0] for n in range(0, max(len(split), 1), READ)]
-        images = [(cover(cover(chunk, side), split.size) * 255).round().byte() for chunk in chunks]
-        return Split(torch.cat(images), split.labels)
-
-    return replace(data, train=rough(data.train), test=rough(data.test))
+    if not (isinstance(data.train, Split) and isinstance(data.test, Split)):
+        raise InputError("granularity needs the images in memory: take fewer or smaller ones")
+    return changed(data, lambda images: cover(cover(images, side), data.size))
 
 
 def unnormalized(source: Classifier) -> Classifier:
