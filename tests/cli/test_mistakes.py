@@ -205,7 +205,7 @@ def test_an_evaluation_that_cannot_be_written_is_refused_before_the_work(refused
         (["evaluate", "--data", "data.npz", "--eps", "0"], "eps must be positive"),
         (["evaluate", "--data", "two.npz"], "two has 2 classes, the model 3"),
         (["train", "--data", "data.npz", "--arch", "preakt-4"], "did you mean 'preact-W1-W2-...'"),
-        (["train", "--data", "data.npz", "--attack.eps", "nan"], "eps must be 0 (standard training) or positive"),
+        (["train", "--data", "data.npz", "--attack.eps", "nan"], "eps must be a finite number, at least 0, not nan"),
         (["train", "--data", "data.npz", "--examples-every", "-1"], "examples-every must be a number of epochs, or 0"),
         (["train", "--data", "data.npz", "--resume"], "holds no checkpoint.safetensors to resume from"),
         (["train", "--data", "data.npz", "--arch", "torchvision:inception_v3"], "cannot be trained on images of 8 x 8"),

@@ -222,7 +222,7 @@ def test_every_control_reaches_the_picture(run, here, other_bundle, flag):
         ([*PICTURES, "--save-frames", "way.mp4"], "frames go to a .gif or to a folder"),
         ([*PICTURES, "--out", "way.gif", "--save-frames", "./way.gif"], "--out and --save-frames are both way.gif"),
         ([*PICTURES, "--pooling", "average"], "pooling average replaces max pooling"),
-        ([*PICTURES, "--strength", "2"], "strength is between 0 and 1"),
+        ([*PICTURES, "--strength", "2"], "strength must be between 0 and 1"),
         ([*PICTURES, "--preset", "distil"], "unknown preset 'distil'; did you mean"),
         ([*PICTURES, "--content-model", "none"], "unknown model 'none'"),
         (["stylize", "--content", "none.png", "--styles", "paint.png"], "none.png does not exist"),

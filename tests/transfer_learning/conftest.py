@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from helpers import PETS, pictures
+from transfer_helpers import source_of
 
-from pellucid import Classifier
+from pellucid import Classifier, Dataset
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build as build_network
 
@@ -57,3 +58,13 @@ def data_folder(tmp_path, monkeypatch):
     np.savez("few.npz", **{name: values[:9] for name, values in arrays.items()}, class_names=np.array(PETS))
     np.savez("untested.npz", **{name: values for name, values in arrays.items() if name.startswith("train")})
     return tmp_path
+
+
+@pytest.fixture
+def source():
+    return source_of()
+
+
+@pytest.fixture
+def pets():
+    return Dataset("Oxford-Pets", pictures(8, 45), pictures(8, 30, seed=1), PETS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,21 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: missing, too large, not JSON, or a key that occurs twice in one object.
     """
+    return read_bounded(path, "JSON", lambda text: json.loads(text, object_pairs_hook=_without_twins))
+
+
+def read_bounded(path: Path, kind: str, parse: Callable[[bytes], Any]) -> Any:
+    """What `parse` makes of a file of at most 16 MiB; raises `InputError` where it raises `ValueError`."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:
             raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
-        return json.loads(text, object_pairs_hook=_without_twins)
+        return parse(text)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not usable JSON: {error}") from None
+        raise InputError(f"{path} is not usable {kind}: {error}") from None
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

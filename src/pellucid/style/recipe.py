@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..base.checks import positive_int
+from ..base.checks import number, positive, positive_int
 from ..base.errors import InputError
 from ..base.recipes import Recipe
 from .surgery import Padding, Pooling
@@ -79,21 +78,20 @@ class StylizeRecipe(Recipe):
     """Side of tiles in pixels whose gradients are computed one after the other; 0 takes the picture in one piece."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("style_layers", "content_layers"):
             if twice := sorted({layer for layer in getattr(self, name) if getattr(self, name).count(layer) > 1}):
                 raise InputError(f"{name} has {', '.join(twice)} twice; name each layer once")
-        for name in ("style_weight", "content_weight", "smoothness", "style_scale", "strength", "averaging"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} must be a number of at least 0, not {value}")
-        if not 0.05 <= self.style_scale <= 20:
-            raise InputError(f"style_scale must be between 0.05 and 20, not {self.style_scale}")
-        if self.strength > 1 or self.averaging >= 1:
-            raise InputError("strength is between 0 and 1, and averaging below 1")
-        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
-            raise InputError(f"learning_rate must be a positive number, not {self.learning_rate}")
-        if not all(math.isfinite(weight) and weight >= 0 for weight in self.layer_weights):
-            raise InputError("layer_weights must be numbers of at least 0")
+        for name in ("style_weight", "content_weight", "smoothness"):
+            number(name, getattr(self, name), 0)
+        number("averaging", self.averaging, 0, 1)
+        for name, low, high in (("style_scale", 0.05, 20), ("strength", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"{name} must be between {low:g} and {high:g}, not {getattr(self, name)}")
+        if self.learning_rate is not None:
+            positive("learning_rate", number("learning_rate", self.learning_rate))
+        for weight in self.layer_weights:
+            number("layer_weights", weight, 0)
         if self.layer_weights and not sum(self.layer_weights):
             raise InputError("layer_weights are all 0; give one layer a weight")
         if not (self.style_weight or self.content_weight or self.smoothness):
@@ -119,14 +117,9 @@ class StylizeRecipe(Recipe):
 
 
 _DISTILL = StylizeRecipe(
-    relative=False,
-    content_weight=1.0,
-    size=512,
-    smallest=10**6,
-    optimizer="plain-lbfgs",
-    evaluations=500,
+    relative=False, content_weight=1.0, size=512, smallest=10**6, optimizer="plain-lbfgs", evaluations=500,
     normalization="restricted-imagenet",
-)
+)  # fmt: skip
 
 # Nakano's response in *A Discussion of "Adversarial Examples Are Not Bugs, They Are Features"* (Distill 2019): 500
 # "iterations" are 500 evaluations of the loss; the normalization is Restricted ImageNet's for every network. The layers
@@ -142,18 +135,11 @@ PRESETS = {
     "distill2019": replace(_DISTILL, style_weight=1e10, straight_through=True),
     "distill2019-standard": replace(_DISTILL, style_weight=1e14, straight_through=True),
     "distill2019-vgg19": replace(
-        _DISTILL,
-        style_weight=4e6,
-        style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
-        content_layers=("conv4_2",),
-        pooling="average",
+        _DISTILL, style_weight=4e6, style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+        content_layers=("conv4_2",), pooling="average",
     ),
     "mordvintsev2018": StylizeRecipe(
-        optimizer="adam",
-        parametrization="fourier",
-        transforms=True,
-        learning_rate=0.05,
-        evaluations=512,
+        optimizer="adam", parametrization="fourier", transforms=True, learning_rate=0.05, evaluations=512,
         smallest=10**6,
     ),
-}
+}  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ..base.checks import check_fields, check_seed
+from ..base.checks import check_fields, check_seed, number, positive, positive_int
 from ..base.errors import InputError
 from ..core.ball import Ball, Norm
 from ..evaluation.threat import check_radius, threat_ball
@@ -31,14 +31,11 @@ class Attack:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 0 <= self.eps < float("inf"):
-            raise InputError(f"eps must be 0 (standard training) or positive, not {self.eps}")
-        if self.eps:
+        if number("eps", self.eps, 0):
             check_radius(self.norm, self.eps)
-        if self.steps < 1:
-            raise InputError(f"attack steps must be at least 1, not {self.steps}")
-        if self.step_size is not None and not 0 < self.step_size < float("inf"):
-            raise InputError(f"attack step_size must be positive, not {self.step_size}")
+        positive_int("attack steps", self.steps)
+        if self.step_size is not None:
+            positive("attack step_size", number("attack step_size", self.step_size))
         if not 0 <= self.warmup <= 1:
             raise InputError(f"attack warmup is a share of the training, 0 to 1, not {self.warmup}")
 
@@ -116,14 +113,11 @@ class TrainRecipe:
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("epochs", "batch_size", "replays", "step_epochs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("lr", "weight_decay", "momentum", "average", "beta"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name} must not be negative, infinite or NaN, not {getattr(self, name)}")
+            positive_int(name, getattr(self, name))
+        for name in ("lr", "weight_decay", "beta"):
+            number(name, getattr(self, name), 0)
         for name in ("momentum", "average"):
-            if getattr(self, name) >= 1:
-                raise InputError(f"{name} must be below 1, not {getattr(self, name)}")
+            number(name, getattr(self, name), 0, 1)
         if any(epoch < 1 for epoch in self.drops):
             raise InputError(f"drops are epochs of at least 1, not {' '.join(map(str, self.drops))}")
         check_seed(self.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..base.checks import check_fields, positive_int
+from ..base.checks import check_fields, number, positive, positive_int
 from ..base.errors import InputError
 from ..training.recipe import TrainRecipe
 from .head import PENALTIES
@@ -78,10 +78,10 @@ class TransferRecipe:
         if self.augment < 0:
             raise InputError(f"augment must be a whole number of views, not {self.augment}")
         for name in ("penalties", "lrs"):
-            values = getattr(self, name)
-            wrong = [value for value in values if not 0 < value < float("inf")]
-            if wrong or not values:
-                raise InputError(f"{name} must be positive numbers, not {', '.join(map(str, wrong)) or 'nothing'}")
+            if not getattr(self, name):
+                raise InputError(f"{name} must be positive numbers, not nothing")
+            for value in getattr(self, name):
+                positive(name, number(name, value))
 
     def check_mode(self) -> None:
         """Raise `InputError` for a setting that would be ignored: of the other mode, or following from others.

@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ...base.checks import check_fields
 from ...base.devices import Precision
 from ...base.errors import InputError, unknown
 from ...data.jsonfile import read_json
@@ -72,6 +73,7 @@ class Study:
     """Everything else; its `mode` and `granularity` follow from the above."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("sources", "targets", "modes"):
             given = getattr(self, name)
             if not given:
