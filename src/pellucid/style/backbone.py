@@ -117,8 +117,13 @@ class Backbone:
         try:
             found = self._pass((images - self.mean) / self.std)
         except RuntimeError as error:
-            self._explain_small(images, error)
-            raise
+            height, width = images.shape[2:]
+            if isinstance(error, torch.OutOfMemoryError) or min(height, width) >= self._known:
+                raise
+            raise InputError(
+                f"a picture of {width} x {height} pixels is too small for the network; one of {self._known} x "
+                f"{self._known} is not; raise size, smallest or style_scale"
+            ) from None
         if missing := [name for name in self.layers if name not in found]:
             raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
         for name, axis in self._unit_axes.items():
@@ -134,30 +139,6 @@ class Backbone:
         except _Reached:
             pass
         return {name: self._kept.pop(name).float() for name in self.layers if name in self._kept}
-
-    def _explain_small(self, images: Tensor, error: RuntimeError) -> None:
-        """Raise an `InputError` if images are smaller than what the network takes."""
-        height, width = images.shape[2:]
-        if isinstance(error, torch.OutOfMemoryError) or min(height, width) >= self._known:
-            return
-        least = next(side for side in range(min(height, width) + 1, self._known + 1) if self._takes(side))
-        raise InputError(
-            f"a picture of {width} x {height} pixels is too small for the network, which takes {least} x {least} and "
-            "larger ones; raise size, smallest or style_scale"
-        ) from None
-
-    def _takes(self, side: int) -> bool:
-        self._left = self._calls.copy()
-        try:
-            with torch.no_grad():
-                self.network(torch.zeros(1, 3, side, side, device=self.device))
-        except _Reached:
-            return True
-        except RuntimeError:
-            return False
-        finally:
-            self._kept.clear()
-        return True
 
     def _prepare(self, size: int) -> None:
         """One whole pass: how often each layer runs in it, which is the last, and where it has its channels."""

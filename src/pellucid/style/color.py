@@ -30,12 +30,9 @@ def linear_transfer(images: Tensor, colors: Tensor) -> Tensor:
     True
     """
     source, target = (t[0].flatten(1).cpu().double() for t in (images, colors))
-    moved = _root(_covariance(target), 1) @ _root(_covariance(source), -1) @ (source - source.mean(1, keepdim=True))
+    ours, theirs = (_root(torch.cov(rows, correction=0), sign) for rows, sign in ((source, -1), (target, 1)))
+    moved = theirs @ ours @ (source - source.mean(1, keepdim=True))
     return (moved + target.mean(1, keepdim=True)).reshape(images.shape).to(images).clamp(0, 1)
-
-
-def _covariance(rows: Tensor) -> Tensor:
-    return torch.cov(rows, correction=0)
 
 
 def _root(matrix: Tensor, sign: int) -> Tensor:

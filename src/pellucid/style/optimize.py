@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -159,37 +158,15 @@ class _Walk:
         return (images, losses) if losses.total <= self.history[0].total else (best, self.lowest)
 
 
-class Optimizer(Protocol):
-    """How the next point to evaluate follows from the ones before."""
-
-    @property
-    def step_size(self) -> float:
-        """The learning rate to begin with."""
-        ...
-
-    @property
-    def parametrization(self) -> Parametrization:
-        """What moves."""
-        ...
-
-    def run(self, walk: _Walk, step_size: float) -> None:
-        """Evaluate until the walk has spent its budget."""
-        ...
-
-    def result(self, walk: _Walk) -> Tensor:
-        """The value of what moves that counts in the end."""
-        ...
-
-
 def minimize(
-    evaluate: Evaluate, start: Tensor, optimizer: Optimizer, evaluations: int, watch: Watch | None = None
+    evaluate: Evaluate, start: Tensor, optimizer: Minimizer, evaluations: int, watch: Watch | None = None
 ) -> Minimum:
     """Lower the loss of an image.
 
     Args:
         evaluate: from a `(1, 3, H, W)` image to its losses and the gradient of their total.
         start: the image to begin with, in [0, 1].
-        optimizer: `LBFGS()`, `PlainLBFGS()` or `Adam()`.
+        optimizer: `LBFGS()`, `PlainLBFGS()` or `ImageAdam()`.
         evaluations: how many points `evaluate` is called for on the way, at most. Where the last one is left by a step,
             it is called once more, for where that led.
         watch: called after every evaluation with the losses and the image that has them.
@@ -240,15 +217,9 @@ class LBFGS:
         while True:
             before = walk.lowest_total
             torch.optim.LBFGS(
-                [walk.variable],
-                lr=step_size,
-                max_iter=walk.budget,
-                max_eval=2 * walk.budget,
-                history_size=self.memory,
-                tolerance_grad=0,
-                tolerance_change=0,
-                line_search_fn="strong_wolfe",
-            ).step(walk)
+                [walk.variable], step_size, max_iter=walk.budget, max_eval=2 * walk.budget, history_size=self.memory,
+                tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe",
+            ).step(walk)  # fmt: skip
             if walk.lowest_total >= before:  # not even a step along the gradient goes down any more
                 return
 
@@ -285,7 +256,7 @@ class PlainLBFGS:
 
 
 @dataclass
-class Adam:
+class ImageAdam:
     """Adam, whose moments can go on from one scale to the next; its last point counts, or the running average.
 
     Attributes:
@@ -323,3 +294,7 @@ class Adam:
     def result(self, walk: _Walk) -> Tensor:
         """The last point, or the average."""
         return self._average / self._weight if self._weight else walk.variable.detach()
+
+
+Minimizer = LBFGS | PlainLBFGS | ImageAdam
+"""How the next point to evaluate follows from the ones before."""

@@ -22,7 +22,7 @@ from .backbone import Backbone, default_layers
 from .color import linear_transfer, luminance_transfer
 from .given import check_jitter, check_masks, check_picture, check_tile, check_weights, with_side
 from .objective import Losses, Reader, StyleObjective
-from .optimize import LBFGS, Adam, Evaluate, Optimizer, PlainLBFGS, minimize
+from .optimize import LBFGS, Evaluate, ImageAdam, Minimizer, PlainLBFGS, minimize
 from .prepare import prepare
 from .pyramid import resized, scales
 from .recipe import RESTRICTED_IMAGENET, StylizeRecipe
@@ -173,7 +173,7 @@ def stylize(
         resized_styles = (with_side(style, side, "a style") for style in styles)  # one at a time
         objective = prepare(reader, here, resized_styles, recipe, weights, regions)
         evaluate = _evaluation(objective, here, recipe, seed)
-        if isinstance(optimizer, Adam) and optimizer.moments is not None:
+        if isinstance(optimizer, ImageAdam) and optimizer.moments is not None:
             pixels = isinstance(optimizer.parametrization, Pixels)
             optimizer = replace(optimizer, moments=optimizer.moments.resized(size) if pixels else None)
         watch = None if callback is None else _watch(callback, result, recipe.evaluations * len(sizes), number)
@@ -263,11 +263,11 @@ def _evaluation(objective: StyleObjective, content: Tensor, recipe: StylizeRecip
     return evaluate
 
 
-def _optimizer(recipe: StylizeRecipe, pixels: int) -> Optimizer:
+def _optimizer(recipe: StylizeRecipe, pixels: int) -> Minimizer:
     name = recipe.optimizer if recipe.optimizer != "auto" else ("lbfgs" if pixels <= SMALL else "adam")
     if name == "adam":
         parametrization = Fourier() if recipe.parametrization == "fourier" else Pixels()
-        return Adam(recipe.learning_rate or 0.02, recipe.averaging, parametrization)
+        return ImageAdam(recipe.learning_rate or 0.02, recipe.averaging, parametrization)
     return (LBFGS if name == "lbfgs" else PlainLBFGS)(recipe.learning_rate or 1.0)
 
 
