@@ -121,7 +121,7 @@ def test_test_images_that_are_trained_on_are_warned_of_by_the_command(data_folde
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data", ""], "name the target"),
+        (["--data", ""], "name the data"),
         (["--data", "nowhere"], "no data at 'nowhere'"),
         (["--data", "paper:caltech100"], "unknown data set of the paper 'caltech100'; did you mean"),
         (["--data", "paper:pets"], "pets is not in data as torchvision lays it out"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import InputError
 
@@ -100,3 +101,18 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
     for name, tensor in sorted(tensors.items()):
         checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), zlib.crc32(name.encode(), checksum))
     return str(checksum)
+
+
+def own_folder(kind: Literal["CACHE", "STATE"]) -> Path:
+    """Where pellucid keeps what it must remember: `PELLUCID_CACHE` or `PELLUCID_STATE`, or the platform's folder."""
+    if given := os.environ.get(f"PELLUCID_{kind}"):
+        return Path(given)
+    mac, variable, usual = {
+        "CACHE": ("Caches", "XDG_CACHE_HOME", ".cache"),
+        "STATE": ("Application Support", "XDG_DATA_HOME", ".local/share"),
+    }[kind]
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / mac / "pellucid"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pellucid"
+    return Path(os.environ.get(variable) or Path.home() / usual) / "pellucid"

@@ -86,8 +86,6 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(flags: FindActivating) -> None:
     """Raise `InputError` for flags that cannot be, before anything is loaded."""
-    if not flags.data:
-        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if not flags.units:
         raise InputError("name the units: --units 3 17 ...")
     positive_int("k", flags.k)

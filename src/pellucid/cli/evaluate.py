@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 from ..base.devices import pick_precision
-from ..base.errors import InputError
 from ..base.files import write_json
 from ..base.processes import processes, sharing
 from ..evaluation.accuracy import EvaluateRecipe, evaluate
@@ -19,14 +18,14 @@ from ..evaluation.threat import radius_names
 from ..gallery.save import check_file
 from ..gallery.sidecar import made_by
 from ..zoo.models import fingerprint, load
-from .flags import INLINE, MachineFlags, MeasuredFlags, ModelFlags, OutputFlags, SeedFlags
+from .flags import INLINE, DataFlags, MachineFlags, ModelFlags, OutputFlags, SeedFlags
 from .inputs import measured, noted
 from .parse import parse
 from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class Evaluate(ModelFlags, MeasuredFlags, SeedFlags, MachineFlags, OutputFlags):
+class Evaluate(ModelFlags, DataFlags, SeedFlags, MachineFlags, OutputFlags):
     """Clean accuracy, and accuracy under PGD and AutoAttack, on a data set's test images.
 
     pellucid evaluate --model cifar10-l2-0.5 --data torchvision:CIFAR10 --eps 0.5 --steps 20 100
@@ -44,8 +43,6 @@ class Evaluate(ModelFlags, MeasuredFlags, SeedFlags, MachineFlags, OutputFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Evaluate, argv, "evaluate")
-    if not flags.data:
-        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if flags.out is not None:
         check_file(flags.out, flags.overwrite)
     classifier = load(flags.model, flags.device)

@@ -97,8 +97,8 @@ class PictureFlags(ImageFlags):
 
 
 @dataclass(frozen=True)
-class MeasuredFlags:
-    """Labeled images on which classifiers are measured."""
+class DataFlags:
+    """Labeled images."""
 
     data: str = ""
     """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""

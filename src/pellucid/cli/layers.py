@@ -99,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
                 f"[{r.low:.4f}, {r.high:.4f}]",
                 *(f"{checked[r.layer][c]:.4f}" for c in columns),
             )
-            for r in results
+            for r, own in ((r, checked.get(r.layer, {})) for r in results)
         ]
         print_table(("layer", "R ", "95%", *(CHECKS[column] for column in columns)), rows, name)
     if not flags.quiet:
@@ -112,6 +112,5 @@ def take(source: Pictures, side: int | None) -> tuple[Tensor, dict[str, Any]]:
     if source.files:
         return source.read(side), {}
     name, split = source.drawn(side)
-    return split.batch(slice(None))[0], {
-        "data": source.data, "split": name, "data_sha256": split_digest(split),
-    }  # fmt: skip
+    facts = {"data": source.data, "split": name, "data_sha256": split_digest(split)}
+    return split.batch(slice(None))[0], facts

@@ -79,8 +79,6 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
 
 def check(flags: StylizeData) -> None:
     """Raise `InputError` for every mistake that can be found before work begins."""
-    if not flags.data:
-        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if processes().count > 1:
         raise InputError("stylize-data is one process's work; start it without accelerate")
     check_file(flags.out, flags.overwrite, "the copy", ".npz")

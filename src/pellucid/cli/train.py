@@ -28,13 +28,13 @@ from ..training.recipe import TrainRecipe
 from ..training.train import EpochReport, TrainProgress, train
 from ..training.trainable import check_data, trained_size
 from ..zoo.bundle import save_bundle
-from .flags import INLINE, MachineFlags, OutputFlags
+from .flags import INLINE, DataFlags, MachineFlags, OutputFlags
 from .parse import parse
 from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class Train(MachineFlags, OutputFlags):
+class Train(DataFlags, MachineFlags, OutputFlags):
     """Train a classifier and write it as a bundle, with class Gaussians for its seeds.
 
     pellucid train --data torchvision:CIFAR10 --attack.eps 0.5 --out runs/robust
@@ -50,12 +50,8 @@ class Train(MachineFlags, OutputFlags):
     """A paper's settings, which further flags then change; an unknown name lists them."""
     size: int | None = None
     """Side to which images are brought; needed where a folder's images differ."""
-    grouping: str | None = None
-    """Superclasses: restricted-imagenet, or a JSON file; see docs/data.md."""
     class_names: tuple[str, ...] = ()
     """Names for the classes of a CycleGAN folder, such as horse zebra."""
-    skip_unreadable: bool = False
-    """Leave out images that cannot be read, and say how many."""
     workers: int | None = None
     """Processes that decode images, for data sets that are not held in memory."""
     resume: bool = False
@@ -83,8 +79,6 @@ class Train(MachineFlags, OutputFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Train, argv, "train", PRESETS)
-    if not flags.data:
-        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if flags.examples_every < 0:
         raise InputError(f"examples-every must be a number of epochs, or 0 for no pictures, not {flags.examples_every}")
     held = any((flags.out / name).exists() for name in (CHECKPOINT, PREVIOUS))

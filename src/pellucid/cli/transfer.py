@@ -24,14 +24,14 @@ from ..transfer_learning.transfer import transfer
 from ..zoo.bundle import save_bundle
 from ..zoo.checksum import cache_folder
 from ..zoo.models import fingerprint, load
-from .flags import INLINE, MachineFlags, OutputFlags
+from .flags import INLINE, DataFlags, MachineFlags, OutputFlags
 from .inputs import noted
 from .parse import parse
 from .run import progress_bar
 
 
 @dataclass(frozen=True)
-class TransferFlags(MachineFlags, OutputFlags):
+class TransferFlags(DataFlags, MachineFlags, OutputFlags):
     """How well a source serves for other classes: a linear head on its features, or fine-tuning.
 
     pellucid transfer --source cifar10-l2-0.5 --data photos --mode fixed --seeds 3 --out result.json
@@ -46,10 +46,6 @@ class TransferFlags(MachineFlags, OutputFlags):
     """Where the data sets of the paper lie, as torchvision expects them."""
     size: int | None = None
     """Side of the images, for sources that do not say which they take."""
-    grouping: str | None = None
-    """Superclasses of the data's classes: restricted-imagenet, or a JSON file."""
-    skip_unreadable: bool = False
-    """Leave out image files that cannot be decoded, with a warning."""
     preset: str | None = None
     """Begin with: fixed, full, full-short, paper-fixed."""
     out: Path | None = None
@@ -65,8 +61,6 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     """Run the command; with the sha256 of the data where it must be what it was before."""
     argv = [re.sub("^--slips[.]", "--known-bugs.", word) for word in argv]  # their name in earlier results
     flags = parse(TransferFlags, argv, "transfer", PRESETS)
-    if not flags.data:
-        raise InputError("name the target: --data FOLDER, FILE.npz, torchvision:NAME or paper:NAME")
     flags.recipe.check_mode()
     if flags.out is not None:
         check_file(flags.out, flags.overwrite, suffix=".json")

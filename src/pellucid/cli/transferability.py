@@ -14,7 +14,7 @@ from ..gallery.plots import plot_transferability
 from ..gallery.save import check_figure
 from ..gallery.sidecar import made_by, write_sidecar
 from ..zoo.models import fingerprint, load
-from .flags import INLINE, MachineFlags, MeasuredFlags, OutputFlags, SeedFlags
+from .flags import INLINE, DataFlags, MachineFlags, OutputFlags, SeedFlags
 from .inputs import measured, noted
 from .parse import parse
 from .run import progress_bar, short
@@ -22,7 +22,7 @@ from .table import print_table
 
 
 @dataclass(frozen=True)
-class TransferabilityFlags(MeasuredFlags, SeedFlags, MachineFlags, OutputFlags):
+class TransferabilityFlags(DataFlags, SeedFlags, MachineFlags, OutputFlags):
     """Adversarial examples of each model, tried on every other: a matrix, as a figure and as JSON.
 
     pellucid transferability --models cifar10-l2-0.5 cifar10-standard --data torchvision:CIFAR10 --eps 0.5
@@ -39,8 +39,6 @@ class TransferabilityFlags(MeasuredFlags, SeedFlags, MachineFlags, OutputFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(TransferabilityFlags, argv, "transferability")
-    if not flags.data:
-        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if repeated := [name for name in flags.models if flags.models.count(name) > 1]:
         raise InputError(f"{repeated[0]} is named twice; name each model once")
     check_figure(flags.out, flags.overwrite)

@@ -74,6 +74,8 @@ def load_data(
 
 def _open(source: str, size: int | None) -> Dataset:
     """The data set; image files are found and labeled, and not decoded yet."""
+    if not source:
+        raise InputError("name the data: --data FOLDER, FILE.npz or torchvision:NAME")
     if source.startswith("torchvision:"):
         return load_torchvision(source.removeprefix("torchvision:"))
     path = Path(source)

@@ -226,13 +226,9 @@ def make_reader(
         raise InputError(
             f"pooling {recipe.pooling} replaces max pooling, and {type(networks[0]).__name__} has none; leave it at own"
         )
-    if content_classifier is classifier:
-        both = Backbone(classifier, [*style_layers, *content_layers], **options)
-        return Reader(both, both, style_layers, content_layers)
-    style, content = (
-        Backbone(classifier, style_layers, **options),
-        Backbone(content_classifier, content_layers, **options),
-    )
+    both = content_classifier is classifier
+    style = Backbone(classifier, [*style_layers, *(content_layers if both else ())], **options)
+    content = style if both else Backbone(content_classifier, content_layers, **options)
     return Reader(style, content, style_layers, content_layers)
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from pathlib import Path
 
 from ..base.errors import InputError
-from ..base.files import write_text
+from ..base.files import own_folder, write_text
 from ..data.jsonfile import read_json
 
 
@@ -34,14 +32,8 @@ def check_published(path: Path, checksum: str) -> None:
 
 
 def cache_folder() -> Path:
-    """Where pellucid keeps what it must remember: `PELLUCID_CACHE`, or the platform's folder for caches."""
-    if given := os.environ.get("PELLUCID_CACHE"):
-        return Path(given)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "pellucid"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pellucid"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pellucid"
+    """Where features, downloads and digests are kept: `PELLUCID_CACHE`, or the platform's folder for caches."""
+    return own_folder("CACHE")
 
 
 def check_pinned(key: str, path: Path) -> str:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
+
+from ...base.files import own_folder
 
 
 def state_folder() -> Path:
     """`PELLUCID_STATE`, or else the studio's folder among the user's data."""
-    if given := os.environ.get("PELLUCID_STATE"):
-        return Path(given)
-    if sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    elif sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA", Path.home()))
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "pellucid" / "studio"
+    folder = own_folder("STATE")
+    return folder if os.environ.get("PELLUCID_STATE") else folder / "studio"
 
 
 def keep_private(folder: Path) -> None:

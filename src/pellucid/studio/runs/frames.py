@@ -48,19 +48,8 @@ class Frame:
 
     def message(self) -> dict[str, Any]:
         """The frame as JSON for the page."""
-        told = {
-            "type": "frame",
-            "number": self.number,
-            "step": self.step,
-            "steps": self.steps,
-            "loss": self.loss,
-            "picture": base64.b64encode(self.png).decode(),
-            "width": self.width,
-            "height": self.height,
-            "top": self.top,
-            "wanted": self.wanted,
-        }
-        return told if self.share is None else {**told, "share": self.share}
+        told = {"type": "frame", **vars(self), "picture": base64.b64encode(self.png).decode()}
+        return {name: value for name, value in told.items() if name != "png" and (name, value) != ("share", None)}
 
 
 def thinned(frames: list[Frame]) -> list[Frame]:

@@ -6,6 +6,7 @@ Thumbnails and images cost passes of the network. The worker makes them when no 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -167,16 +168,9 @@ class Units:
 
 def top_classes(loaded: Loaded) -> list[list[str]]:
     """For each unit, the at most three classes whose logits it raises most, by the weights of the head."""
-    head = loaded.classifier.network.get_submodule(
-        loaded.classifier.layers.get(loaded.classifier.head, loaded.classifier.head)
-    )
-    weight = getattr(head, "weight", None)
-    names = loaded.class_names
-    if (
-        not isinstance(weight, torch.Tensor)
-        or weight.shape[:2] != (len(names), loaded.units)
-        or weight[0, 0].numel() != 1
-    ):
+    names, weight = loaded.class_names, getattr(loaded.classifier.module(loaded.classifier.head), "weight", None)
+    shape = () if weight is None else weight.shape
+    if shape[:2] != (len(names), loaded.units) or math.prod(shape[2:]) != 1:
         return [[] for _ in range(loaded.units)]  # the head is not one linear layer
     best = weight.detach().flatten(1).cpu().topk(min(CLASSES, len(names)), dim=0)
     return [
