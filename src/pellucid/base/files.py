@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,3 +116,13 @@ def own_folder(kind: Literal["CACHE", "STATE"]) -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pellucid"
     return Path(os.environ.get(variable) or Path.home() / usual) / "pellucid"
+
+
+def short(names: Sequence[str]) -> list[str]:
+    """Names without their folders, unless that makes two alike.
+
+    >>> short(["nets/robust", "standard"]), short(["a/net", "b/net"])
+    (['robust', 'standard'], ['a/net', 'b/net'])
+    """
+    last = [Path(name).name for name in names]
+    return last if len(set(last)) == len(last) else list(names)

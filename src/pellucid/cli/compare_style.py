@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..base.errors import InputError
-from ..base.files import write_json, write_text
+from ..base.files import short, write_json, write_text
 from ..base.recipes import plain
 from ..data.image import read_image
 from ..gallery.comparison import chosen_sections, layer_sections, swap_section
@@ -25,7 +25,7 @@ from ..zoo.models import fingerprint, load
 from .flags import INLINE, DeviceFlags, OutputFlags, SeedFlags
 from .inputs import find_images
 from .parse import parse, value_of
-from .run import progress_bar, short
+from .run import progress_bar
 from .table import print_table
 
 LEAD = (

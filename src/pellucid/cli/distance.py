@@ -12,6 +12,7 @@ import torch
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
+from ..base.files import short
 from ..base.processes import processes, sharing
 from ..data.image import write_image
 from ..gallery.plots import plot_distances
@@ -23,7 +24,7 @@ from ..zoo.models import fingerprint, load
 from .flags import INLINE, BesideFlags
 from .inputs import pictures
 from .parse import parse
-from .run import models, progress_bar, short
+from .run import models, progress_bar
 from .table import print_table
 
 

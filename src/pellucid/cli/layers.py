@@ -13,6 +13,7 @@ from torch import Tensor
 from ..base.checks import positive_int
 from ..base.devices import pick_precision
 from ..base.errors import InputError
+from ..base.files import short
 from ..data.identity import split_digest
 from ..evaluation.layers import LayersRecipe, check, check_runs, layer_robustness
 from ..gallery.plots import plot_layers
@@ -23,7 +24,7 @@ from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, OutputFlags, PictureFlags, SeedFlags
 from .inputs import Pictures, pictures
 from .parse import parse
-from .run import progress_bar, short
+from .run import progress_bar
 from .table import print_table
 
 CHECKED = 16  # images of the checks, which take five times the steps

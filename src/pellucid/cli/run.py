@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
+from ..base.files import short
 from ..base.processes import processes, sharing
 from ..core.classifier import Classifier
 from ..core.descent import Descent, Progress
@@ -88,16 +89,6 @@ def models(flags: Any) -> list[str]:
     if beside == flags.model:
         raise InputError(f"{beside} cannot stand beside itself; name another classifier")
     return [flags.model, beside] if beside else [flags.model]
-
-
-def short(names: Sequence[str]) -> list[str]:
-    """Names without their folders, unless that makes two alike.
-
-    >>> short(["nets/robust", "standard"]), short(["a/net", "b/net"])
-    (['robust', 'standard'], ['a/net', 'b/net'])
-    """
-    last = [Path(name).name for name in names]
-    return last if len(set(last)) == len(last) else list(names)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
+from ..base.files import short
 from ..evaluation.transferability import TransferabilityRecipe, check_alike, transferability
 from ..gallery.plots import plot_transferability
 from ..gallery.save import check_figure
@@ -17,7 +18,7 @@ from ..zoo.models import fingerprint, load
 from .flags import INLINE, DataFlags, MachineFlags, OutputFlags, SeedFlags
 from .inputs import measured, noted
 from .parse import parse
-from .run import progress_bar, short
+from .run import progress_bar
 from .table import print_table
 
 

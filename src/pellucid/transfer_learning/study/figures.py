@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...base.files import replacing
+from ...base.files import replacing, short, write_text
 from ..source import SourceFacts
 from .analysis import NAMES, Table
 from .published import curve
+
+Row = dict[str, Any]  # of a table, by column
+Sources = dict[str, SourceFacts]
 
 
 class Point(NamedTuple):
@@ -26,91 +29,91 @@ class Point(NamedTuple):
     right: float | None = None
 
 
-@dataclass
-class Panel:
-    """What is drawn of one target: points by series, in percent, and published curves."""
-
-    series: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
-    published: dict[str, dict[float, float]] = field(default_factory=dict)
+Place = tuple[str, str, Point]
+"""A target, the series of a point, and the point."""
 
 
-def eps_figure(table: Table, path: Path) -> Path:
-    """Accuracy over eps, one curve for each mode and granularity; published curves of a ResNet-50 beside them."""
-    panels: dict[str, Panel] = defaultdict(Panel)
-    for target, mode, side, family, norm, eps, _, accuracy, low, high, _ in table.rows:
-        panel = panels[target]
-        panel.series[f"{family}: {_label(mode, side, norm)}"].append(_percent(eps, accuracy, low, high))
-        known = curve(_published_name(target), side) if (mode, norm) == ("fixed", "l2") else {}
-        if known:
-            panel.published[f"ResNet-50 of the paper: {_label(mode, side, norm)}"] = known
-    return _draw(panels, path, "eps that the source withstands", joined=True)
+def _by_eps(row: Row, sources: Sources) -> Place:
+    return row["target"], f"{row['sources']}: {_label(row)}", _percent(row["eps"], row)
 
 
-def linearity_figure(table: Table, sources: dict[str, SourceFacts], path: Path) -> Path:
-    """Accuracy over the source's own accuracy, one series for each eps; `table` is that of `by_eps`."""
-    panels: dict[str, Panel] = defaultdict(Panel)
-    for target, mode, side, _, norm, eps, source, accuracy, low, high, _ in table.rows:
-        own = sources[source].accuracy
-        if own is not None:
-            label = f"{sources[source].data}: {_label(mode, side, norm)}, eps {eps:g}"
-            panels[target].series[label].append(_percent(100 * own, accuracy, low, high))
-    return _draw(panels, path, "accuracy of the source on its own data", joined=False)
+def _by_own_accuracy(row: Row, sources: Sources) -> Place | None:
+    known = sources[row["source"]]
+    if known.accuracy is None:
+        return None
+    return row["target"], f"{known.data}: {_label(row)}, eps {row['eps']:g}", _percent(100 * known.accuracy, row)
 
 
-def width_figure(table: Table, path: Path) -> Path:
-    """Accuracy over width, one curve for each eps."""
-    panels: dict[str, Panel] = defaultdict(Panel)
-    for target, mode, side, data, norm, eps, width, _, accuracy, low, high in table.rows:
-        label = f"{data}: {_label(mode, side, norm)}, eps {eps:g}"
-        panels[target].series[label].append(_percent(width, accuracy, low, high))
-    return _draw(panels, path, "width of the source", joined=True)
+def _by_width(row: Row, sources: Sources) -> Place:
+    return row["target"], f"{row['sources']}: {_label(row)}, eps {row['eps']:g}", _percent(row["width"], row)
 
 
-def texture_figure(table: Table, path: Path) -> Path:
-    """Accuracy on stylized images over accuracy on plain ones, one series for each kind of source."""
-    panels: dict[str, Panel] = defaultdict(Panel)
-    for target, mode, side, kind, _, _, plain, left, right, stylized, low, high, _ in table.rows:
-        values = (100 * value for value in (plain, stylized, low, high, left, right))
-        panels[target].series[f"{kind}: {_label(mode, side, 'l2')}"].append(Point(*values))
-    return _draw(panels, path, "accuracy on plain images", joined=False, ylabel="accuracy on stylized images")
+def _by_texture(row: Row, sources: Sources) -> Place:
+    names = ("plain", "stylized", "stylized low", "stylized high", "plain low", "plain high")
+    return row["target"], f"{row['kind']}: {_label(row)}", Point(*(100 * row[name] for name in names))
 
 
-def save_tables(tables: Sequence[Table], sources: dict[str, SourceFacts], folder: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Figure:
+    """A figure: the table whose rows it shows and how, what its axes are called, and whether points are joined."""
+
+    table: str
+    place: Callable[[Row, Sources], Place | None]
+    xlabel: str
+    joined: bool
+    ylabel: str = "accuracy in percent"
+
+
+FIGURES = {
+    "by-eps": Figure("by-eps", _by_eps, "eps that the source withstands", joined=True),
+    "linearity": Figure("by-eps", _by_own_accuracy, "accuracy of the source on its own data", joined=False),
+    "by-width": Figure("by-width", _by_width, "width of the source", joined=True),
+    "by-texture": Figure(
+        "by-texture", _by_texture, "accuracy on plain images", joined=False, ylabel="accuracy on stylized images"
+    ),
+}
+
+
+def save_tables(tables: Sequence[Table], sources: Sources, folder: Path) -> list[Path]:
     """Write each table as NAME.csv and its figure as NAME.png, in place of earlier ones; returns the figures."""
-    for name in set(NAMES) - {table.name for table in tables}:
+    by_name = {table.name: table for table in tables}
+    for name in set(NAMES) - by_name.keys():
         for kind in ("csv", "png"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
-    by_name = {table.name: table for table in tables}
-    draw = {
-        "by-eps": eps_figure,
-        "linearity": lambda _, path: linearity_figure(by_name["by-eps"], sources, path),
-        "by-width": width_figure,
-        "by-texture": texture_figure,
-    }
     for table in tables:
-        with replacing(folder / f"{table.name}.csv") as temporary:
-            temporary.write_text(table.to_csv(), encoding="utf-8")
-    return [draw[table.name](table, folder / f"{table.name}.png") for table in tables]
+        write_text(folder / f"{table.name}.csv", table.to_csv())
+    return [
+        _draw(FIGURES[name], by_name[FIGURES[name].table], sources, folder / f"{name}.png", name == "by-eps")
+        for name in by_name
+    ]
 
 
-def _draw(panels: dict[str, Panel], path: Path, xlabel: str, joined: bool, ylabel: str = "accuracy in percent") -> Path:
-    from matplotlib.figure import Figure
+def _draw(figure: Figure, table: Table, sources: Sources, path: Path, beside_published: bool) -> Path:
+    from matplotlib import figure as drawing
 
+    panels: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
+    published: dict[str, dict[str, dict[float, float]]] = defaultdict(dict)
+    for row in (dict(zip(table.columns, values, strict=True)) for values in table.rows):
+        if (place := figure.place(row, sources)) is None:
+            continue
+        target, series, point = place
+        panels[target][series].append(point)
+        fits = beside_published and (row["mode"], row["norm"]) == ("fixed", "l2")
+        if known := curve(_published_name(target), row["granularity"]) if fits else {}:
+            published[target][f"ResNet-50 of the paper: {_label(row)}"] = known
     columns = min(4, max(1, len(panels)))
     rows = max(1, math.ceil(len(panels) / columns))
-    figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
-    for number, (title, panel) in enumerate(zip(_titles(panels), panels.values(), strict=True)):
-        axes = figure.add_subplot(rows, columns, number + 1)
-        for label, points in panel.series.items():
-            _curve(axes, label, sorted(points), joined)
-        for label, known in panel.published.items():
+    drawn = drawing.Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
+    for number, (target, title) in enumerate(zip(panels, short([*panels]), strict=True)):
+        axes = drawn.add_subplot(rows, columns, number + 1)
+        for label, points in panels[target].items():
+            _curve(axes, label, sorted(points), figure.joined)
+        for label, known in published[target].items():
             axes.plot(list(known), list(known.values()), "--x", label=label, alpha=0.7)
-        axes.set_title(title)
-        axes.set_xlabel(xlabel)
-        axes.set_ylabel(ylabel)
+        axes.set(title=title, xlabel=figure.xlabel, ylabel=figure.ylabel)
         axes.legend(fontsize="x-small")
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        drawn.savefig(temporary, dpi=120)
     return path
 
 
@@ -126,25 +129,16 @@ def _reach(values: Sequence[float], low: Sequence[float], high: Sequence[float])
     return [down, [max(0.0, end - value) for value, end in zip(values, high, strict=True)]]
 
 
-def _percent(x: float, accuracy: float, low: float, high: float) -> Point:
-    return Point(x, 100 * accuracy, 100 * low, 100 * high)
+def _percent(x: float, row: Row) -> Point:
+    return Point(x, *(100 * row[name] for name in ("accuracy", "low", "high")))
 
 
-def _label(mode: str, side: int | None, norm: str) -> str:
-    return ", ".join([mode, *([f"{side} px"] if side else []), *([norm] if norm != "l2" else [])])
+def _label(row: Row) -> str:
+    side, norm = row["granularity"], row.get("norm", "l2")
+    return ", ".join([row["mode"], *([f"{side} px"] if side else []), *([norm] if norm != "l2" else [])])
 
 
 def _published_name(target: str) -> str:
     """What the paper calls a target that is surely one of its data sets: paper:pets, torchvision:CIFAR10. The name of a
     file proves nothing."""
     return target.partition(":")[2].lower()
-
-
-def _titles(targets: Collection[str]) -> list[str]:
-    """Targets' names without their folders, unless that makes two alike.
-
-    >>> _titles(["a/signs.npz", "photos"]), _titles(["a/signs.npz", "b/signs.npz"])
-    (['signs.npz', 'photos'], ['a/signs.npz', 'b/signs.npz'])
-    """
-    last = [Path(target).name for target in targets]
-    return last if len(set(last)) == len(last) else list(targets)
