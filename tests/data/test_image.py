@@ -26,12 +26,23 @@ def saved(tmp_path, image, name="image.png", **options):
 # Images of every kind
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".ppm"])
-def test_rgb_is_read_exactly(tmp_path, suffix):
-    path = saved(tmp_path, Image.fromarray(RGB), "image" + suffix)
+WIDE = np.random.default_rng(0).integers(0, 65536, (5, 7), dtype=np.uint16)
+# The array, the suffixes of files that hold all of it, and one channel of what is read.
+EXACT = {
+    "color": (RGB, (".png", ".bmp", ".tiff", ".ppm"), RGB[..., 0] / np.float32(255)),
+    "gray": (RGB[..., 0], (".png",), RGB[..., 0] / np.float32(255)),
+    "one bit": (RGB[..., 0] > 128, (".png",), (RGB[..., 0] > 128).astype(np.float32)),
+    "16 bits of gray": (WIDE, (".png", ".tiff"), WIDE / np.float32(65535)),
+}
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [(kind, suffix) for kind, row in EXACT.items() for suffix in row[1]])
+def test_what_a_file_holds_is_read_exactly(tmp_path, kind, suffix):
+    array, _, first = EXACT[kind]
+    path = saved(tmp_path, Image.fromarray(array), "image" + suffix)
     image = read_image(path)
     assert image.dtype == torch.float32
-    assert torch.equal(image, tensor(RGB))
+    assert torch.equal(image, tensor(RGB) if kind == "color" else torch.from_numpy(first).expand(3, -1, -1))
     assert read_alpha(path) is None
 
 
@@ -40,23 +51,6 @@ def test_lossy_formats_are_read_nearly(tmp_path, suffix):
     smooth = np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None, None], 32, 1).repeat(3, 2)
     image = read_image(saved(tmp_path, Image.fromarray(smooth), "image" + suffix, quality=95))
     assert (image - tensor(smooth)).abs().max() < 0.05
-
-
-def test_grayscale_is_gray_rgb(tmp_path):
-    image = read_image(saved(tmp_path, Image.fromarray(RGB[..., 0])))
-    assert torch.equal(image, tensor(RGB[..., :1]).expand(3, -1, -1))
-
-
-def test_one_bit_is_black_and_white(tmp_path):
-    image = read_image(saved(tmp_path, Image.fromarray(RGB[..., 0] > 128)))
-    assert torch.equal(image, torch.from_numpy(RGB[..., 0] > 128).float().expand(3, -1, -1))
-
-
-def test_16_bit_grayscale_is_exact(tmp_path):
-    values = np.random.default_rng(0).integers(0, 65536, (5, 7), dtype=np.uint16)
-    for name in ("image.png", "image.tiff"):
-        image = read_image(saved(tmp_path, Image.fromarray(values), name))
-        assert torch.equal(image, torch.from_numpy(values.astype(np.float32) / 65535).expand(3, -1, -1))
 
 
 # Of 16 bits a channel, floats, and other depths

@@ -170,48 +170,29 @@ def test_a_file_that_is_no_card_is_refused(saved, content):
     refusal(saved)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"std": [0.2, 0.0, 0.2]},
-        {"std": [0.2, float("nan"), 0.2]},
-        {"std": [0.2, 0.2]},
-        {"std": [0.2, 0.2, 0.2, 0.2], "mean": [0.5, 0.5]},
-        {"std": 0.2},
-        {"std": {"r": 1, "g": 1, "b": 1}},
-        {"mean": [1e30, 0, 0]},
-        {"mean": ["a", "b", "c"]},
-        {"class_names": "cat"},
-        {"class_names": {"cat": 0}},
-        {"class_names": []},
-        {"class_names": [1, 2, 3]},
-        {"arch": ["preact-4-8"]},
-        {"arch": "eval-4-8"},
-        {"sha256": 5},
-        {"size": 0},
-        {"size": -8},
-        {"size": 10**9},
-        {"size": 8.5},
-        {"size": "8"},
-    ],
-    ids=str,
-)
-def test_hostile_values_on_a_card_are_refused(saved, changes):
-    edit_card(saved, **changes)
-    with pytest.raises(InputError) as caught:
+HOSTILE = {
+    "std": ([0.2, 0.0, 0.2], [0.2, float("nan"), 0.2], [0.2, 0.2], 0.2, {"r": 1, "g": 1, "b": 1}),
+    "mean": ([1e30, 0, 0], ["a", "b", "c"]),
+    "class_names": ("cat", {"cat": 0}, [], [1, 2, 3]),
+    "arch": (["preact-4-8"], "eval-4-8"),
+    "sha256": (5,),
+    "size": (0, -8, 10**9, 8.5, "8"),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in HOSTILE.items() for value in values])
+def test_hostile_values_on_a_card_are_refused(saved, key, value):
+    edit_card(saved, **{key: value})
+    with pytest.raises(InputError, match=r"\A[^\n]+\Z"):
         load_bundle(saved)
-    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("arch", ["preact-4-16", "preact-4-8-16", "preact-8"])
-def test_the_weights_of_another_architecture_are_refused(saved, arch):
-    edit_card(saved, arch=arch)
-    assert f"does not fit {arch}" in refusal(saved)
-
-
-def test_weights_for_another_number_of_classes_are_refused(saved):
-    edit_card(saved, class_names=[*PETS, "frog"])
-    assert "does not fit preact-4-8" in refusal(saved)
+@pytest.mark.parametrize(
+    "changes", [*({"arch": f"preact-{widths}"} for widths in ("4-16", "4-8-16", "8")), {"class_names": [*PETS, "frog"]}]
+)
+def test_the_weights_of_another_architecture_are_refused(saved, changes):
+    edit_card(saved, **changes)
+    assert f"does not fit {changes.get('arch', 'preact-4-8')}" in refusal(saved)
 
 
 def test_a_missing_or_a_surplus_tensor_is_refused(saved):
@@ -225,44 +206,33 @@ def test_a_missing_or_a_surplus_tensor_is_refused(saved):
 FACTS = {"shape": [3, 8, 8], "grain": 1, "rank": 4, "variance_kept": 1.0}
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        [],
-        7,
-        {},
-        {**FACTS, "shape": [3, 8]},
-        {**FACTS, "shape": [3, 8, 9]},
-        {**FACTS, "shape": "3, 8, 8"},
-        {**FACTS, "shape": None},
-        {**FACTS, "shape": [12, 4, 4]},
-        {**FACTS, "grain": 0},
-        {**FACTS, "grain": 2},
-        {**FACTS, "grain": 10**9},
-        {**FACTS, "grain": float("inf")},
-        {**FACTS, "variance_kept": "all"},
-    ],
-    ids=str,
-)
+NO_FACTS = {
+    "shape": ([3, 8], [3, 8, 9], "3, 8, 8", None, [12, 4, 4]), "grain": (0, 2, 10**9, float("inf")),
+    "variance_kept": ("all",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("facts", [[], 7, {}, *({**FACTS, key: v} for key in NO_FACTS for v in NO_FACTS[key])], ids=str)
 def test_a_card_that_misdescribes_its_gaussians_is_refused(saved, facts):
     edit_card(saved, gaussians=facts)
     assert "its class Gaussians are damaged" in refusal(saved)
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "shapes",
     [
-        {"means": torch.zeros(3)},
-        {"means": torch.zeros(3), "factors": torch.zeros(3)},
-        {"means": torch.zeros(2, 192), "factors": torch.zeros(2, 4, 192), "noise": torch.zeros(2)},
-        {"factors": torch.zeros(3, 4, 191)},
-        {"noise": torch.zeros(())},
-        {"noise": torch.zeros(4)},
+        {"means": (3,)},
+        {"means": (3,), "factors": (3,)},
+        {"means": (2, 192), "factors": (2, 4, 192), "noise": (2,)},
+        {"factors": (3, 4, 191)},
+        {"noise": ()},
+        {"noise": (4,)},
     ],
-    ids=lambda changes: str({name: tuple(tensor.shape) for name, tensor in changes.items()}),
+    ids=str,
 )
-def test_gaussians_of_other_shapes_are_refused(saved, changes):
-    replace_weights(saved, {**load_file(saved), **{f"gaussians.{name}": t for name, t in changes.items()}})
+def test_gaussians_of_other_shapes_are_refused(saved, shapes):
+    changes = {f"gaussians.{name}": torch.zeros(shape) for name, shape in shapes.items()}
+    replace_weights(saved, {**load_file(saved), **changes})
     assert "its class Gaussians are damaged" in refusal(saved)
 
 
@@ -299,17 +269,14 @@ def test_a_folder_that_cannot_be_written_is_named(made, tmp_path):
 
 def test_a_fingerprint_is_that_of_the_weights_as_they_are_whether_or_not_there_is_a_card(made, saved):
     for classifier in (made, load_bundle(saved)):
-        before = models.fingerprint(classifier)
-        assert models.fingerprint(classifier) == before
+        prints = [models.fingerprint(classifier)]
+        assert [models.fingerprint(classifier)] == prints
         with torch.no_grad():
             classifier.network.head.bias[0] += 1
-        assert models.fingerprint(classifier) != before
-
-
-def test_a_fingerprint_of_lower_precision_is_another_one(made):
-    before = models.fingerprint(made)
-    made.network.bfloat16()
-    assert models.fingerprint(made) != before
+        prints.append(models.fingerprint(classifier))
+        classifier.network.bfloat16()
+        prints.append(models.fingerprint(classifier))
+        assert len(set(prints)) == 3
 
 
 def test_gaussians_of_another_grain_are_kept_at_their_grain(made, tmp_path):

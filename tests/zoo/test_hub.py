@@ -160,37 +160,29 @@ def test_a_file_of_another_sha256_than_the_published_is_refused(server, tmp_path
 def test_a_missing_file_and_a_missing_repository(server):
     assert f"there is no {FILE} in {REPO} on the hub" in refusal(NAME)
     assert "there is no a.pt in nobody/nothing" in refusal("hub:nobody/nothing/a.pt")
+    assert "there is no c.pt in a b/--" in refusal("hub:a b/--/c.pt")
 
 
-def test_a_web_page_in_its_place_is_refused_and_not_pinned(server, tmp_path):
-    server.files[f"{REPO}/{FILE}"] = b"<!DOCTYPE html><html>Sign in</html>"
-    assert "is a web page" in refusal(NAME)
+WEB_PAGE = b"<!DOCTYPE html><html>Sign in</html>"
+# What the hub sends (None: the checkpoint without its end), the length that it claims, and what is said of it.
+WRONG = {
+    "a web page": (WEB_PAGE, len(WEB_PAGE), "is a web page"),
+    "truncated": (None, 0, "damaged"),
+    "of another length than announced": (None, 500, "cannot be fetched"),
+    "of many gigabytes": (b"start", hub.MAX_DOWNLOAD + 1, "has 4,294,967,297 bytes; at most 4 GiB are downloaded"),
+    "of no size": (b"start", None, "does not say how large it is"),
+}
+
+
+@pytest.mark.parametrize("row", WRONG)
+def test_what_is_not_the_file_is_refused_and_neither_kept_nor_pinned(server, tmp_path, checkpoint, row):
+    sent, claimed, said = WRONG[row]
+    server.files[f"{REPO}/{FILE}"] = checkpoint[:-500] if sent is None else sent
+    server.claims[f"{REPO}/{FILE}"] = claimed if sent is not None else len(checkpoint) - 500 + claimed
+    assert said in refusal(NAME)
     assert not (tmp_path / "pellucid" / "pins.json").exists()
-
-
-def test_a_truncated_file_is_refused(server, checkpoint):
-    server.files[f"{REPO}/{FILE}"] = checkpoint[:-500]
-    assert "damaged" in refusal(NAME)
-
-
-def test_an_answer_of_another_length_than_announced_is_refused(server, tmp_path, checkpoint):
-    server.files[f"{REPO}/{FILE}"] = checkpoint[:-500]
-    server.claims[f"{REPO}/{FILE}"] = len(checkpoint)
-    assert "cannot be fetched" in refusal(NAME)
-    assert not list((tmp_path / "hub").rglob("*.ckpt"))
-
-
-def test_a_file_of_many_gigabytes_is_refused_before_it_is_downloaded(server):
-    server.files[f"{REPO}/{FILE}"] = b"start"
-    server.claims[f"{REPO}/{FILE}"] = hub.MAX_DOWNLOAD + 1
-    assert "has 4,294,967,297 bytes; at most 4 GiB are downloaded" in refusal(NAME)
-    assert server.asked["GET"] == 0
-
-
-def test_a_file_that_does_not_say_its_size_is_refused(server):
-    server.files[f"{REPO}/{FILE}"] = b"start"
-    server.claims[f"{REPO}/{FILE}"] = None
-    assert "does not say how large it is" in refusal(NAME)
+    assert server.asked["GET"] == (sent != b"start")
+    assert bool(list((tmp_path / "hub").rglob("*.ckpt"))) == (row in ("a web page", "truncated"))
 
 
 @pytest.mark.parametrize("offline", [True, False])
@@ -271,15 +263,9 @@ def test_a_state_dict_without_a_card_is_converted_and_then_needs_no_network(serv
     assert same(load("hub:madrylab/mine/b.safetensors", "cpu"), network)
 
 
-@pytest.mark.parametrize(
-    "name", ["hub:", "hub:a", "hub:a/b", "hub:a//b", "hub:a/b/", "hub:a/b/../../c.pt", "hub:./b/c"]
-)
+@pytest.mark.parametrize("name", ["", "a", "a/b", "a//b", "a/b/", "a/b/../../c.pt", "./b/c"])
 def test_places_that_name_no_file_are_refused(server, name):
-    assert "it is hub:OWNER/REPO/FILE" in refusal(name)
-
-
-def test_a_repository_with_a_wrong_name_is_refused(server):
-    assert "there is no c.pt in a b/--" in refusal("hub:a b/--/c.pt")
+    assert "it is hub:OWNER/REPO/FILE" in refusal(f"hub:{name}")
 
 
 def test_the_environment_of_the_hub_is_honored(address, server, tmp_path, checkpoint):
