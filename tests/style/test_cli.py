@@ -180,7 +180,7 @@ def test_ctrl_c_saves_what_there_is(run, here, monkeypatch):
     monkeypatch.setattr(command, "stylize", interrupted)
     code, _, err = run(*PICTURES)
     assert code == 130
-    assert "stylized.png is what there was" in err
+    assert "stylized.png holds the picture of that moment" in err
     assert read_image(here / "stylized.png").shape == (3, 24, 32)
     assert json.loads((here / "stylized.json").read_text())["interrupted"] is True
 

@@ -1,4 +1,4 @@
-"""The one exception that is the user's to mend, and the nearest names to what they wrote."""
+"""The exception for what users can correct, and the nearest names to a misspelled one."""
 
 from __future__ import annotations
 

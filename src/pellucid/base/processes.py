@@ -48,7 +48,7 @@ class Processes:
         return slice(min(first * group_size, items), min(last * group_size, items))
 
     def gather(self, value: Any) -> list[Any]:
-        """Everybody's value, in order of rank, for everybody. Values are pickled, between these processes only."""
+        """The value of every process, in order of rank. Values are pickled, between these processes only."""
         if self.count == 1:
             return [value]
         values: list[Any] = [None] * self.count
@@ -56,13 +56,13 @@ class Processes:
         return values
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """The sum of everybody's tensor."""
+        """The sum of the tensors of all processes."""
         if self.count > 1:
             torch.distributed.all_reduce(tensor)
         return tensor
 
     def wait(self) -> None:
-        """Until everybody is here."""
+        """Wait until every process has come here."""
         if self.count > 1:
             torch.distributed.barrier()
 

@@ -11,7 +11,7 @@ from .checks import check_fields
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-USUAL_SIDE = 32  # of images whose size nobody says
+USUAL_SIDE = 32  # assumed where the size of the images is not known
 
 
 class PerPixel(float):

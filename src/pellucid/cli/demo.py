@@ -28,7 +28,7 @@ class Demo(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     standard: str = "cifar10-standard"
     """The standard classifier to compare it with."""
     larger_model: str = "animals59-l2-1.0"
-    """The robust classifier of larger images, which takes over wherever these tell more; "" for none."""
+    """The robust classifier for the parts of the page that need larger images; "" for none."""
     larger_standard: str = "animals59-standard"
     """The standard classifier to compare that one with."""
 

@@ -30,7 +30,7 @@ WITH_DATA = ("stylize-data", "transfer")  # their data set may be a folder, and 
 TASKS = (*STEADY, "invert", "interpolate", "distance", "visualize", "activating", "stylize", *WITH_DATA)
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
-# What a command writes besides its result, and where it looks first: a rerun does neither.
+# Flags of further outputs and of caches, which a rerun leaves out.
 BESIDES = ("--save", "--cache", "--save-frames", "--save-every", "--gif", "--sheet", "--index")
 
 

@@ -122,7 +122,7 @@ def _check(flags: Stylize) -> Path:
 
 def _report(flags: Stylize, result: Stylized, sidecar: Path) -> None:
     if result.interrupted:
-        print(f"pellucid stylize: interrupted; {flags.out} is what there was", file=sys.stderr)
+        print(f"pellucid stylize: interrupted; {flags.out} holds the picture of that moment", file=sys.stderr)
     if flags.quiet:
         return
     if result.rollbacks:

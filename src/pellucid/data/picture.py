@@ -51,7 +51,7 @@ def read_picture(path: str | Path) -> Picture:
     with opened(path) as image:
         profile = image.info.get("icc_profile")
         found = channels(image)
-    # The header of an ICC profile names its color space at byte 16. One of inks or grays says nothing of RGB.
+    # The header of an ICC profile names its color space at byte 16. A profile of inks or grays does not apply to RGB.
     profile = profile if isinstance(profile, bytes) and profile[16:20] == b"RGB " else None
     if len(found) == 3:
         return Picture(found, None, profile)

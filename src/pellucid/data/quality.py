@@ -31,7 +31,7 @@ def ssim(images: Tensor, reference: Tensor) -> Tensor:
 
 
 def ghosting(images: Tensor, first: Tensor, last: Tensor) -> Tensor:
-    """How much of two images' detail shines through a third one at once, `(N, C, H, W)` thrice to `(N,)`.
+    """How much of two images' detail shines through a third one at once, each `(N, C, H, W)`, to `(N,)`.
 
     The third image's detail is written as a · first's + b · last's, by least squares over all pixels and channels,
     and ghosting is 2 min(a, b), within [0, 1]: 1 for the average of the two, 0 if either has left no trace. Noise

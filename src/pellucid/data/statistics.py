@@ -19,7 +19,7 @@ def channel_statistics(split: LabeledImages, at_most: int = 50_000) -> tuple[lis
 
     Args:
         split: images in memory or in files.
-        at_most: of a larger split so many images are read, spread evenly over it.
+        at_most: how many images of a larger split are read, spread evenly over it.
 
     Raises:
         InputError: no images.

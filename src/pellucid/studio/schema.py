@@ -188,9 +188,9 @@ class Session(Body):
     @model_validator(mode="before")
     @classmethod
     def check(cls, content: object) -> object:
-        """`ValueError` if this is no session, or one of another version."""
+        """`ValueError` unless this is a session of this version."""
         if not isinstance(content, dict) or "pellucid_session" not in content:
-            raise ValueError("this is not a session of the studio")
+            raise ValueError("this file is not a saved studio session")
         if content["pellucid_session"] != 1:
             raise ValueError("this session is of another version, which this studio cannot read")
         return content

@@ -37,7 +37,7 @@ class CompareRecipe:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One picture of a search, and what the judge says of it.
+    """One picture of a search, and its verdict.
 
     Attributes:
         network, content, style: names of what it was made with.

@@ -1,4 +1,4 @@
-"""A network that had no part in a style transfer, asked how far it got."""
+"""Distances of a picture from its style and its content, under a network that did not make it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULE = "lowest sum of style distance and content distance under {judge}, which m
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge says of a picture.
+    """Distances of a picture from its style and its content.
 
     Attributes:
         style: Gram distance to the style, mean over layers, each as a share of the content picture's; 1 is no style.

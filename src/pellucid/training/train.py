@@ -242,7 +242,7 @@ class Run:
         return probe.images, probe.worst(self.state.classifier, self.recipe.attack, self.precision, count)
 
     def begin(self, folder: Path) -> None:
-        """A checkpoint of the first weights, in place of whatever run the folder holds."""
+        """A checkpoint of the first weights, in place of an earlier run in the folder."""
         if self.processes.main:
             forget_checkpoints(folder)
         self.save(folder)

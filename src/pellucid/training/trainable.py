@@ -49,7 +49,7 @@ def trained_size(recipe: TrainRecipe, data: Dataset) -> tuple[int, int]:
 
 def check_trainable(arch: str, classes: int, size: tuple[int, int]) -> None:
     """Raise `InputError` unless a network of this architecture takes images of this height and width in training, and
-    yields logits and nothing besides: seen on an outline of it, which computes nothing.
+    yields only logits. The check runs on an outline of the network, which computes nothing.
 
     >>> check_trainable("preact-4-8", 10, (8, 8))
     """
@@ -57,7 +57,7 @@ def check_trainable(arch: str, classes: int, size: tuple[int, int]) -> None:
     height, width = size
     try:
         logits = network(torch.empty(2, 3, height, width, device="meta"))
-    except NotImplementedError:  # it computes with something that has no outline; the first step will tell
+    except NotImplementedError:  # not every operation works on an outline; the first step will show
         return
     except Exception as error:  # whatever a library's network raises
         raise InputError(f"{arch} cannot be trained on images of {width} x {height}: {first_line(error)}") from None

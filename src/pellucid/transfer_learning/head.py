@@ -114,7 +114,7 @@ def check_classes(labels: Tensor, class_names: Sequence[str], count: int) -> Non
 
 @dataclass(frozen=True)
 class Tried:
-    """What a penalty comes to: its accuracy on the images that choose, and how the fit ended (see `Head`)."""
+    """The result of a penalty: its accuracy on validation images, and how the fit ended (see `Head`)."""
 
     accuracy: float
     iterations: int
@@ -142,7 +142,7 @@ def warn_of_fit(head: Head, tried: dict[float, Tried], penalties: Sequence[float
 def best_on(
     train: tuple[Tensor, Tensor], judging: tuple[Tensor, Tensor], metric: Metric, penalties: Sequence[float]
 ) -> tuple[Head, dict[float, Tried]]:
-    """The head, fitted to some images, that is best on others; and what every penalty comes to there.
+    """The head, fitted to some images, that is best on others; and the result of every penalty there.
 
     Each is fitted from zero: started where another ended, weak penalties would stop short of their own minimum.
     """
@@ -157,7 +157,7 @@ def choose(
     metric: Metric,
     penalties: Sequence[float] = PENALTIES,
 ) -> dict[float, Tried]:
-    """What each penalty comes to on held-out images.
+    """The result of each penalty on held-out images.
 
     They are tried from the strongest down, until two in a row are worse than the best so far: the weaker ones take
     longest and would overfit more.

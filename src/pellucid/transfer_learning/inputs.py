@@ -1,5 +1,4 @@
-"""What a point of a study depends on besides its settings, told from cards and files: no image is decoded and no
-network built."""
+"""Digests of the inputs of a study's points, from cards and files: no image is decoded and no network built."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from ..zoo.models import card, weights_sha256
 from .targets import open_target
 
 WEIGHTS = ("arch", "sha256", "checksum", "mean", "std", "size", "class_names")
-"""What of a card tells which source it is; its accuracy, say, may be measured anew."""
+"""The entries of a card that identify a source; its accuracy, for example, may be measured again."""
 
 
 def source_digest(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Is this the file that was meant? Published digests, and those of files when they were first used."""
+"""Checksums of files: published ones, and those that were pinned when a file was first used."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _unknown(name: str) -> InputError:
 def fingerprint(classifier: Classifier) -> str:
     """The sha256 of the weights of a classifier as they are now.
 
-    The sha256 on a card is that of a file, and says nothing of weights that have changed since they were read.
+    The sha256 on a card is that of a file, and does not describe weights that have changed since they were read.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(classifier.network.state_dict().items()):

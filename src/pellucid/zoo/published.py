@@ -1,4 +1,4 @@
-"""The published robust weights, as a table: what they are, how accurate, and where they are to be had.
+"""A table of the published robust weights: what they are, how accurate, and where to get them.
 
 Salman et al. 2020 (*Do Adversarially Robust ImageNet Models Transfer Better?*) published 67 ImageNet classifiers, now
 on a hub repository. The MadryLab (Engstrom et al. 2019, *Robustness (Python Library)*) published its own through file

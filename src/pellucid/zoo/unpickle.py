@@ -26,7 +26,7 @@ MAX_NUMBER = 2**63  # arithmetic with longer ones can be made to take forever
 
 
 class Opaque:
-    """What stands for everything that is not data."""
+    """Stands for everything that is not data."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ STATUS = "#beside-status"
 def compare(page, endless=True):
     """Compare with the standard classifier; an endless second run goes on for as long as a test needs it."""
     page.click("#compare-button")
-    expect(page.locator(STATUS)).to_contain_text("Run shows here")
+    expect(page.locator(STATUS)).to_contain_text("Press Run to see")
 
     def lengthened(route):
         body = route.request.post_data_json
@@ -62,7 +62,7 @@ def test_a_second_classifier_does_the_same_beside_the_first(open_page):
     act(page, "sketch", 2)
     page.click("#compare-button")
     expect(page.locator("#beside-model")).to_have_value("cifar10-standard")
-    expect(page.locator(STATUS)).to_contain_text("Run shows here")
+    expect(page.locator(STATUS)).to_contain_text("Press Run to see")
     bodies = posted(page)
     run(page)
     expect(page.locator(STATUS)).to_contain_text("done")
@@ -135,7 +135,7 @@ def test_what_one_classifier_made_does_not_stand_under_anothers_name(open_page):
     expect(page.locator("#beside figcaption")).to_contain_text("Download Sketch")
     result = pixels(page)
     page.select_option("#beside-model", "animals59-standard")
-    expect(page.locator(STATUS)).to_contain_text("Run shows here")
+    expect(page.locator(STATUS)).to_contain_text("Press Run to see")
     for key, shown in (("Home", start), ("End", result), ("Home", start)):
         page.press("#timeline", key)
         eventually(page, lambda shown=shown: np.array_equal(pixels(page), shown))

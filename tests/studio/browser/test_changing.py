@@ -98,7 +98,7 @@ def test_a_run_goes_on_when_what_is_dropped_is_no_session(open_page):
 def test_a_broken_session_that_is_dropped_on_the_page_is_one_line_there(open_page, name, text):
     page = open_page()
     drop(page, name, text)
-    expect(page.locator("#picture-error")).to_contain_text("not a session of the studio")
+    expect(page.locator("#picture-error")).to_contain_text("not a saved studio session")
     open_page.complaints[:] = [text for text in open_page.complaints if "400" not in text]
 
 

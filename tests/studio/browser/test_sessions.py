@@ -144,4 +144,4 @@ def test_sessions_are_searched_and_deleted(open_page):
     expect(listed).to_have_text(["Two herons"])
     expect(page.get_by_label("Delete: Two herons")).to_be_focused()
     page.fill("#sessions-search", "nothing")
-    expect(page.locator("#sessions")).to_have_text("No other session is called like this.")
+    expect(page.locator("#sessions")).to_have_text("No other session has this title.")

@@ -63,7 +63,7 @@ RUN = '{"tab": "' + "a" * 16 + '", "action": "sketch", "model": "x", '
     ("path", "text", "message"),
     [
         ("sessions/check", "hello", "Invalid JSON"),
-        ("sessions/check", "{}", "not a session"),
+        ("sessions/check", "{}", "not a saved studio session"),
         ("sessions/check", '{"pellucid_session": 2}', "another version"),
         ("jobs", RUN + '"settings": {"step_size": 1e999}}', "settings, step_size: not a finite number"),
         ("jobs", RUN + '"settings": {"step_size": {}}}', "settings, step_size: a setting is a number, a text"),

@@ -1,4 +1,4 @@
-"""A classifier in memory, with what the studio asks of it at once."""
+"""A classifier in memory, with the facts that the studio shows."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ export class Chooser {
     const words = text.toLowerCase();
     const found = this.#names.filter((name) => name.toLowerCase().includes(words)).slice(0, LISTED);
     this.list.replaceChildren(...found.map((name, at) => this.#option(name, at)));
-    if (!found.length) this.list.append(make("li", { class: "soft" }, "No class is called like this."));
+    if (!found.length) this.list.append(make("li", { class: "soft" }, "No class has this name."));
     this.#expand(true);
     this.#activate(found.includes(this.#value) ? found.indexOf(this.#value) : found.length && text ? 0 : -1);
   }

@@ -168,7 +168,7 @@ export class Compare extends EventTarget {
     if (!this.model) return tell("There is no other classifier here to compare with.");
     tell("");
     this.#loading = this.studio.models.fetch(this.model, (share) => tell(`loading ${Math.round(100 * share)}%`)).then(
-      () => tell("Run shows here what this one makes of it."),
+      () => tell("Press Run to see what this classifier makes of it."),
       (error) => tell(error.message),
     );
     return undefined;

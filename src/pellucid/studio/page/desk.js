@@ -43,7 +43,7 @@ export async function fill(studio, saved, known = true) {
 function checkUnits({ unit, strokes }, { name, units }) {
   const unknown = [unit, ...strokes.map((stroke) => stroke.unit)].find((one) => one !== null && one >= units);
   if (unknown === undefined) return;
-  throw new Error(`The session has unit ${unknown}, but the units of ${name} end with ${units - 1}.`);
+  throw new Error(`The session has unit ${unknown}, but ${name} has units 0 to ${units - 1}.`);
 }
 
 /** The session's title, made up if the person gave none. @param {import("./state.js").State} state */

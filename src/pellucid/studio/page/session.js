@@ -132,7 +132,7 @@ async function json(file) {
   try {
     JSON.parse(text);
   } catch {
-    throw new Error("This file is not a session of the studio.");
+    throw new Error("This file is not a saved studio session.");
   }
   return text;
 }

@@ -32,7 +32,7 @@ export class SessionList {
       const { sessions } = await get(query("sessions", { search }));
       if (ticket !== this.#ticket) return;
       const items = sessions.filter(({ id }) => id !== this.#current).map((saved) => this.#item(saved));
-      const none = search ? "No other session is called like this." : "No other sessions yet.";
+      const none = search ? "No other session has this title." : "No other sessions yet.";
       $("sessions").replaceChildren(...(items.length ? items : [make("li", { class: "soft" }, none)]));
     });
   }

@@ -54,7 +54,7 @@ class _Album:
 
 
 class Units:
-    """The units of the classifiers at which somebody looks.
+    """The units of the classifiers that pages show.
 
     Args:
         folder: a cache.
@@ -122,7 +122,7 @@ class Units:
         with self._lock:
             albums = [(album, album.missing()) for album in self._albums.values()]
             searched = self._searched[0] if self._searched else None
-        # First what somebody waits for; the rest of the thumbnails last.
+        # First the thumbnails that a page waits for, last the others.
         albums.sort(key=lambda entry: not entry[0].asked)
         if searched is not None and not any(album.asked for album, _ in albums):
             self._search(searched, busy)

@@ -93,7 +93,7 @@ def _end(workers: list[_Worker]) -> None:
 
 
 def _serve(pipe: Connection) -> None:
-    """Do jobs from the pipe until somebody ends this process. Ctrl-C is the starter's to act on."""
+    """Do jobs from the pipe until this process is ended. Its starter handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     Thread(target=_end_with_parent, daemon=True).start()
