@@ -67,6 +67,22 @@ def several_frames(page, count=3):
     eventually(page, lambda: frames(page) >= count)
 
 
+def endless(page, label=None):
+    """Start a run that goes on until it is stopped, and wait for a few of its frames."""
+    act(page, "sketch", 10_000)
+    if label is not None:
+        choose_class(page, label)
+    page.click("#run")
+    several_frames(page)
+
+
+def begin(page, kind):
+    """Begin with another picture: noise, or blank."""
+    page.click("#start-button")
+    page.click(f"#start-{kind}")
+    expect(page.locator("#start-menu")).to_be_hidden()
+
+
 def choose_class(page, name):
     page.fill("#label", name)
     page.press("#label", "Enter")

@@ -47,13 +47,6 @@ def test_class_folders_alone_are_the_train_split(tmp_path):
     assert data.name == tmp_path.name
 
 
-def test_differing_classes_are_named(tmp_path):
-    folder(tmp_path / "train", cat=[(4, 4)], dog=[(4, 4)])
-    folder(tmp_path / "test", cat=[(4, 4)], ship=[(4, 4)])
-    with pytest.raises(InputError, match="different classes: dog, ship"):
-        load_data(str(tmp_path))
-
-
 def test_images_of_different_sizes_need_a_size(tmp_path):
     folder(tmp_path, a=[(4, 4), (5, 4)])
     with pytest.raises(InputError, match=r"1\.png is of another size.*--size"):
@@ -106,7 +99,7 @@ def test_folders_beyond_a_depth_are_refused(tmp_path):
 def test_which_split_lacks_which_class(tmp_path):
     folder(tmp_path / "train", cat=[(4, 4)], dog=[(4, 4)], eel=[(4, 4)])
     folder(tmp_path / "val", cat=[(4, 4)], ship=[(4, 4)])
-    with pytest.raises(InputError, match=r"\(only train has dog, eel; only test has ship\)$"):
+    with pytest.raises(InputError, match=r"different classes: .*\(only train has dog, eel; only test has ship\)$"):
         load_data(tmp_path)
 
 

@@ -4,14 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from style_helpers import CONTENT, FAST, STYLE, judged, preact, stripes
+from style_helpers import CONTENT, FAST, STYLE, judged, stripes
 
 from pellucid import stylize
-
-
-@pytest.fixture(scope="module")
-def network():
-    return preact()
 
 
 def test_strength_0_changes_nothing_and_1_most(network):

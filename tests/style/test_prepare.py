@@ -9,11 +9,6 @@ from pellucid.style.prepare import prepare
 from pellucid.style.stylize import make_reader
 
 
-@pytest.fixture(scope="module")
-def network():
-    return preact()
-
-
 def test_relative_losses_begin_at_1_whatever_the_network(network):
     for classifier in (network, preact(std=0.0025)):
         first = stylize(classifier, CONTENT, [STYLE], replace(FAST, evaluations=1)).history[0][0]

@@ -3,16 +3,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from style_helpers import CONTENT, FAST, STYLE, preact
+from style_helpers import CONTENT, FAST, STYLE
 
 from pellucid import stylize
 from pellucid.style.optimize import Moments
 from pellucid.style.pyramid import resized, scales, with_shorter_side
-
-
-@pytest.fixture(scope="module")
-def network():
-    return preact()
 
 
 def test_scales_grow_by_the_root_of_2_and_end_at_the_size():

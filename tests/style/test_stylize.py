@@ -13,12 +13,6 @@ from pellucid.style.prepare import prepare
 from pellucid.style.pyramid import resized
 from pellucid.style.stylize import _evaluation, make_reader
 
-
-@pytest.fixture(scope="module")
-def network():
-    return preact()
-
-
 # What it does
 
 

@@ -78,6 +78,15 @@ def both_ways(reader, height, width, core, masks=(None,), **recipe):
     return results
 
 
+def same_by_tiles(reader, height, width, core, masks=(None,), **recipe):
+    """Assert that losses and gradient by tiles are those of the whole picture."""
+    (whole, gradient), (tiled, tiled_gradient) = both_ways(reader, height, width, core, masks, **recipe)
+    assert apart(tiled_gradient, gradient) < 1e-4
+    for name in ("total", "style", "content", "smoothness"):
+        assert getattr(tiled, name) == pytest.approx(getattr(whole, name), rel=1e-4)
+        assert getattr(whole, name) > 0
+
+
 # What the tiles are
 
 
@@ -180,20 +189,13 @@ def test_cores_cover_each_pixel_once_and_halos_are_wide_enough(length, core, uni
 
 @pytest.mark.parametrize("style_loss", ["gram", "covariance", "wasserstein"])
 def test_tiled_gradients_are_the_untiled_ones(reader, style_loss):
-    (whole, gradient), (tiled, tiled_gradient) = both_ways(reader, 150, 203, 48, style_loss=style_loss)
-    assert apart(tiled_gradient, gradient) < 1e-4
-    for name in ("total", "style", "content", "smoothness"):
-        assert getattr(tiled, name) == pytest.approx(getattr(whole, name), rel=1e-4)
-    assert whole.style > 0
-    assert whole.content > 0
+    same_by_tiles(reader, 150, 203, 48, style_loss=style_loss)
 
 
 @settings(max_examples=12)
 @given(height=st.integers(70, 160), width=st.integers(70, 160), core=st.integers(16, 60))
 def test_tiled_gradients_are_the_untiled_ones_for_any_size(height, width, core):
-    reader = SQUEEZENET
-    (_, gradient), (_, tiled_gradient) = both_ways(reader, height, width, core)
-    assert apart(tiled_gradient, gradient) < 1e-4
+    same_by_tiles(SQUEEZENET, height, width, core)
 
 
 SQUEEZENET = READERS["squeezenet-like"]()
@@ -209,8 +211,7 @@ def test_tiled_gradients_are_the_untiled_ones_for_strides_that_are_no_powers_of_
 
     reader = reader_of(build, ("1", "3"), ("3",))
     assert reader.geometry.strides == {"1": first, "3": first * second}
-    (_, gradient), (_, tiled_gradient) = both_ways(reader, 130, 113, 40)
-    assert apart(tiled_gradient, gradient) < 1e-4
+    same_by_tiles(reader, 130, 113, 40)
 
 
 def test_two_strides_of_which_none_is_a_multiple_of_the_other():
@@ -224,17 +225,14 @@ def test_two_strides_of_which_none_is_a_multiple_of_the_other():
 
     reader = reader_of(Forked, ("twos", "threes"), ("threes",))
     assert reader.geometry.unit == 6
-    (_, gradient), (_, tiled_gradient) = both_ways(reader, 130, 113, 40)
-    assert apart(tiled_gradient, gradient) < 1e-4
+    same_by_tiles(reader, 130, 113, 40)
 
 
 def test_tiled_gradients_are_the_untiled_ones_under_masks(reader):
     left = torch.zeros(1, 1, 150, 130)
     left[..., :70] = 1.0
     masks = (left, torch.linspace(0, 1, 150)[None, None, :, None].expand(1, 1, 150, 130), None)
-    (whole, gradient), (tiled, tiled_gradient) = both_ways(reader, 150, 130, 48, masks)
-    assert apart(tiled_gradient, gradient) < 1e-4
-    assert tiled.style == pytest.approx(whole.style, rel=1e-4)
+    same_by_tiles(reader, 150, 130, 48, masks)
 
 
 def test_tiled_gradients_of_a_whole_resnet_and_squeezenet_are_the_untiled_ones():
@@ -242,8 +240,7 @@ def test_tiled_gradients_of_a_whole_resnet_and_squeezenet_are_the_untiled_ones()
         (lambda: resnet18(num_classes=2), ("layer1", "layer2"), ("layer2",)),
         (lambda: squeezenet1_0(num_classes=2), ("relu1", "fire4", "fire8"), ("fire5",)),
     ):
-        (_, gradient), (_, tiled_gradient) = both_ways(reader_of(make, style, content), 150, 130, 64)
-        assert apart(tiled_gradient, gradient) < 1e-4
+        same_by_tiles(reader_of(make, style, content), 150, 130, 64)
 
 
 def test_without_a_halo_gradients_would_differ():
@@ -261,8 +258,7 @@ def test_two_networks_with_layers_of_the_same_name_are_tiled_each_by_its_own_str
     reader = Reader(style, content, ("stage2",), ("stage2",))
     assert reader.stride("stage2") == 4
     assert reader.stride("stage2", content=True) == 2
-    (_, gradient), (_, tiled_gradient) = both_ways(reader, 130, 111, 40)
-    assert apart(tiled_gradient, gradient) < 1e-4
+    same_by_tiles(reader, 130, 111, 40)
 
 
 def test_tiles_are_listed_row_by_row():

@@ -7,48 +7,24 @@ import pytest
 from pellucid import InputError
 from pellucid.training.recipe import Attack, TrainRecipe
 
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"epochs": 0},
-        {"batch_size": 0},
-        {"replays": 0},
-        {"lr": -1.0},
-        {"lr": math.nan},
-        {"weight_decay": math.inf},
-        {"average": 1.0},
-        {"momentum": 1.5},
-        {"drops": (3, -1)},
-        {"seed": 10**20},
-        {"seed": -1},
-        {"schedule": "bar"},
-        {"augment": "foo"},
-        {"method": "pdg"},
-    ],
-    ids=str,
-)
-def test_a_recipe_that_cannot_be_is_refused(options):
-    with pytest.raises(InputError, match=next(iter(options))):
-        TrainRecipe(**options)
+WRONG = {
+    TrainRecipe: {
+        "epochs": (0,), "batch_size": (0,), "replays": (0,), "lr": (-1.0, math.nan), "weight_decay": (math.inf,),
+        "average": (1.0,), "momentum": (1.5,), "drops": ((3, -1),), "seed": (10**20, -1), "schedule": ("bar",),
+        "augment": ("foo",), "method": ("pdg",),
+    },
+    Attack: {
+        "eps": (-1.0, math.nan, math.inf), "steps": (0,), "step_size": (0.0,), "warmup": (1.5,), "norm": ("l3",),
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"eps": -1.0},
-        {"eps": math.nan},
-        {"eps": math.inf},
-        {"steps": 0},
-        {"step_size": 0.0},
-        {"warmup": 1.5},
-        {"norm": "l3"},
-    ],
-    ids=str,
+    ("kind", "name", "value"), [(kind, name, v) for kind, rows in WRONG.items() for name in rows for v in rows[name]]
 )
-def test_an_attack_that_cannot_be_is_refused(options):
-    with pytest.raises(InputError, match=next(iter(options))):
-        Attack(**options)
+def test_a_recipe_that_cannot_be_is_refused(kind, name, value):
+    with pytest.raises(InputError, match=name):
+        kind(**{name: value})
 
 
 def test_an_linf_eps_in_8_bit_units_is_recognized():
@@ -57,22 +33,19 @@ def test_an_linf_eps_in_8_bit_units_is_recognized():
     assert Attack(eps=8, norm="l2").eps == 8
 
 
-@pytest.mark.parametrize("method", ["trades", "free"])
-def test_the_other_methods_need_an_attack(method):
-    with pytest.raises(InputError, match=r"needs an attack.*--attack\.eps"):
-        TrainRecipe(method=method)
-
-
-def test_trades_needs_a_random_start():
-    with pytest.raises(InputError, match="random-start"):
-        TrainRecipe(method="trades", attack=Attack(eps=0.5))
-
-
-@pytest.mark.parametrize("options", [{"steps": 7}, {"random_start": True}], ids=str)
-def test_free_refuses_what_means_nothing_to_it_and_steps_by_the_radius(options):
-    with pytest.raises(InputError, match=r"--attack\.steps and --attack\.random-start mean nothing"):
-        TrainRecipe(method="free", attack=Attack(eps=0.5, **options))
-    assert TrainRecipe(method="free", attack=Attack(eps=0.5)).attack.length == 0.5
+@pytest.mark.parametrize(
+    ("method", "attack", "said"),
+    [
+        ("trades", {}, "--attack.eps"),
+        ("free", {}, "--attack.eps"),
+        ("trades", {"eps": 0.5}, "--attack.random-start"),
+        ("free", {"eps": 0.5, "steps": 7}, "--attack.steps"),
+        ("free", {"eps": 0.5, "random_start": True}, "--attack.random-start"),
+    ],
+)
+def test_each_method_has_an_attack_of_its_kind(method, attack, said):
+    with pytest.raises(InputError, match=said):
+        TrainRecipe(method=method, attack=Attack(**attack))
 
 
 def test_the_attacks_step_is_the_radius_or_two_and_a_half_radii_over_the_steps():

@@ -4,7 +4,20 @@ import io
 import re
 
 import numpy as np
-from page import act, choose_class, ended, eventually, expect, pixels, ready, run, several_frames, stroke
+from page import (
+    act,
+    begin,
+    choose_class,
+    ended,
+    endless,
+    eventually,
+    expect,
+    pixels,
+    ready,
+    run,
+    several_frames,
+    stroke,
+)
 from PIL import Image
 
 # From now on a run waits to be sent until go() is called.
@@ -95,10 +108,7 @@ def test_bars_beside_tell_of_the_class_that_was_asked_for(open_page):
 
 def test_a_run_that_is_found_again_has_the_class_that_it_was_asked_for(open_page):
     page = open_page()
-    act(page, "sketch", 10_000)
-    choose_class(page, "cat")
-    page.click("#run")
-    several_frames(page)
+    endless(page, "cat")
     choose_class(page, "truck")
     page.reload()
     ready(page)
@@ -132,15 +142,11 @@ def test_what_is_downloaded_is_what_is_shown(open_page):
     page.keyboard.press("Control+z")
     offered("Download Sketch to image, airplane", True)
     expect(page.locator("#run")).to_have_text("Run again")
-    page.click("#start-button")
-    page.click("#start-noise")
-    expect(page.locator("#start-menu")).to_be_hidden()
+    begin(page, "noise")
     offered("Download this picture", False)
     page.click("#history button")
     offered("Download Sketch to image, airplane", True)
-    page.click("#start-button")
-    page.click("#start-blank")
-    expect(page.locator("#start-menu")).to_be_hidden()
+    begin(page, "blank")
     offered("Download this picture", False)
 
 
@@ -149,9 +155,7 @@ def test_a_run_that_was_stopped_before_its_result_leaves_the_picture_as_it_was(o
     act(page, "interpolate", 10_000)
     page.click("#second-current")
     expect(page.locator("#second-picture")).to_be_visible()
-    page.click("#start-button")
-    page.click("#start-noise")
-    expect(page.locator("#start-menu")).to_be_hidden()
+    begin(page, "noise")
     start = pixels(page)
     page.click("#run")
     expect(page.locator("#step")).to_have_text(re.compile(r"step [1-9]\d* of"))

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from page import act, choose_class, ended, eventually, expect, pixels, ready, run
+from page import act, begin, choose_class, ended, eventually, expect, pixels, ready, run
 from PIL import Image
 
 import pellucid
@@ -167,9 +167,7 @@ def test_the_second_goes_on_from_the_firsts_picture_when_it_had_no_part_in_it(op
     run(page)
     expect(page.locator(STATUS)).to_contain_text("done")
     page.click("#compare-button")
-    page.click("#start-button")
-    page.click("#start-blank")
-    expect(page.locator("#start-menu")).to_be_hidden()
+    begin(page, "blank")
     choose_class(page, "ship")
     run(page)
     page.click("#compare-button")

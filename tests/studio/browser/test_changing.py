@@ -4,21 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from page import (
-    act,
-    answered,
-    choose_class,
-    drop,
-    ended,
-    eventually,
-    expect,
-    pixels,
-    run,
-    saved,
-    settled,
-    several_frames,
-    stroke,
-)
+from page import act, answered, drop, ended, endless, eventually, expect, pixels, run, saved, settled, stroke
 
 
 def session_id(page):
@@ -49,10 +35,7 @@ def nothing_has_run(page):
 
 def test_the_result_of_a_run_stays_in_the_session_that_is_left(open_page):
     page = open_page()
-    act(page, "sketch", 10_000)
-    choose_class(page, "cat")
-    page.click("#run")
-    several_frames(page)
+    endless(page, "cat")
     old = session_id(page)
     anew(page)
     expect(page.locator("#history li")).to_have_count(0)
@@ -84,9 +67,7 @@ def test_a_new_session_has_nothing_of_the_run_before(open_page):
 
 def test_a_run_goes_on_when_what_is_dropped_is_no_session(open_page):
     page = open_page()
-    act(page, "sketch", 10_000)
-    page.click("#run")
-    several_frames(page)
+    endless(page)
     drop(page, "mine.json", "[1, 2")
     expect(page.locator("#picture-error")).to_be_visible()
     expect(page.locator("#status")).to_have_text("Running")

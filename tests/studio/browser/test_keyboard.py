@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from page import act, covered, ended, eventually, expect, frames, pixels, run, several_frames, stroke
+from page import act, covered, ended, endless, eventually, expect, frames, pixels, run, several_frames, stroke
 
 FOCUSED = "document.activeElement.id || document.activeElement.getAttribute('aria-label')"
 
@@ -60,9 +60,7 @@ def test_a_run_from_within_a_field_takes_what_the_field_shows(open_page, field, 
 
 def test_a_key_in_a_field_neither_stops_nor_starts_a_run(open_page):
     page = open_page()
-    act(page, "sketch", 10_000)
-    page.click("#run")
-    several_frames(page)
+    endless(page)
     page.focus("#field-steps")
     page.keyboard.press("Escape")
     several_frames(page, frames(page) + 2)

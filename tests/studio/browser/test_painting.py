@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from page import act, choose_model, covered, ended, expect, on_screen, pixels, posted_mask, run, stroke
+from page import act, begin, choose_model, covered, ended, expect, on_screen, pixels, posted_mask, run, stroke
 from PIL import Image
 
 SET_SIZE = "v => { const e = document.querySelector('#size'); e.value = v; e.dispatchEvent(new Event('input')); }"
@@ -49,9 +49,7 @@ def test_the_library_gets_the_mask_that_was_painted(open_page, address):
 
 def test_colors_are_painted_picked_filled_and_undone(open_page):
     page = open_page()
-    page.click("#start-button")
-    page.click("#start-blank")
-    expect(page.locator("#start-menu")).to_be_hidden()
+    begin(page, "blank")
     assert (pixels(page) == 255).all()
     page.fill("#color", "#c83214")
     stroke(page, (4.5, 4.5), (27.5, 4.5))

@@ -1,14 +1,12 @@
 """A page that is loaded anew while a run goes on."""
 
 import numpy as np
-from page import act, ended, eventually, expect, pixels, ready, saved, several_frames, stroke
+from page import ended, endless, eventually, expect, pixels, ready, saved, several_frames, stroke
 
 
 def test_what_was_drawn_during_a_run_is_not_replaced_after_a_reload(open_page):
     page = open_page()
-    act(page, "sketch", 10_000)
-    page.click("#run")
-    several_frames(page)
+    endless(page)
     saved(page, lambda: stroke(page, (4.5, 4.5), (27.5, 4.5)))
     drawn = pixels(page)
     page.reload()

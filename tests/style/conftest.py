@@ -1,0 +1,7 @@
+import pytest
+from style_helpers import preact
+
+
+@pytest.fixture(scope="module")
+def network():
+    return preact()
