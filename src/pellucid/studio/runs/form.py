@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ...base.errors import InputError, unknown
 
@@ -69,45 +69,29 @@ class Field:
         }
 
     def read(self, value: object, default: object) -> Any:
-        """A JSON value as a value of the recipe; raises `InputError` if the field cannot have it."""
+        """A JSON value as the recipe takes it, which checks its kind; raises `InputError` for one out of bounds."""
         if value is None:
             if self.optional:
                 return math.inf if default == math.inf else None
             raise InputError(f"{self.name} must not be empty")
-        if self.kind == "list":
-            return self._list(value)
-        if self.kind == "choice":
-            if value not in self.choices:
-                raise unknown(self.name, str(value)[:MAX_TEXT], self.choices)
-            return value
-        if self.kind == "switch":
-            if not isinstance(value, bool):
-                raise InputError(f"{self.name} is either true or false, not {_shown(value)}")
-            return value
-        if self.kind == "text":
-            return _text(self.name, value)
-        return self._number(value)
+        items = value if isinstance(value, list) else [value]
+        if len(items) > MAX_ITEMS:
+            raise InputError(f"{self.name} must be a list of at most {MAX_ITEMS} values, not {len(items)}")
+        for item in items:
+            self._check(item)
+        return tuple(items) if isinstance(value, list) else value
 
-    def _number(self, value: object) -> float | int:
-        whole = self.kind == "integer"
-        if not _is_number(value):
-            raise InputError(f"{self.name} must be a {'whole ' * whole}number, not {_shown(value)}")
-        if whole and value != int(value):
-            raise InputError(f"{self.name} must be a whole number, not {_shown(value)}")
-        low, high = self.low, self.high
-        if (low is not None and value < low) or (high is not None and value > high):
-            between = f"between {low:g} and {high:g}" if high is not None else f"at least {low:g}"
-            raise InputError(f"{self.name} must be {between}, not {_shown(value)}")
-        return int(value) if whole else float(value)
-
-    def _list(self, value: object) -> tuple:
-        if not isinstance(value, list) or len(value) > MAX_ITEMS:
-            raise InputError(f"{self.name} must be a list of at most {MAX_ITEMS} values, not {_shown(value)}")
-        if self.item is str:
-            return tuple(_text(self.name, item) for item in value)
-        if not all(map(_is_number, value)):
-            raise InputError(f"{self.name} must be a list of numbers, not {_shown(value)}")
-        return tuple(float(item) for item in value)
+    def _check(self, item: object) -> None:
+        if isinstance(item, str):
+            if len(item) > MAX_TEXT or item.startswith("-") or not item.isprintable():
+                raise InputError(f"{self.name} must be a short text that does not begin with -, not {_shown(item)}")
+        elif not isinstance(item, (int, float)):
+            raise InputError(f"{self.name} must be a number, a text, true or false, not {_shown(item)}")
+        else:
+            low, high = (-LARGEST if self.low is None else self.low), (LARGEST if self.high is None else self.high)
+            if not low <= item <= high:  # also refuses NaN
+                between = f"between {low:g} and {high:g}" if self.high is not None else f"at least {low:g}"
+                raise InputError(f"{self.name} must be {between}, not {_shown(item)}")
 
 
 @lru_cache(maxsize=64)
@@ -205,16 +189,6 @@ def _helps(recipe: type) -> dict[str, str]:
         for parameter in parse_from_object(kind).params:
             found[parameter.arg_name] = " ".join(inspect.cleandoc(parameter.description or "").split())
     return found
-
-
-def _is_number(value: object) -> TypeGuard[float | int]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT or value.startswith("-") or not value.isprintable():
-        raise InputError(f"{name} must be a short text that does not begin with -, not {_shown(value)}")
-    return value
 
 
 def _shown(value: object) -> str:
