@@ -1,11 +1,14 @@
 """What every test shares: one thread, hypothesis without deadlines, and a classifier as it comes from disk."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from helpers import PETS, conv_network, images, pictures
 from hypothesis import settings
 
 from pellucid import Classifier
+from pellucid.cli.main import main
 from pellucid.data.gaussians import fit_gaussians
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.networks import build
@@ -13,6 +16,22 @@ from pellucid.zoo.networks import build
 torch.set_num_threads(1)
 settings.register_profile("pellucid", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("pellucid")
+
+
+@pytest.fixture
+def mistaken(capsys):
+    """Runs a command that must fail with one line and leave its folder as it was; gives the line."""
+
+    def mistaken(*words):
+        capsys.readouterr()
+        before = sorted(Path().rglob("*"))
+        assert main([*map(str, words)]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert sorted(Path().rglob("*")) == before
+        return err
+
+    return mistaken
 
 
 @pytest.fixture(scope="session")

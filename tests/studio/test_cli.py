@@ -24,20 +24,6 @@ from pellucid.studio.web.server import bind
 PICTURE = as_png(images(1, size=16)[0])
 
 
-@pytest.fixture
-def refused(capsys):
-    """Runs `pellucid studio`, which must say one line and end."""
-
-    def refused(*words):
-        assert main(["studio", *words]) == 2
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert len(err.splitlines()) == 1
-        return err
-
-    return refused
-
-
 def test_it_answers_before_torch_is_imported_and_ctrl_c_ends_a_running_descent(tiny_bundle, tmp_path):
     environment = {**os.environ, "PELLUCID_STATE": str(tmp_path / "state"), "PELLUCID_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "pellucid", "studio", "--model", str(tiny_bundle), "--device=cpu", "--port=0"]
@@ -78,23 +64,23 @@ def test_nothing_heavy_is_imported_to_serve():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_port_that_is_taken_is_said(refused):
+def test_a_port_that_is_taken_is_said(mistaken):
     with bind("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        line = refused("--port", str(port))
+        line = mistaken("studio", "--port", str(port))
     assert line.startswith(f"pellucid studio: cannot serve at 127.0.0.1, port {port}: Address already in use")
     assert f"--port {port + 1}" in line
 
 
-def test_what_cannot_be_served_is_said_in_one_line(refused):
-    assert "0 to 65535, not 99999" in refused("--port", "99999")
-    assert "cannot serve at 999.1.2.3" in refused("--host", "999.1.2.3")
+def test_what_cannot_be_served_is_said_in_one_line(mistaken):
+    assert "0 to 65535, not 99999" in mistaken("studio", "--port", "99999")
+    assert "cannot serve at 999.1.2.3" in mistaken("studio", "--host", "999.1.2.3")
 
 
-def test_without_the_extra_it_says_what_to_install(refused, monkeypatch):
+def test_without_the_extra_it_says_what_to_install(mistaken, monkeypatch):
     monkeypatch.delitem(sys.modules, "pellucid.studio.web.server")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert 'pip install "pellucid[studio]"' in refused()
+    assert 'pip install "pellucid[studio]"' in mistaken("studio")
 
 
 @pytest.mark.parametrize(("host", "token"), [("127.0.0.1", ""), ("0.0.0.0", r"\?token=([\w-]{43})")])
@@ -172,14 +158,9 @@ def test_a_sidecar_with_its_inputs_suffices_and_leaves_no_temporary_file(sidecar
     ],
     ids=str,
 )
-def test_a_hostile_embedded_input_is_refused(sidecar, changes, message, monkeypatch, capsys):
-    folder = sidecar(**changes)
-    before = sorted(folder.parent.rglob("*"))
-    assert main(["rerun", "made.json"]) == 2
-    err = capsys.readouterr().err
-    assert message in err
-    assert len(err.splitlines()) == 1
-    assert sorted(folder.parent.rglob("*")) == before
+def test_a_hostile_embedded_input_is_refused(sidecar, changes, message, mistaken):
+    sidecar(**changes)
+    assert message in mistaken("rerun", "made.json")
 
 
 @pytest.mark.parametrize("way", [OSError, ("192.168.7.5", 40000)], ids=["no network", "network"])
