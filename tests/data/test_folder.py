@@ -183,7 +183,9 @@ def test_folders_that_mean_something_else_are_refused(tmp_path, paths, named):
 
 def test_files_that_are_passed_over_are_counted_by_kind_and_class(tmp_path):
     tree(tmp_path, "crow/1.png", "crow/2.heic", "owl/1.png", "robin/1.heic", "robin/2.HEIC", "owl/notes.txt")
-    with pytest.warns(UserWarning, match=r"^4 files .* 3 \.heic, 1 \.txt .*crow 1, owl 1, robin 2.*left of robin") as warned:
+    with pytest.warns(
+        UserWarning, match=r"^4 files .* 3 \.heic, 1 \.txt .*crow 1, owl 1, robin 2.*left of robin"
+    ) as warned:
         data = load_data(tmp_path)
     assert (data.class_names, len(warned)) == (["crow", "owl"], 1)
 
