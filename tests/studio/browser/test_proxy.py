@@ -38,7 +38,7 @@ class Proxy(BaseHTTPRequestHandler):
             self.wfile.flush()
         connection.close()
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = passed_on
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = passed_on  # noqa: N815
 
     def log_message(self, *args):
         pass
