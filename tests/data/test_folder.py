@@ -151,6 +151,7 @@ CAFE = "cafe\N{COMBINING ACUTE ACCENT}"
         ([f"{n}/1.png" for n in (1, 10, 2)], ["1", "10", "2"], [0, 1, 2], []),
         (["train/caf\xe9/1.png", f"test/{CAFE}/1.png"], ["caf\xe9"], [0], [0]),
         (["a/1.jfif", "b/1.jp2"], "ab", [0, 1], []),
+        (["a/1.png", "b/1.png", "__MACOSX/train/a/._1.txt"], "ab", [0, 1], []),
         (["n01440764/1.png", "n03126707/1.png"], ["tench", "crane"], [0, 1], []),
         (["n01440764/1.png", "n99999999/1.png"], ["n01440764", "n99999999"], [0, 1], []),
     ],

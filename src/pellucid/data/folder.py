@@ -181,7 +181,7 @@ def _folders(folder: Path) -> dict[str, Path]:
     """The folders in a folder by name, in Unicode's composed form: file systems differ in how they write é."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
+        if path.is_dir() and not path.name.startswith((".", "__MACOSX")):  # the latter is in every zip of a Mac
             name = unicodedata.normalize("NFC", path.name)
             if name in found:
                 raise InputError(f"{folder} holds two folders {name}, written in two forms of Unicode; join them")
