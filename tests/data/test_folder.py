@@ -169,7 +169,8 @@ def test_splits_and_classes_of_real_folders(tmp_path, paths, names, train, test)
         (["base/train/a/1.png", "base/test/a/1.png"], r"did you mean \S+/base\?"),
         (["images/a/1.png", "images/b/1.png", "labels/1.txt"], r"did you mean \S+/images\?"),
         (["base/test/a/1.png", "base/test/b/1.png"], r"did you mean \S+/base\?"),
-        (["base/VAL/a/1.png", "more/VAL/a/1.png"], r"did you mean \S+/base\?"),
+        (["cat/train/1.png", "cat/VAL/1.png", "dog/train/1.png", "dog/VAL/1.png"], "VAL/cat"),
+        (["1.png", "2.png"], r"did you mean \S+\?"),
         (["train/train/a/1.png"], r"did you mean \S+/train/train\?"),
         (["train/a/1.png", "Train/a/1.png"], "Train and train"),
         (["caf\xe9/1.png", f"{CAFE}/1.png"], "caf\xe9"),
@@ -194,6 +195,12 @@ def test_files_that_are_passed_over_are_counted_by_kind_and_class(tmp_path):
 def test_an_unlabeled_test_folder_is_passed_over_with_a_warning(tmp_path):
     with pytest.warns(UserWarning, match=r"test has no class folders"):
         assert len(load_data(tree(tmp_path, "train/a/1.png", "test/1.png")).test) == 0
+
+
+def test_images_in_no_class_folder_are_named(tmp_path):
+    with pytest.warns(UserWarning, match=r"^1\.png, 2\.png in"):
+        data = load_data(tree(tmp_path, "train/a/1.png", "train/b/1.png", "train/1.png", "train/2.png", "cover.png"))
+    assert (data.class_names, len(data.train)) == (["a", "b"], 2)
 
 
 def test_a_folder_of_another_name_beside_the_splits_is_passed_over_with_a_warning(tmp_path):

@@ -146,19 +146,27 @@ def _layout(root: Path, passed: Passed) -> tuple[Classes | None, Classes | None]
 def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = ()) -> Classes:
     """The image files of each class folder that has any, relative to the root."""
     folders = {name: path for name, path in _folders(folder).items() if name not in besides}
+    within = {name: next(filter(split_of, _folders(path)), None) for name, path in folders.items()}
+    if len(within) > 1 and all(within.values()):
+        name, inner = next(iter(within.items()))
+        raise InputError(f"{folder} has splits within its classes, {name}/{inner}; put them around: {inner}/{name}")
     for name, path in folders.items():
         if split_of(name):
             raise InputError(f"{folder} holds {name}, the name of a split, among its classes; did you mean {path}?")
-        if kind := next(filter(None, map(split_of, _folders(path))), None):
-            raise InputError(f"{path} holds a {kind} split and is no class of {folder}; did you mean {path}?")
+        if within[name]:
+            raise InputError(f"{path} holds a split and is no class of {folder}; did you mean {path}?")
+    loose = [path.name for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and path.is_file()]
     files = {name: _images(root, path, name, passed) for name, path in folders.items()}
     passed.lost += [name for name, paths in files.items() if not paths and name in passed.files]
     if not any(files.values()):
         passed.warn(folder)
-        raise InputError(f"{folder} holds no class folders with images")
+        hint = f", but images; did you mean {folder.resolve().parent}?" if loose else ""
+        raise InputError(f"{folder} holds no class folders with images{hint}")
+    if loose:
+        warnings.warn(f"{shortened(sorted(loose))} in {folder}: in no class folder, and passed over", stacklevel=5)
     holding = [name for name, paths in files.items() if paths]
-    within = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
-    if len(holding) == 1 and len(within) > 1 and all((folders[holding[0]] / name).is_dir() for name in within):
+    inner = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
+    if len(holding) == 1 and len(inner) > 1 and all((folders[holding[0]] / name).is_dir() for name in inner):
         raise InputError(
             f"{folder} has one class, {holding[0]}, of several folders; did you mean {folders[holding[0]]}?"
         )
