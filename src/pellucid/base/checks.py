@@ -43,6 +43,8 @@ def check_index(there_are: str, index: Tensor | int, size: int) -> None:
     Traceback (most recent call last):
     pellucid.base.errors.InputError: layer 'conv1' has units 0 to 63, not 64
     """
+    if isinstance(index, str) or (isinstance(index, Sequence) and any(isinstance(one, str) for one in index)):
+        raise InputError(f"{there_are} 0 to {size - 1}, not {index!r}; classifier.labels gives the numbers of names")
     values = torch.as_tensor(index)
     if values.ndim > 1 or values.dtype != torch.int64:
         given = f"{values.dtype} of {tuple(values.shape)}"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..base.checks import check_channels, check_names
+from ..base.checks import check_channels, check_images, check_names
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.layers import channels_of, find_head, named_layers, width_of
@@ -107,7 +107,7 @@ class Classifier(nn.Module):
             return torch.empty(0, dtype=torch.int64, device=self.device)
         read = self.reader()
         with torch.no_grad():
-            return torch.cat([read(chunk).logits.argmax(1) for chunk in images.split(at_once(images))])
+            return torch.cat([read(chunk).logits.argmax(1) for chunk in check_images(images).split(at_once(images))])
 
     def normalized(self, images: Tensor) -> Tensor:
         """What the network is given: (images - mean) / std, in the precision of its weights.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -19,7 +20,7 @@ OWN = (
 class StagedResNet(nn.Module):
     """A stem, stages of pre-activation blocks, a norm and an activation, the mean over positions, a linear head."""
 
-    def __init__(self, stem: nn.Module, stages: list[nn.Module], width: int, act: nn.Module, classes: int):
+    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], width: int, act: nn.Module, classes: int):
         super().__init__()
         self.stem = stem
         for number, stage in enumerate(stages, start=1):

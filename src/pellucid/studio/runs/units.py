@@ -169,8 +169,7 @@ class Units:
 def top_classes(loaded: Loaded) -> list[list[str]]:
     """For each unit, the at most three classes whose logits it raises most, by the weights of the head."""
     names, weight = loaded.class_names, getattr(loaded.classifier.module(loaded.classifier.head), "weight", None)
-    shape = () if weight is None else weight.shape
-    if shape[:2] != (len(names), loaded.units) or math.prod(shape[2:]) != 1:
+    if weight is None or weight.shape[:2] != (len(names), loaded.units) or math.prod(weight.shape[2:]) != 1:
         return [[] for _ in range(loaded.units)]  # the head is not one linear layer
     best = weight.detach().flatten(1).cpu().topk(min(CLASSES, len(names)), dim=0)
     return [
