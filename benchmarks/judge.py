@@ -1,15 +1,15 @@
-"""Do the images show what they were meant to? A classifier that had no part in making them is asked.
+"""Do generated images show what they were meant to? Networks that had no part in making them are asked.
 
-    pellucid train --data cifar10.npz --arch preact-24-48-96-192 --epochs 5 --seed 1 --out runs/judge
-    python benchmarks/judge.py --judge runs/judge/judge --data cifar10.npz
+    python benchmarks/judge.py --judges runs/judge/judge squeezenet --data natural20.npz
 
-The same starts go to both makers. The judge is another network with another seed, trained in the standard way; its own
-accuracy on real images is printed beside its verdicts. Noise that deceives one standard network deceives others too, so
-the judge is asked again after a 3x3 blur, which takes the noise away and leaves the object.
+The same seeds go to a robust and to a standard maker, with plain steps and with smoothed ones. Each judge says which
+share it puts in the intended class, as made and after a slight blur, and how far the images are from real ones under
+its representation (KID, Binkowski et al. 2018). Their spectrum says whether there is a lattice. A judge that knows few
+real images, or that noise deceives, says little: read the columns together. None of them shows what a person sees.
 """
 
 import argparse
-from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -17,81 +17,92 @@ from common import place
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.data.image import enlarge
-from pellucid.data.quality import psnr, ssim
-from pellucid.synthesis.inpaint import predict
-
-
-def share(judge: pl.Classifier, images: Tensor, labels: Tensor) -> float:
-    return 100 * float((predict(judge, images) == labels).float().mean())
+from pellucid.base.blur import gaussian_blur
 
 
 def blurred(images: Tensor) -> Tensor:
-    return F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return (gaussian_blur(images, 1.0) / gaussian_blur(torch.ones_like(images[:1]), 1.0)).clamp(0, 1)
 
 
-def confidence(maker: pl.Classifier, images: Tensor, labels: Tensor) -> float:
-    with torch.no_grad():
-        return 100 * float((maker.logits(images).argmax(1) == labels).float().mean())
+def high_share(images: Tensor) -> float:
+    """Percent of the spectral energy, without the mean, above half of Nyquist's frequency."""
+    power = torch.fft.rfft2(images - images.mean((2, 3), keepdim=True)).abs().square().mean((0, 1))
+    rows = torch.fft.fftfreq(images.shape[2])[:, None]
+    radius = (rows.square() + torch.fft.rfftfreq(images.shape[3]).square()).sqrt()
+    weight = torch.full_like(power, 2.0)
+    weight[:, 0] = 1.0  # columns that the real transform holds once
+    return 100 * float((power * weight)[radius > 0.25].sum() / (power * weight).sum())
+
+
+def kid(made: Tensor, real: Tensor) -> float:
+    """The squared maximum mean discrepancy under k(a, b) = (a · b / d + 1)³, without bias."""
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    own = [(k.sum() - k.trace()) / (len(k) * (len(k) - 1)) for k in (kernel(made, made), kernel(real, real))]
+    return float(sum(own) - 2 * kernel(made, real).mean())
+
+
+class Judge:
+    """A classifier that is asked about classes of other names' order, at its own size."""
+
+    def __init__(self, name: str, classes: list[str]):
+        self.name, self.classifier = name.rstrip("/").rsplit("/", 1)[-1], pl.load(name, "cpu")
+        own = [c.split(",")[0].strip().casefold() for c in self.classifier.class_names or []]
+        self.label = torch.tensor([own.index(c.casefold()) if c.casefold() in own else -1 for c in classes])
+
+    @torch.no_grad()
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N,)` classes and `(N, U)` representations, each unit in the units of its own scale."""
+        side = self.classifier.size or images.shape[2]
+        images = F.interpolate(images, side, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+        seen = [self.classifier(part) for part in images.split(32)]
+        return torch.cat([s.logits for s in seen]).argmax(1), torch.cat([s.representation for s in seen])
+
+    def share(self, images: Tensor, labels: Tensor) -> float:
+        known = self.label[labels] >= 0
+        return 100 * float((self.look(images[known])[0] == self.label[labels][known]).float().mean())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--judge", required=True)
+    parser.add_argument("--judges", nargs="+", required=True)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--count", type=int, default=30, help="images of each class")
-    parser.add_argument("--robust", default="cifar10-l2-0.5")
-    parser.add_argument("--standard", default="cifar10-standard")
-    parser.add_argument("--eps", type=float, nargs="*", default=[6, 12, 20, 30], help="radii of generation to compare")
+    parser.add_argument("--count", type=int, default=10, help="images of each class")
+    parser.add_argument("--robust", default="natural20-l2-2.0")
+    parser.add_argument("--standard", default="natural20-standard")
+    parser.add_argument("--seed", type=int, default=1)
     flags = parser.parse_args()
     print(place())
-    judge = pl.load(flags.judge, "cpu")
     makers = {name: pl.load(getattr(flags, name), "cpu") for name in ("robust", "standard")}
-    test = pl.load_data(flags.data).test
-    classes = judge.classes
-    labels = torch.arange(classes).repeat_interleave(flags.count)
-    real, real_labels = test.batch(slice(1000))
-    print(f"the judge is right about {share(judge, real, real_labels):.1f}% of 1,000 real test images")
-
-    each = [(test.labels == label).nonzero()[: flags.count, 0] for label in range(classes)]
-    images, _ = test.batch(torch.cat(each))
-    others = (labels + 1 + torch.arange(len(labels)) % (classes - 1)) % classes
-    mask = pl.patch_mask(len(images), (images.shape[2], images.shape[3]), 12)
-    small = F.avg_pool2d(images, 4)
-    options = {"precision": "bfloat16"}
-
-    def generation(eps: float) -> Callable[[pl.Classifier], pl.Descent]:
-        recipe = pl.GenerateRecipe(eps=eps, steps=max(40, round(2 * eps)), step_size=0.5)
-        return lambda maker: pl.generate(maker, labels, recipe, start=seeds, **options)
-
-    seeds = pl.generate(makers["robust"], labels, pl.GenerateRecipe(eps=1e-3, steps=1, step_size=1e-3)).start
-    print(f"seeds alone: {share(judge, seeds, labels):.1f}%")
-    tasks: dict[str, tuple[Callable[[pl.Classifier], pl.Descent], Tensor]] = {
-        **{f"generate, eps {eps:g}": (generation(eps), labels) for eps in flags.eps},
-        "inpaint (corrupted)": (lambda m: pl.inpaint(m, images, mask, labels, **options), labels),
-        "translate to another": (lambda m: pl.translate(m, images, others, **options), others),
-        "superres 8 to 32 px": (lambda m: pl.superres(m, small, labels, **options), labels),
-    }
-    title = "share that the judge puts in the intended class"
-    print(f"{title:<50} robust  standard   (before)   blurred: robust, standard")
-    for task, (make, intended) in tasks.items():
-        descents = {name: make(maker) for name, maker in makers.items()}
-        verdicts = {name: share(judge, d.images, intended) for name, d in descents.items()}
-        before = share(judge, descents["robust"].start, intended)
-        soft = {name: share(judge, blurred(d.images), intended) for name, d in descents.items()}
-        print(f"  {task:<48} {verdicts['robust']:6.1f}    {verdicts['standard']:6.1f}     {before:6.1f}", end="")
-        print(f"              {soft['robust']:6.1f}    {soft['standard']:6.1f}")
-        if task.startswith("superres"):
-            for name, result in {
-                "nearest": enlarge(small, images.shape[2], "nearest"),
-                "bicubic": enlarge(small, images.shape[2], "bicubic"),
-                **{name: d.images for name, d in descents.items()},
-            }.items():
-                print(
-                    f"    {name:<10} PSNR {psnr(result, images).mean():.2f} dB  SSIM {ssim(result, images).mean():.3f}"
-                )
-    sure = {name: confidence(maker, descents[name].images, labels) for name, maker in makers.items()}
-    print(f"of the last task, the makers themselves: robust {sure['robust']:.1f}%, standard {sure['standard']:.1f}%")
+    names = makers["robust"].class_names or []
+    labels = torch.arange(len(names)).repeat_interleave(flags.count)
+    test = pl.load_data(flags.data, size=makers["robust"].size).test
+    each = torch.cat([(test.labels == label).nonzero()[:60, 0] for label in range(len(names))])
+    real, real_labels = test.batch(each)
+    recipe = pl.GenerateRecipe()
+    sets = {}
+    for name, maker in makers.items():
+        for steps, own in (("plain", replace(recipe, sigmas=(0.0, 0.0))), ("smoothed", recipe)):
+            start = sets["seeds"] if sets else None
+            made = pl.generate(maker, labels, own, start=start, seed=flags.seed, precision="bfloat16")
+            sets.setdefault("seeds", made.start)
+            sets[f"{name}, {steps}"] = made.images
+    print(f"{len(labels)} images a row; energy above half of Nyquist: real {high_share(real):.2f}%")
+    for name, images in sets.items():
+        print(f"  {name:<20} {high_share(images):6.2f}%")
+    for judge in (Judge(name, names) for name in flags.judges):
+        known = int((judge.label >= 0).sum())
+        _, features = judge.look(real)
+        scale = features.std(0).clamp_min(1e-6)
+        print(f"{judge.name}: knows {known} of the classes, right about {judge.share(real, real_labels):.1f}% of "
+              f"{len(real)} real test images; KID of two halves of those "
+              f"{1000 * kid(features[::2] / scale, features[1::2] / scale):.1f}e-3")  # fmt: skip
+        for name, images in sets.items():
+            as_made, soft = judge.share(images, labels), judge.share(blurred(images), labels)
+            far = kid(judge.look(images)[1] / scale, features / scale)
+            print(f"  {name:<20} in class {as_made:5.1f}%, after a blur {soft:5.1f}%, KID {1000 * far:8.1f}e-3")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pellucid.training import presets as training
 from pellucid.transfer_learning import recipe as transfer_learning
 
 BASIC = "eps steps step_size"
+PLAIN = (0, 0)  # the papers do not blur the gradient
 MATCH = f"{BASIC} momentum schedule tolerance straight_through"
 TRAIN = "arch augment epochs batch_size lr schedule drops weight_decay"
 ATTACK = "attack.norm attack.eps attack.steps attack.step_size attack.random_start"
@@ -27,34 +28,34 @@ VGG = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the convolution
 
 # The fields of a table's columns, and a row for each preset.
 TABLES = {
-    generate: (f"{BASIC} start enlargement", {
-        "paper-cifar10": (30, 60, 0.5, "gaussian", "nearest"),
-        "paper-restricted-imagenet": (40, 60, 1, "gaussian", "nearest"),
-        "paper-imagenet": (40, 60, 1, "gaussian", "nearest"),
-        "notebook-cifar10": (30, 60, 0.5, "gaussian", "nearest"),
-        "notebook-restricted-imagenet": (40, 60, 1, "gaussian", "nearest"),
-        "notebook-imagenet": (40, 60, 1, "gaussian", "nearest"),
+    generate: (f"{BASIC} start enlargement sigmas", {
+        "paper-cifar10": (30, 60, 0.5, "gaussian", "nearest", PLAIN),
+        "paper-restricted-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
+        "paper-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
+        "notebook-cifar10": (30, 60, 0.5, "gaussian", "nearest", PLAIN),
+        "notebook-restricted-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
+        "notebook-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
     }),
     # A.8 and A.9 print the columns of steps and of their size in each other's place.
-    inpaint: (f"{BASIC} weight straight_through composite", {
-        "paper-restricted-imagenet": (21, 720, 0.1, 10, True, False),
-        "notebook-restricted-imagenet": (21.6, 720, 0.1, 10, True, False),
+    inpaint: (f"{BASIC} weight straight_through composite fill label_weight surroundings sigmas", {
+        "paper-restricted-imagenet": (21, 720, 0.1, 10, True, False, "mean", 1, 0, PLAIN),
+        "notebook-restricted-imagenet": (21.6, 720, 0.1, 10, True, False, "mean", 1, 0, PLAIN),
     }),
-    translate: (BASIC, {
-        "paper-two-classes": (60, 80, 0.5),
-        "paper-imagenet": (60, 80, 1),
-        "notebook-two-classes": (80, 200, 0.5),
-        "paper-figure2-restricted-imagenet": (300, 500, 1),
+    translate: (f"{BASIC} sigmas", {
+        "paper-two-classes": (60, 80, 0.5, PLAIN),
+        "paper-imagenet": (60, 80, 1, PLAIN),
+        "notebook-two-classes": (80, 200, 0.5, PLAIN),
+        "paper-figure2-restricted-imagenet": (300, 500, 1, PLAIN),
     }),
-    superres: (f"{BASIC} start straight_through", {
-        "paper-cifar10": (15, 50, 1, "nearest", False),
-        "paper-restricted-imagenet": (8, 40, 1, "nearest", False),
-        "notebook-cifar10": (15, 50, 1, "nearest", False),
-        "notebook-restricted-imagenet": (8, 40, 1, "nearest", True),
+    superres: (f"{BASIC} start straight_through consistent sigmas", {
+        "paper-cifar10": (15, 50, 1, "nearest", False, False, PLAIN),
+        "paper-restricted-imagenet": (8, 40, 1, "nearest", False, False, PLAIN),
+        "notebook-cifar10": (15, 50, 1, "nearest", False, False, PLAIN),
+        "notebook-restricted-imagenet": (8, 40, 1, "nearest", True, False, PLAIN),
     }),
-    sketch: (BASIC, {"notebook-restricted-imagenet": (40, 60, 1)}),
-    paint: (f"{BASIC} activation weight straight_through", {
-        "notebook-restricted-imagenet": (70, 140, 1, 0.1, 90, True),
+    sketch: (f"{BASIC} sigmas", {"notebook-restricted-imagenet": (40, 60, 1, PLAIN)}),
+    paint: (f"{BASIC} activation weight straight_through sigmas", {
+        "notebook-restricted-imagenet": (70, 140, 1, 0.1, 90, True, PLAIN),
     }),
     invert: (f"{MATCH} start", {"paper": (1000, 10_000, 1, 0, "constant", 0, True, "noise")}),
     interpolate: (f"{MATCH} intervals", {

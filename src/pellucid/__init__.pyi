@@ -67,12 +67,13 @@ from .style.stylize import Stylized as Stylized
 from .style.stylize import stylize as stylize
 from .synthesis.brush import BrushRecipe as BrushRecipe
 from .synthesis.brush import brush as brush
+from .synthesis.consistent import Consistent as Consistent
 from .synthesis.generate import GenerateRecipe as GenerateRecipe
 from .synthesis.generate import generate as generate
 from .synthesis.inpaint import InpaintRecipe as InpaintRecipe
-from .synthesis.inpaint import box_mask as box_mask
 from .synthesis.inpaint import inpaint as inpaint
-from .synthesis.inpaint import patch_mask as patch_mask
+from .synthesis.mask import box_mask as box_mask
+from .synthesis.mask import patch_mask as patch_mask
 from .synthesis.outside import Outside as Outside
 from .synthesis.paint import PaintRecipe as PaintRecipe
 from .synthesis.paint import Stroke as Stroke

@@ -70,7 +70,7 @@ def test_rerun_warns_of_another_classifier(run, result):
 def test_rerun_warns_of_another_classifier_for_content_or_beside(run, result, other_bundle, part):
     other = str(other_bundle)
     wrong = {"content_model": other, "content_model_sha256": "0" * 64}
-    change(result, **(wrong if part == "content_model" else {"beside": {"model": other, "model_sha256": "0" * 64}}))
+    change(result, **(wrong if part == "content_model" else {"beside": [{"model": other, "model_sha256": "0" * 64}]}))
     code, _, err = run("rerun", "made.json", model=False)
     assert (code, err) == (0, f"warning: {other} is not the classifier that made this; expect other images\n")
 

@@ -87,7 +87,7 @@ def test_the_command_shows_targets_starts_and_each_classifiers_results(
     out, models = tmp_path / "made.png", ["--model", str(tiny_bundle), "--beside", str(other_bundle)]
     assert main(["invert", *models, "--targets", str(photos), "--steps", "3", "--out", str(out)]) == 0
     facts = json.loads(out.with_suffix(".json").read_text())
-    assert len(facts["images"]) == len(facts["beside"]["images"]) == 3
+    assert len(facts["images"]) == len(facts["beside"][0]["images"]) == 3
     assert facts["recipe"]["eps"] == "inf"
     assert read_image(out).shape[1] > 3 * 128
     assert main(["rerun", str(out.with_suffix(".json")), "--out", str(tmp_path / "again.png")]) == 0
@@ -99,8 +99,8 @@ def test_a_folder_holds_the_results_of_both_classifiers(tiny_bundle, other_bundl
     assert main(["invert", *models, "--targets", str(photos), "--steps", "2", "--out", str(out)]) == 0
     names = ["0000.png", "0001.png", "0002.png"]
     assert sorted(p.name for p in out.glob("*.png")) == names
-    assert sorted(p.name for p in (out / "beside").iterdir()) == names
-    assert (out / "0001.png").read_bytes() != (out / "beside" / "0001.png").read_bytes()
+    assert sorted(p.name for p in (out / "beside" / other_bundle.name).iterdir()) == names
+    assert (out / "0001.png").read_bytes() != (out / "beside" / other_bundle.name / "0001.png").read_bytes()
 
 
 def test_kaleidoscopes_and_named_starts(tiny_bundle, photos, tmp_path):

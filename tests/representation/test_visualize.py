@@ -367,7 +367,7 @@ def test_presets_are_shown_beside_each_other_on_one_sheet(tiny_bundle, other_bun
     words += ["--steps", "2"]
     assert main([*words, "--also", "lucid", "maco", "--out", str(out)]) == 0
     facts = json.loads(out.with_suffix(".json").read_text())
-    assert list(facts["also"]) == list(facts["beside"]["also"]) == ["lucid", "maco"]
+    assert list(facts["also"]) == list(facts["beside"][0]["also"]) == ["lucid", "maco"]
     assert [image["feature"] for image in facts["also"]["maco"]] == ["3", "5"]
     assert read_image(out).shape[1] > 6 * 128  # two classifiers, three methods
     assert main([*words, "--also", "lucent", "--out", str(tmp_path / "x.png")]) == 2

@@ -18,9 +18,9 @@ from pellucid import (
     patch_mask,
 )
 from pellucid.core.batch import norms
-from pellucid.synthesis.inpaint import corrupt
+from pellucid.synthesis.inpaint import PAPERS, corrupt
 
-RECIPE = InpaintRecipe(eps=1.0, steps=10, step_size=0.2, weight=40.0)
+RECIPE = InpaintRecipe(eps=1.0, steps=10, step_size=0.2, weight=40.0, **PAPERS)
 MASK = box_mask((8, 8), (1, 2, 4, 3))
 
 
@@ -96,45 +96,6 @@ def test_corrupted_pixels_have_the_mean_of_what_is_visible_of_their_channel():
                     inside = 2 <= y < 5 and 1 <= x < 5
                     expected = before[channel][MASK[0, 0] == 0].mean() if inside else before[channel, y, x]
                     assert image[channel, y, x] == pytest.approx(float(expected), abs=1e-6)
-
-
-# Masks
-
-
-def test_a_box_is_left_top_width_height():
-    mask = box_mask((3, 4), (1, 0, 2, 1))
-    assert mask.tolist() == [[[[0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]]
-
-
-@pytest.mark.parametrize("box", [(-1, 0, 2, 2), (0, 0, 0, 2), (0, 0, 2, -1), (3, 0, 2, 1), (0, 2, 1, 2)])
-def test_a_box_that_is_not_inside_is_refused(box):
-    with pytest.raises(InputError, match="is not inside an image of 4 x 3"):
-        box_mask((3, 4), box)
-
-
-@pytest.mark.parametrize("patch", [1, 3, 5])
-def test_patches_are_whole_squares_at_places_of_their_own(patch):
-    masks = patch_mask(80, (5, 9), patch)
-    assert masks.shape == (80, 1, 5, 9)
-    places = set()
-    for mask in masks[:, 0]:
-        rows, columns = (mask.sum(d).nonzero().flatten() for d in (1, 0))
-        assert mask.sum() == patch**2 == len(rows) * len(columns)
-        assert rows[-1] - rows[0] == columns[-1] - columns[0] == patch - 1
-        places.add((int(rows[0]), int(columns[0])))
-    assert {top for top, _ in places} == set(range(5 - patch + 1))
-    assert {left for _, left in places} == set(range(9 - patch + 1))
-
-
-def test_a_patch_depends_on_the_seed_and_not_on_how_many_there_are():
-    assert torch.equal(patch_mask(9, (8, 8), 2, seed=4)[:3], patch_mask(3, (8, 8), 2, seed=4))
-    assert not torch.equal(patch_mask(9, (8, 8), 2, seed=4), patch_mask(9, (8, 8), 2, seed=5))
-
-
-@pytest.mark.parametrize("patch", [0, -2, 6])
-def test_a_patch_that_does_not_fit_is_refused(patch):
-    with pytest.raises(InputError, match=f"a patch of {patch} pixels does not fit an image of 9 x 5"):
-        patch_mask(1, (5, 9), patch)
 
 
 def test_one_mask_serves_all_images_and_each_may_have_its_own(classifier):

@@ -7,7 +7,9 @@ from helpers import close, images
 from pellucid import L2, Activation, InputError, Outside, PaintRecipe, Stroke, box_mask, descend, paint
 from pellucid.core.batch import norms
 
-RECIPE = PaintRecipe(eps=0.8, steps=8, step_size=0.2, activation=0.3, weight=50.0)
+RECIPE = PaintRecipe(
+    eps=0.8, steps=8, step_size=0.2, activation=0.3, weight=50.0, composite=False, feather=0.0, sigmas=(0, 0)
+)
 LEFT, TOP = box_mask((8, 8), (0, 0, 3, 8)), box_mask((8, 8), (2, 0, 4, 4))
 
 
@@ -70,3 +72,14 @@ def test_progress_counts_on_from_stroke_to_stroke(classifier):
     strokes = [Stroke(box_mask((8, 8), (0, 0, 4, 4)), unit) for unit in (0, 1)]
     paint(classifier, images(1), strokes, PaintRecipe(steps=3), callback=lambda p: seen.append((p.step, p.steps)))
     assert seen == [(step, 6) for step in range(1, 7)]
+
+
+def test_by_default_what_is_outside_a_stroke_stays_and_its_edge_is_soft(classifier):
+    batch, mask = images(1, size=8), box_mask((8, 8), (0, 0, 4, 8))
+    (hard,) = paint(classifier, batch, [Stroke(mask, 7)], replace(RECIPE, composite=True))
+    assert torch.equal(hard.images[..., 4:], batch[..., 4:])
+    assert not torch.equal(hard.images[..., :4], batch[..., :4])
+    (soft,) = paint(classifier, batch, [Stroke(mask, 7)], replace(RECIPE, composite=True, feather=0.5))
+    moved = (soft.images - batch).abs().sum((0, 1, 2))
+    assert moved[3] > moved[4] > 0
+    assert moved[7] == 0

@@ -11,7 +11,7 @@ from pellucid.core.batch import norms
 from pellucid.data.image import enlarge
 from pellucid.data.quality import psnr, ssim
 
-RECIPE = SuperresRecipe(eps=0.6, steps=8, step_size=0.1)
+RECIPE = SuperresRecipe(eps=0.6, steps=8, step_size=0.1, consistent=False, sigmas=(0, 0))
 
 
 @pytest.mark.parametrize("straight_through", [False, True])

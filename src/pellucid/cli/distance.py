@@ -21,7 +21,7 @@ from ..gallery.sheet import Row, sheet
 from ..gallery.sidecar import made_by, write_sidecar
 from ..representation.distance import PRESETS, DistanceCurve, DistanceRecipe, distance
 from ..zoo.models import fingerprint, load
-from .flags import INLINE, BesideFlags
+from .flags import INLINE, RunFlags
 from .inputs import pictures
 from .parse import parse
 from .run import models, progress_bar
@@ -29,7 +29,7 @@ from .table import print_table
 
 
 @dataclass(frozen=True)
-class DistanceFlags(BesideFlags):
+class DistanceFlags(RunFlags):
     """How near an image can be brought to another's representation, as a function of how far it may move.
 
     pellucid distance --data torchvision:CIFAR10 --beside cifar10-standard --out curve.png --sheet moved.png

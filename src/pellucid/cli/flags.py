@@ -68,14 +68,8 @@ class RunFlags(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     """A folder (created), or an image file for one grid of all results."""
     save_frames: Path | None = None
     """Also write the descent: a name ending in .gif for an animation, or a folder of PNGs."""
-
-
-@dataclass(frozen=True)
-class BesideFlags(RunFlags):
-    """Flags of the commands that can show two classifiers side by side."""
-
-    beside: str | None = None
-    """A second classifier, to which the same is done: cifar10-standard, ..."""
+    beside: tuple[str, ...] = ()
+    """Further classifiers, to which the same is done: natural20-standard, ... An image file then shows all in rows."""
 
 
 @dataclass(frozen=True)

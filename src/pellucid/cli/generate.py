@@ -9,6 +9,8 @@ from typing import Annotated
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
+from ..core.descent import Descent
+from ..gallery.sheet import Row
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
 from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
@@ -42,8 +44,11 @@ def main(argv: Sequence[str]) -> int:
     positive_int("count", flags.count)
     files = find_images(flags.start_images) if flags.start_images else []
 
+    classes: list[str] = []
+
     def task(classifier, **options):
         names = flags.classes or classifier.class_names or [str(i) for i in range(classifier.classes)]
+        classes[:] = names
         labels = classifier.labels([name for name in names for _ in range(flags.count)])
         start = None
         if files:
@@ -52,4 +57,11 @@ def main(argv: Sequence[str]) -> int:
             start = read_images(files, classifier.size).expand(len(labels), -1, -1, -1)
         return generate(classifier, labels, flags.recipe, start=start, mixture=flags.mixture, **options)
 
-    return carry_out(flags, "generate", argv, files, task)
+    def rows(made: dict[str, Descent]) -> list[Row]:
+        return [
+            Row(f"{called}, {name}" if len(made) > 1 else called, descent.images[begin : begin + flags.count])
+            for begin, called in zip(range(0, len(classes) * flags.count, flags.count), classes, strict=True)
+            for name, descent in made.items()
+        ]
+
+    return carry_out(flags, "generate", argv, files, task, rows)

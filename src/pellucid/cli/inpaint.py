@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..core.descent import Descent
 from ..data.image import cover, read_alpha
-from ..synthesis.inpaint import PRESETS, InpaintRecipe, inpaint, patch_mask
+from ..gallery.sheet import Row
+from ..synthesis.inpaint import PRESETS, InpaintRecipe, inpaint
+from ..synthesis.mask import patch_mask
 from .flags import INLINE, RunFlags
 from .inputs import RegionFlags, find_images, read_images
 from .parse import parse
-from .run import carry_out
+from .run import COLUMNS, carry_out
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,21 @@ def main(argv: Sequence[str]) -> int:
     def task(classifier, **options):
         images = read_images(files, classifier.size)
         mask = _mask(flags, files, images)
+        shown.update(images=images, mask=mask.expand(len(images), -1, -1, -1))
         return inpaint(classifier, images, mask, flags.classes or None, flags.recipe, **options)
 
-    return carry_out(flags, "inpaint", argv, [*files, *flags.masks], task)
+    def rows(made: dict[str, Descent]) -> list[Row]:
+        """The photos, the holes in them, and what each classifier filled them with, eight photos at a time."""
+        found = []
+        for begin in range(0, len(files), COLUMNS):
+            part = slice(begin, begin + COLUMNS)
+            images, mask = shown["images"][part], shown["mask"][part]
+            found += [Row("original", images), Row("hole", images * (1 - mask) + mask / 2)]
+            found += [Row(name, descent.images[part]) for name, descent in made.items()]
+        return found
+
+    shown: dict[str, Tensor] = {}
+    return carry_out(flags, "inpaint", argv, [*files, *flags.masks], task, rows if flags.beside else None)
 
 
 def _mask(flags: Inpaint, files: Sequence[Path], images: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ..data.draw import drawn
 from ..data.image import cover, image_files, read_image
 from ..data.load import load_data
 from ..evaluation.classes import in_order_of
-from ..synthesis.inpaint import box_mask
+from ..synthesis.mask import box_mask
 from .flags import ImageFlags
 
 

@@ -15,14 +15,14 @@ from ..gallery.grid import grid, magnified, write_gif
 from ..gallery.save import check_file
 from ..gallery.sheet import Row
 from ..representation.interpolate import PRESETS, InterpolateRecipe, interpolate
-from .flags import INLINE, BesideFlags, PictureFlags
+from .flags import INLINE, PictureFlags, RunFlags
 from .inputs import pictures
 from .parse import parse
 from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Interpolate(BesideFlags, PictureFlags):
+class Interpolate(RunFlags, PictureFlags):
     """Walk from one image to another through their representations, beside the average of their pixels.
 
     pellucid interpolate --images dog.png wolf.png --out walk.png --gif walk.gif

@@ -18,14 +18,14 @@ from ..representation.invert import PRESETS, InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope
 from ..representation.rebuild import SETTINGS, rebuild
 from ..zoo.models import fingerprint, load
-from .flags import INLINE, BesideFlags
+from .flags import INLINE, RunFlags
 from .inputs import find_images, pictures, read_images
 from .parse import parse
 from .run import carry_out, progress_bar
 
 
 @dataclass(frozen=True)
-class Invert(BesideFlags):
+class Invert(RunFlags):
     """Recover images from their representations.
 
     pellucid invert --targets photo.png --beside cifar10-standard --out inverted.png

@@ -12,14 +12,14 @@ from ..base.errors import InputError
 from ..core.descent import Descent
 from ..gallery.sheet import Row
 from ..representation.manipulate import PRESETS, ManipulateRecipe, manipulate
-from .flags import INLINE, BesideFlags, PictureFlags
+from .flags import INLINE, PictureFlags, RunFlags
 from .inputs import pictures
 from .parse import parse
 from .run import carry_out
 
 
 @dataclass(frozen=True)
-class Manipulate(BesideFlags, PictureFlags):
+class Manipulate(RunFlags, PictureFlags):
     """Add a feature to images: raise a unit of the representation until it exceeds every other one.
 
     pellucid manipulate --images photo.png --units 17 200 --out striped.png

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ..base.errors import InputError
-from ..synthesis.inpaint import box_mask
+from ..synthesis.mask import box_mask
 from ..synthesis.paint import PRESETS, PaintRecipe, Stroke, paint
 from .flags import INLINE, ImageFlags, RunFlags
 from .inputs import find_images, read_images, read_mask

@@ -99,7 +99,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def classifiers(facts: dict[str, Any]) -> set[tuple[str, str]]:
     """The classifiers that took part, each with its sha256: alone, beside it, or for the content."""
-    named = {(part["model"], part["model_sha256"]) for part in (facts, facts.get("beside", facts))}
+    named = {(part["model"], part["model_sha256"]) for part in (facts, *facts.get("beside", []))}
     if "content_model" in facts:
         named.add((facts["content_model"], facts["content_model_sha256"]))
     return named

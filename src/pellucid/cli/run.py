@@ -22,6 +22,7 @@ from ..gallery.sheet import Row, sheet
 from ..gallery.sidecar import made_by, of_descent
 from ..zoo.models import fingerprint, load
 
+COLUMNS = 8  # of a sheet of rows
 Task = Callable[..., "Descent | list[Descent]"]
 Rows = Callable[[dict[str, Descent]], list[Row]]
 
@@ -31,8 +32,8 @@ def carry_out(
 ) -> int:
     """Load the classifier, run `task(classifier, seed=..., callback=..., precision=...)`, save what it returns.
 
-    With `flags.beside` the task runs with that classifier too. Where `rows` is given and the output is one image, it
-    shows the rows that it makes of the descents by their classifiers' names.
+    With `flags.beside` the task runs with those classifiers too. Where `rows` is given, or there are several
+    classifiers, and the output is one image, it shows rows made of the descents by their classifiers' names.
     """
     check_free(flags.out, flags.overwrite)
     team = processes()
@@ -64,18 +65,18 @@ def carry_out(
     facts |= {"model": flags.model, "model_sha256": fingerprint(classifiers[flags.model])}
     facts |= {"classes": classifiers[flags.model].class_names}
     for name in names[1:]:
-        beside = made[name][-1]
-        facts["beside"] = {"model": name, "model_sha256": fingerprint(classifiers[name]), **beside.info}
-        facts["beside"]["images"] = of_descent(beside)["images"]
+        about = {"model": name, "model_sha256": fingerprint(classifiers[name]), **made[name][-1].info}
+        facts.setdefault("beside", []).append({**about, "images": of_descent(made[name][-1])["images"]})
     page = None
-    if rows is not None and flags.out.suffix:
-        page = sheet(rows({called: made[name][-1] for called, name in zip(short(names), names, strict=True)}))
+    if flags.out.suffix and (rows is not None or len(names) > 1):
+        by_name = {called: made[name][-1] for called, name in zip(short(names), names, strict=True)}
+        page = sheet((rows or side_by_side)(by_name))
     final = replace(final, info={**facts, **final.info})
     path = save(final, flags.out, sheet=page, overwrite=flags.overwrite)
     if not flags.out.suffix:
-        for name in names[1:]:
+        for called, name in zip(short(names)[1:], names[1:], strict=True):
             for number, image in enumerate(made[name][-1].images):
-                write_image(flags.out / "beside" / f"{number:04d}.png", image)
+                write_image(flags.out / "beside" / called / f"{number:04d}.png", image)
     if frames is not None and flags.save_frames is not None:
         frames.write(flags.save_frames, made[flags.model][0].start, final.images)
     if not flags.quiet:
@@ -84,11 +85,23 @@ def carry_out(
 
 
 def models(flags: Any) -> list[str]:
-    """The classifiers that the flags name: one, or two side by side."""
-    beside = getattr(flags, "beside", None)
-    if beside == flags.model:
-        raise InputError(f"{beside} cannot stand beside itself; name another classifier")
-    return [flags.model, beside] if beside else [flags.model]
+    """The classifiers that the flags name: one, or several side by side."""
+    names = [flags.model, *getattr(flags, "beside", ())]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{name} cannot stand beside itself; name another classifier")
+    return names
+
+
+def side_by_side(made: dict[str, Descent]) -> list[Row]:
+    """What the images began as, and below them what each classifier made of them, at most eight in a row."""
+    first = next(iter(made.values()))
+    found = []
+    for begin in range(0, len(first.images), COLUMNS):
+        part = slice(begin, begin + COLUMNS)
+        found.append(Row("start", first.start[part]))
+        found += [Row(name, descent.images[part]) for name, descent in made.items()]
+    return found
 
 
 @contextmanager

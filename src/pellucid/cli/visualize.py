@@ -19,7 +19,7 @@ from ..gallery.sheet import Row
 from ..representation.feature import random_units
 from ..representation.maco import magnitude_spectrum
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
-from .flags import INLINE, BesideFlags
+from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
 from .run import carry_out
@@ -28,7 +28,7 @@ PROBES = 64  # images on which a unit that is to be drawn at random must be on
 
 
 @dataclass(frozen=True)
-class Visualize(BesideFlags):
+class Visualize(RunFlags):
     """What maximizes units, channels, directions and classes.
 
     pellucid visualize --units 3 17 layer2:5 logits:cat --seeds 4 --beside cifar10-standard --out units.png

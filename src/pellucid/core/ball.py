@@ -122,7 +122,8 @@ class Unbounded(Ball):
 class Inside(Ball):
     """The points of a ball that equal its center wherever `mask`, `(N, 1, H, W)` or one row for all images, is 0.
 
-    Steps have their full length within the mask: what may not move takes no share of them.
+    Steps have their full length within the mask: what may not move takes no share of them. Where the mask is between 0
+    and 1, as at a soft edge, a pixel moves less.
 
     >>> Inside(L2(1.0), torch.tensor([[0.0, 1.0]])).project(torch.tensor([[0.5, 0.5]]), torch.zeros(1, 2))
     tensor([[0.0000, 0.5000]])
@@ -142,7 +143,8 @@ class Inside(Ball):
         return self.ball.step(self.allowed(gradient), step_size)
 
     def allowed(self, gradient: Tensor) -> Tensor:
-        return self._inside(self.ball.allowed(gradient), torch.zeros_like(gradient))
+        check_shape("Inside: mask", self.mask, gradient)
+        return self.ball.allowed(gradient) * self.mask.to(gradient)
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
         return self._inside(self.ball.random(center, generators), center)

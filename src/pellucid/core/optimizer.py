@@ -86,10 +86,12 @@ class Smoothed:
     sigmas: tuple[float, float] = (1.0, 1.0)
     optimizer: Optimizer = field(default_factory=lambda: NormalizedGradient())
 
-    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
+    def sigma(self, progress: float) -> float:
         first, last = self.sigmas
-        sigma = first * (last / first) ** progress if first else 0.0
-        blurred = gaussian_blur(ball.allowed(gradient), sigma)  # nothing leaks into a mask
+        return first * (last / first) ** progress if first else 0.0
+
+    def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
+        blurred = gaussian_blur(ball.allowed(gradient), self.sigma(progress))  # nothing leaks into a mask
         return self.optimizer.step(blurred, step_size, ball, state, progress)
 
 

@@ -30,6 +30,8 @@ class Frames:
     def add(self, progress: Progress) -> None:
         """Note the images after a step, of about 60 steps in all."""
         if len(progress.index):
+            if progress.images.shape[1:] != self.current.shape[1:]:  # the first ones, or larger ones than before
+                self.current = torch.empty(0)
             missing = int(progress.index.max()) + 1 - len(self.current)
             gray = torch.full((max(missing, 0), *progress.images.shape[1:]), 0.5)
             self.current = torch.cat([self.current.reshape(-1, *gray.shape[1:]), gray])
@@ -39,7 +41,8 @@ class Frames:
 
     def write(self, path: Path, start: Tensor, end: Tensor) -> None:
         """A GIF, or a folder of PNGs, from the start to the end."""
-        same = [frame for frame in self.seen if len(frame) == len(end)]
+        size = (end.shape[2], end.shape[3])
+        same = [resized(frame, size) for frame in self.seen if len(frame) == len(end)]
         sheets = [grid(magnified(frame)) for frame in [start.cpu(), *same, end.cpu()]]
         if path.suffix.lower() == ".gif":
             write_gif(path, sheets)

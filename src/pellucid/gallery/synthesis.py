@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from ..data.image import enlarge
 from ..synthesis.generate import generate
-from ..synthesis.inpaint import inpaint, patch_mask
+from ..synthesis.inpaint import inpaint
+from ..synthesis.mask import patch_mask
 from ..synthesis.paint import Stroke, paint
 from ..synthesis.sketch import sketch
 from ..synthesis.superres import superres

@@ -13,8 +13,8 @@ from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import fit
-from .inpaint import check_mask
-from .toward import toward
+from .mask import check_mask, feathered
+from .toward import SMOOTH, toward
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class BrushRecipe(Recipe):
     """Steps of the descent."""
     step_size: float = PerPixel(0.2 / 32)
     """Length of a step."""
+    feather: float = PerPixel(3 / 128)
+    """Width in pixels of the region's soft edge; 0 for a hard one."""
+    sigmas: tuple[float, float] = SMOOTH
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
 def brush(
@@ -62,4 +66,5 @@ def brush(
     """
     recipe = (recipe or BrushRecipe()).at(classifier.size)
     start = check_images(fit(classifier, images))
-    return toward(classifier, labels, start, Inside(L2(recipe.eps), check_mask(mask, start)), recipe, **options)
+    ball = Inside(L2(recipe.eps), feathered(check_mask(mask, start), recipe.feather))
+    return toward(classifier, labels, start, ball, recipe, **options)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
 from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descent import Descent
-from ..data.image import Enlargement, fit
+from ..data.image import Enlargement, enlarge, fit
+from .in_turn import Callback, after, in_turn
 from .start import Start, seeds
-from .toward import toward
+from .toward import PLAIN, SMOOTH, toward
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,21 @@ class GenerateRecipe(Recipe):
     """Seeds: draws from class Gaussians, noise, or gray."""
     enlargement: Enlargement = "bicubic"
     """Of draws at a lower resolution. The paper's nearest neighbors leave squares in the result."""
+    size: int | None = None
+    """Side of the images in pixels, the classifier's if not given. A larger image is made at the classifier's size,
+    enlarged, and descended on once more, so that it still shows one object."""
+    sigmas: tuple[float, float] = SMOOTH
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
 PRESETS = {
     # Appendix A.7 and generation.ipynb agree; CIFAR-10 seeds are not downsampled (the notebook's GRAIN is 1).
-    "paper-cifar10": GenerateRecipe(30, 60, 0.5, enlargement="nearest"),
-    "paper-restricted-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest"),
-    "paper-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest"),
-    "notebook-cifar10": GenerateRecipe(30, 60, 0.5, enlargement="nearest"),
-    "notebook-restricted-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest"),
-    "notebook-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest"),
+    "paper-cifar10": GenerateRecipe(30, 60, 0.5, enlargement="nearest", sigmas=PLAIN),
+    "paper-restricted-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest", sigmas=PLAIN),
+    "paper-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest", sigmas=PLAIN),
+    "notebook-cifar10": GenerateRecipe(30, 60, 0.5, enlargement="nearest", sigmas=PLAIN),
+    "notebook-restricted-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest", sigmas=PLAIN),
+    "notebook-imagenet": GenerateRecipe(40, 60, 1.0, enlargement="nearest", sigmas=PLAIN),
 }
 
 
@@ -51,6 +58,7 @@ def generate(
     start: Tensor | None = None,
     mixture: dict[str, float] | None = None,
     seed: int = 0,
+    callback: Callback | None = None,
     **options,
 ) -> Descent:
     """Images of given classes:   x = argmin over ‖x' - x₀‖₂ <= eps of cross-entropy(x', label),   x₀ ~ Gaussian(label).
@@ -62,7 +70,11 @@ def generate(
         start: `(N, 3, H, W)` images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
         seed: of the seeds.
-        **options: of `descend`, such as `precision`, `batch_size`, `callback`.
+        callback: called after every step with a `Progress`.
+        **options: of `descend`, such as `precision`, `batch_size`.
+
+    Raises:
+        InputError: a class that does not exist, a size below the classifier's.
 
     >>> import pellucid as pl
     >>> cats = generate(pl.load("cifar10-l2-0.5", "cpu"), ["cat"] * 2, GenerateRecipe(steps=2), seed=0)
@@ -75,4 +87,14 @@ def generate(
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
         start = fit(classifier, start)
-    return toward(classifier, label, start, L2(recipe.eps), recipe, seed=seed, **options)
+    size = recipe.size or start.shape[2]
+    if size < start.shape[2]:
+        raise InputError(f"size {size} is below the classifier's {start.shape[2]} px; give at least that")
+    turns = 2 if size > start.shape[2] else 1
+    options = {"seed": seed, **options}
+    made = toward(classifier, label, start, L2(recipe.eps), recipe, callback=after(0, turns, callback), **options)
+    if turns == 1:
+        return made
+    large = enlarge(made.images, size)
+    finer = toward(classifier, label, large, L2(recipe.eps / 2), recipe, callback=after(1, 2, callback), **options)
+    return replace(in_turn([made, finer]), start=enlarge(made.start, size))

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.checks import check_images
-from ..base.errors import InputError
+from ..base.checks import check_images, number, positive
 from ..base.recipes import PerPixel, Recipe
-from ..core.ball import L2, Inside
-from ..core.batch import generators
+from ..core.ball import L2, Ball, Inside, Unbounded
+from ..core.batch import draw, generators
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import CrossEntropy
+from ..core.optimizer import Smoothed, constant, cosine
+from .in_turn import Callback, after, in_turn
+from .mask import check_mask
+from .membrane import membrane
 from .outside import Outside
+from .surroundings import FINEST, continued, pyramid
+from .toward import PLAIN
+
+Fill = Literal["membrane", "mean"]
 
 
 @dataclass(frozen=True)
 class InpaintRecipe(Recipe):
     """Settings of `inpaint`."""
 
-    eps: float = PerPixel(2.5 / 32)
-    """Radius of the L2 ball around the corrupted image."""
-    steps: int = 50
-    """Steps of the descent."""
-    step_size: float = PerPixel(0.1 / 32)
+    eps: float = math.inf
+    """Radius of the L2 ball around the filled image; inf for none."""
+    steps: int = 60
+    """Steps of the descent, over all levels of the surroundings together."""
+    step_size: float = PerPixel(0.4 / 128)
     """Length of a step."""
     weight: float = 100.0
     """λ of eq. 3, the weight of changes outside the mask. The notebook's 10 multiplies a mean of squares."""
@@ -37,12 +47,28 @@ class InpaintRecipe(Recipe):
     composite: bool = True
     """Keep the known pixels as they are, in every step. The papers only penalize their change, which stalls on an
     image that the classifier is already sure of: there the penalty outweighs a vanishing cross-entropy."""
+    fill: Fill = "membrane"
+    """What the hole begins with: the smoothest continuation of what surrounds it, or the mean color of the papers."""
+    label_weight: float = 0.05
+    """Weight of the class. The papers: 1."""
+    surroundings: float = 1.0
+    """Weight of what surrounds the hole; 0 for the papers' method, which has none."""
+    variety: float = 0.0
+    """Standard deviation of a smooth noise in the hole to begin with, so that each seed fills it in its own way."""
+    sigmas: tuple[float, float] = (PerPixel(1 / 128), PerPixel(0.3 / 128))
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive("eps", self.eps)
+        number("variety", self.variety, 0)
 
 
+PAPERS: dict[str, Any] = {"fill": "mean", "label_weight": 1.0, "surroundings": 0.0, "sigmas": PLAIN}
 PRESETS = {
     # Appendix A.8; its columns "# steps" and "step size" are swapped: 720 steps of 0.1.
-    "paper-restricted-imagenet": InpaintRecipe(21.0, 720, 0.1, 10.0, True, False),
-    "notebook-restricted-imagenet": InpaintRecipe(21.6, 720, 0.1, 10.0, True, False),
+    "paper-restricted-imagenet": InpaintRecipe(21.0, 720, 0.1, 10.0, True, False, **PAPERS),
+    "notebook-restricted-imagenet": InpaintRecipe(21.6, 720, 0.1, 10.0, True, False, **PAPERS),
 }
 
 
@@ -52,35 +78,70 @@ def inpaint(
     mask: Tensor,
     labels: Sequence[str | int] | Tensor | None = None,
     recipe: InpaintRecipe | None = None,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
     **options,
 ) -> Descent:
-    """Fill in a region:   argmin over x' of cross-entropy(x', label) + λ · mean((x - x')² (1 - mask)).
+    """Fill in a region:   argmin over x' of w · cross-entropy(x', label) + λ mean((x - x')² (1 - mask)) + s Copied(x').
+
+    The papers have the first two terms. The class alone paints a patch of saturated colors, whatever is around it.
+    `Copied` features of early layers continue what the visible pixels show, from coarse to fine.
 
     Args:
         classifier: preferably a robust one.
         images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
-        labels: the class of each image; what the classifier sees in the corrupted image if not given.
+        labels: the class of each image; what the classifier sees in the filled image if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
+        seed: of the variety.
+        callback: called after every step with a `Progress`.
         **options: of `descend`.
 
     Raises:
-        InputError: a mask of another size than the images, or one that hides nothing or everything.
+        InputError: a mask of another size than the images, or one that hides nothing or everything; a network whose
+            layers are too coarse for the surroundings, or a mask that leaves too little of them.
     """
     recipe = (recipe or InpaintRecipe()).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
-    start = corrupt(images, mask)
+    start = corrupt(images, mask) if recipe.fill == "mean" else membrane(images, mask)
+    start = (start + mask * recipe.variety * _smooth_noise(start, seed)).clamp(0, 1).to(classifier.device)
     label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
-    descent = descend(
-        classifier,
-        CrossEntropy(label, recipe.straight_through) + recipe.weight * Outside(mask, start),
-        start,
-        ball=Inside(L2(recipe.eps), mask) if recipe.composite else L2(recipe.eps),
-        steps=recipe.steps,
-        step_size=recipe.step_size,
-        **options,
-    )
-    return descent.about(label=label)
+    ball: Ball = L2(recipe.eps) if math.isfinite(recipe.eps) else Unbounded()
+    levels = pyramid(classifier, start) if recipe.surroundings else []
+    rounds = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST for _ in range(2)]
+    count = len(rounds) or 1
+    blur, descents = Smoothed(recipe.sigmas), []
+    for turn, level in enumerate(rounds or [None]):
+        current = descents[-1].images if descents else start
+        objective = recipe.label_weight * CrossEntropy(label, recipe.straight_through)
+        objective = objective + recipe.weight * Outside(mask, start)
+        if level is not None:
+            objective = objective + recipe.surroundings * continued(classifier, current, mask, level, levels[:3])
+        sigmas = (blur.sigma(turn / count), blur.sigma((turn + 1) / count))
+        descents.append(
+            descend(
+                classifier,
+                objective,
+                current,
+                center=start,
+                ball=Inside(ball, mask) if recipe.composite else ball,
+                steps=math.ceil(recipe.steps / count),
+                step_size=recipe.step_size,
+                schedule=cosine if rounds else constant,
+                optimizer=Smoothed(sigmas),
+                seed=seed,
+                callback=after(turn, count, callback),
+                **options,
+            )
+        )
+    return in_turn(descents).about(label=label)
+
+
+def _smooth_noise(like: Tensor, seed: int) -> Tensor:
+    """Noise of standard deviation 1 that varies over an eighth of the image."""
+    coarse = draw(torch.randn, like[:, :, :8, :8], generators(seed, len(like)))
+    return F.interpolate(coarse, size=like.shape[2:], mode="bicubic")
 
 
 def corrupt(images: Tensor, mask: Tensor) -> Tensor:
@@ -88,39 +149,3 @@ def corrupt(images: Tensor, mask: Tensor) -> Tensor:
     known = 1 - mask
     mean = (images * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True)
     return images * (1 - mask) + mean * mask
-
-
-def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:
-    """`(1, 1, H, W)`, 1 inside `box` = (left, top, width, height) in pixels."""
-    height, width = size
-    left, top, box_width, box_height = box
-    if min(box_width, box_height) < 1 or min(left, top) < 0 or left + box_width > width or top + box_height > height:
-        raise InputError(f"the box {left},{top},{box_width},{box_height} is not inside an image of {width} x {height}")
-    mask = torch.zeros(1, 1, height, width)
-    mask[:, :, top : top + box_height, left : left + box_width] = 1
-    return mask
-
-
-def patch_mask(count: int, size: tuple[int, int], patch: int, seed: int = 0) -> Tensor:
-    """`(count, 1, H, W)`, 1 in a square of side `patch` at a random place of each image (appendix A.8)."""
-    height, width = size
-    if not 1 <= patch <= min(height, width):
-        raise InputError(f"a patch of {patch} pixels does not fit an image of {width} x {height}")
-    masks = []
-    for generator in generators(seed, count):
-        top = int(torch.randint(height - patch + 1, (), generator=generator))
-        left = int(torch.randint(width - patch + 1, (), generator=generator))
-        masks.append(box_mask(size, (left, top, patch, patch)))
-    return torch.cat(masks)
-
-
-def check_mask(mask: Tensor, images: Tensor) -> Tensor:
-    """The mask as `(N, 1, H, W)` of values in [0, 1] for these images."""
-    mask = check_images(mask, "mask").mean(1, keepdim=True)
-    if mask.shape[2:] != images.shape[2:] or len(mask) not in (1, len(images)):
-        own, other = (f"{t.shape[3]} x {t.shape[2]}" for t in (mask, images))
-        raise InputError(f"the mask is {own} and the image {other} pixels; give a mask of the image's size")
-    each = mask.flatten(1)
-    if bool(((each.amax(1) == 0) | (each.amin(1) == 1)).any()):
-        raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")
-    return mask.expand(len(images), -1, -1, -1).contiguous()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
+from ..base.checks import check_images
 from ..base.recipes import PerPixel, Recipe
-from ..core.ball import L2
+from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import fit
-from .toward import toward
+from .start import seeds
+from .toward import PLAIN, SMOOTH, toward
+
+PAPER = 0.75  # the least value of blank paper in every channel
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,18 @@ class SketchRecipe(Recipe):
     """Steps of the descent."""
     step_size: float = PerPixel(0.25 / 32)
     """Length of a step."""
+    paper: Literal["seed", "keep"] = "seed"
+    """What blank paper begins as: a seed of the class, so that it does not turn into sky, or itself, as in the
+    notebook. A classifier without class Gaussians keeps the paper."""
+    lines: float = 0.5
+    """How much the pen's strokes may move, from 0 (they stay) to 1 (as freely as the rest)."""
+    sigmas: tuple[float, float] = SMOOTH
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
 PRESETS = {
     # sketch_to_image.ipynb; the paper gives no numbers of its own.
-    "notebook-restricted-imagenet": SketchRecipe(40, 60, 1.0),
+    "notebook-restricted-imagenet": SketchRecipe(40, 60, 1.0, paper="keep", lines=1.0, sigmas=PLAIN),
 }
 
 
@@ -38,6 +50,8 @@ def sketch(
     images: Tensor,
     labels: Sequence[str | int] | Tensor,
     recipe: SketchRecipe | None = None,
+    *,
+    seed: int = 0,
     **options,
 ) -> Descent:
     """Turn drawings into images of a class:   argmin over ‖x' - drawing‖₂ <= eps of cross-entropy(x', label).
@@ -47,7 +61,23 @@ def sketch(
         images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
+        seed: of what blank paper begins as.
         **options: of `descend`.
     """
     recipe = (recipe or SketchRecipe()).at(classifier.size)
-    return toward(classifier, labels, fit(classifier, images), L2(recipe.eps), recipe, **options)
+    start = fit(classifier, check_images(images))
+    label = classifier.labels(labels, len(start))
+    pen = ink(start)
+    if recipe.paper == "seed" and classifier.gaussians is not None:
+        start = start * pen + seeds(classifier, label, seed=seed).to(start) * (1 - pen)
+    ball = Inside(L2(recipe.eps), 1 - (1 - recipe.lines) * pen)
+    return toward(classifier, label, start, ball, recipe, seed=seed, **options)
+
+
+def ink(images: Tensor) -> Tensor:
+    """`(N, 1, H, W)`, 0 on blank paper, which is white or light gray, and 1 where the pen or a brush was.
+
+    >>> ink(torch.tensor([1.0, 0.85, 0.6, 0.0]).expand(1, 3, 1, 4)).flatten().tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    return ((PAPER - images.amin(1, keepdim=True)) * 10).clamp(0, 1)

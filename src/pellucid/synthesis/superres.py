@@ -4,43 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from ..base.checks import check_images
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe
-from ..core.ball import L2
+from ..core.ball import L2, Ball
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
-from .toward import toward
+from .consistent import Consistent
+from .toward import PLAIN, toward
 
 
 @dataclass(frozen=True)
 class SuperresRecipe(Recipe):
     """Settings of `superres`."""
 
-    eps: float = PerPixel(1 / 32)
+    eps: float = PerPixel(1.5 / 128)
     """Radius of the L2 ball around the enlarged image."""
     steps: int = 40
     """Steps of the descent."""
-    step_size: float = PerPixel(0.1 / 32)
+    step_size: float = PerPixel(0.1 / 128)
     """Length of a step."""
     start: Enlargement = "bicubic"
     """How the image is enlarged to begin with; the paper takes nearest neighbors and suggests bicubic."""
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
+    consistent: bool = True
+    """The result keeps the block means of the small image, so that making it small again gives that image back."""
+    sigmas: tuple[float, float] = (PerPixel(1 / 128), PerPixel(1 / 128))
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
+PAPERS: dict[str, Any] = {"consistent": False, "sigmas": PLAIN}
 PRESETS = {
     # Appendix A.9; its columns "# steps" and "step size" are swapped. CIFAR-10 images go to a Restricted ImageNet
     # classifier of 224 px.
-    "paper-cifar10": SuperresRecipe(15, 50, 1.0, "nearest"),
-    "paper-restricted-imagenet": SuperresRecipe(8, 40, 1.0, "nearest"),
-    "notebook-cifar10": SuperresRecipe(15, 50, 1.0, "nearest"),
-    "notebook-restricted-imagenet": SuperresRecipe(8, 40, 1.0, "nearest", True),
+    "paper-cifar10": SuperresRecipe(15, 50, 1.0, "nearest", **PAPERS),
+    "paper-restricted-imagenet": SuperresRecipe(8, 40, 1.0, "nearest", **PAPERS),
+    "notebook-cifar10": SuperresRecipe(15, 50, 1.0, "nearest", **PAPERS),
+    "notebook-restricted-imagenet": SuperresRecipe(8, 40, 1.0, "nearest", True, **PAPERS),
 }
 
 
@@ -53,7 +60,9 @@ def superres(
     reference: Tensor | None = None,
     **options,
 ) -> Descent:
-    """Enlarge images:   argmin over ‖x' - up(x)‖₂ <= eps of cross-entropy(x', label).
+    """Enlarge images:   argmin over ‖x' - x₀‖₂ <= eps, D(x') = x, of cross-entropy(x', label).
+
+    x₀ is the enlarged image and D takes block means. The papers have no D: their result may contradict its input.
 
     Args:
         classifier: preferably a robust one; the result has its size.
@@ -73,13 +82,20 @@ def superres(
     if images.shape[2] >= size:
         raise InputError(f"the images are {images.shape[2]} px already and the classifier's are {size} px")
     start = enlarge(images, size, recipe.start)
+    ball: Ball = L2(recipe.eps)
+    if recipe.consistent:
+        if size % images.shape[2]:
+            small = images.shape[2]
+            raise InputError(f"{size} px are no multiple of {small} px; give images of another size or --no-consistent")
+        ball = Consistent(ball, images)
+        start = ball.agreeing(start)
     if reference is not None and reference.shape != start.shape:
         raise InputError(
             f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
         )
     labels = classifier.predict(start) if labels is None else labels
     passing = recipe.straight_through
-    descent = toward(classifier, labels, start, L2(recipe.eps), recipe, straight_through=passing, **options)
+    descent = toward(classifier, labels, start, ball, recipe, straight_through=passing, **options)
     if reference is not None:
         reference = check_images(reference, "reference").to(descent.images)
         made = {kind: enlarge(images, size, kind) for kind in ("nearest", "bicubic")} | {"result": descent.images}

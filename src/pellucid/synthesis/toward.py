@@ -7,11 +7,16 @@ from typing import Any
 
 from torch import Tensor
 
+from ..base.recipes import PerPixel
 from ..core.ball import Ball
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import CrossEntropy
+from ..core.optimizer import Smoothed
+
+SMOOTH = (PerPixel(4 / 128), PerPixel(0.8 / 128))  # σ of the blur of the gradient, at the first step and the last
+PLAIN = (0.0, 0.0)
 
 
 def toward(
@@ -24,7 +29,7 @@ def toward(
     straight_through: bool = False,
     **options,
 ) -> Descent:
-    """argmin over x' in the ball of cross-entropy(x', label), with the steps and the step size of a recipe.
+    """argmin over x' in the ball of cross-entropy(x', label), with the steps, the step size and the blur of a recipe.
 
     Args:
         classifier: preferably a robust one.
@@ -37,6 +42,7 @@ def toward(
     """
     label = classifier.labels(labels, len(start))
     objective = CrossEntropy(label, straight_through)
+    options = {"optimizer": Smoothed(recipe.sigmas), **options}
     return descend(
         classifier, objective, start, ball=ball, steps=recipe.steps, step_size=recipe.step_size, **options
     ).about(label=label)

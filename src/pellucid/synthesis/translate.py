@@ -13,7 +13,7 @@ from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import fit
-from .toward import toward
+from .toward import PLAIN, SMOOTH, toward
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,17 @@ class TranslateRecipe(Recipe):
     """Steps of the descent."""
     step_size: float = PerPixel(0.25 / 32)
     """Length of a step."""
+    sigmas: tuple[float, float] = SMOOTH
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
 PRESETS = {
     # Appendix A.6. The notebook takes 200 steps in a ball of 80; with steps of 0.5 the paper's 80 steps end inside it.
-    "paper-two-classes": TranslateRecipe(60, 80, 0.5),
-    "paper-imagenet": TranslateRecipe(60, 80, 1.0),
-    "notebook-two-classes": TranslateRecipe(80, 200, 0.5),
+    "paper-two-classes": TranslateRecipe(60, 80, 0.5, sigmas=PLAIN),
+    "paper-imagenet": TranslateRecipe(60, 80, 1.0, sigmas=PLAIN),
+    "notebook-two-classes": TranslateRecipe(80, 200, 0.5, sigmas=PLAIN),
     # Figure 2, appendix A.5: targeted manipulation.
-    "paper-figure2-restricted-imagenet": TranslateRecipe(300, 500, 1.0),
+    "paper-figure2-restricted-imagenet": TranslateRecipe(300, 500, 1.0, sigmas=PLAIN),
 }
 
 
