@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ..base.checks import check_channels, check_names
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
-from ..base.layers import channels_of, find_head, named_layers, width_of
+from ..base.heads import find_head, width_of
+from ..base.layers import channels_of, named_layers
 from .batch import at_once
 from .reading import Activations, Reader
 
@@ -82,9 +83,9 @@ class Classifier(nn.Module):
         """A function from images to `Activations`, for many passes; see `Reader`."""
         paths = {name: self.path(name) for name in sorted({*layers} - {"logits", "representation"})}
         classes = len(self.class_names) if self.class_names else (None if self.head_was_named else self.classes or None)
-        return Reader(
-            self.network, self.normalized, self.path(self.head), paths, self.unit_axes, straight_through, classes
-        )
+        head = self.path(self.head)
+        return Reader(self.network, self.normalized, head, paths, self.unit_axes, straight_through, classes,
+                      self.head_was_named)  # fmt: skip
 
     def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
         """Run the network once on `(N, C, H, W)` images in [0, 1], in eval mode and without gradients to the weights.
