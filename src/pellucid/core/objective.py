@@ -7,6 +7,7 @@ Objectives add, subtract and scale: `CrossEntropy(label) + 10 * Outside(mask, or
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,9 +111,12 @@ class Sum(Objective):
 
 @dataclass(frozen=True)
 class CrossEntropy(Objective):
-    """-log softmax(logits)[label], `label` an int or `(N,)` ints; `-CrossEntropy(label)` is an untargeted attack's."""
+    """-log softmax(logits)[label]; `-CrossEntropy(label)` is an untargeted attack's.
 
-    label: Tensor | int
+    `label` is a class's number or name, for all images, or one for each: `(N,)` ints or a list. `descend` takes names.
+    """
+
+    label: Tensor | int | str | Sequence[str | int]
     straight_through: bool = False
 
     def check(self, activations: Activations) -> None:

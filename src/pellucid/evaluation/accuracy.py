@@ -15,6 +15,7 @@ from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
 from ..base.errors import shortened
 from ..base.processes import Processes, sharing, team
+from ..base.recipes import checked
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -189,7 +190,7 @@ def evaluate(
     >>> result.count
     4
     """
-    evaluation = Evaluation(classifier, split, recipe or EvaluateRecipe(), precision, seed)
+    evaluation = Evaluation(classifier, split, checked(recipe, EvaluateRecipe), precision, seed)
     if team().main:
         warn_of_absent(classifier, split.labels[evaluation.index])
     kept = evaluation.partial(Path(partial)) if partial is not None else None

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_fields, check_images, positive_int
+from ..base.checks import check_classifier, check_fields, check_images, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.ball import Norm
 from ..core.batch import generators, norms
 from ..core.classifier import Classifier
@@ -128,7 +129,8 @@ def layer_robustness(
     >>> found.low <= found.value <= found.high
     True
     """
-    recipe = recipe or LayersRecipe()
+    check_classifier(classifier)
+    recipe = checked(recipe, LayersRecipe)
     positive_int("batch_size", batch_size)
     images = check_images(images)
     if len(images) < 2:

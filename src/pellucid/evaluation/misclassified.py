@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -13,9 +14,9 @@ from ..core.reading import Activations
 
 @dataclass(frozen=True)
 class Misclassified(StopRule):
-    """Finished are the images that the classifier does not see as `label`, `(N,)` ints."""
+    """Finished are the images that the classifier does not see as `label`, which is as in `CrossEntropy`."""
 
-    label: Tensor
+    label: Tensor | int | str | Sequence[str | int]
 
     def check(self, activations: Activations) -> None:
         check_index("the classifier has classes", self.label, activations.logits.shape[1])

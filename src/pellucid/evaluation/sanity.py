@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..base.recipes import checked
 from ..core.ball import Ball
 from ..core.batch import norms
 from ..core.classifier import Classifier
@@ -27,7 +28,7 @@ from ..data.draw import drawn
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points
-from .threat import fooled, radius_names, seen, threat_ball
+from .threat import check_split, fooled, radius_names, seen, threat_ball
 
 SAMPLE = 50  # images that are looked at
 TINY = 1e-12  # of a gradient's norm: far below it, float32 knows no direction
@@ -206,7 +207,8 @@ def sanity(
     >>> sanity(Classifier(step), split, EvaluateRecipe(eps=(0.5,)))[0][:38]
     'the gradient vanishes for 100% of the '
     """
-    recipe = recipe or EvaluateRecipe()
+    check_split(classifier, split)
+    recipe = checked(recipe, EvaluateRecipe)
     index = drawn(split.labels, recipe.count, seed)
     images, labels = split.batch(index[drawn(split.labels[index], SAMPLE, seed)])
     radius = sorted(recipe.eps)[len(recipe.eps) // 2]

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.errors import InputError
 from ..core.ball import L2, Ball, Linf, Norm
 from ..core.batch import at_once, norms
 from ..core.classifier import Classifier
-from ..data.dataset import LabeledImages
+from ..data.dataset import LabeledImages, check_labeled
 
 
 def threat_ball(norm: Norm, eps: float) -> Ball:
@@ -74,10 +75,8 @@ def check_step_size(step_size: float | None) -> None:
 
 def check_split(classifier: Classifier, split: LabeledImages) -> None:
     """Raise `InputError` unless the classifier can be measured on these images."""
-    if not isinstance(classifier, Classifier):
-        raise InputError(f"give the network as pellucid.Classifier(network, ...), not as {type(classifier).__name__}")
-    if not hasattr(split, "batch"):
-        raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
+    check_classifier(classifier)
+    check_labeled(split)
     if not len(split):
         raise InputError("there are no images to evaluate on")
     height, width = split.size

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.ball import Ball, Norm
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -105,7 +106,7 @@ def transferability(
     >>> transferability(pair, split, TransferabilityRecipe(steps=1)).rates.shape
     torch.Size([2, 2])
     """
-    recipe = recipe or TransferabilityRecipe()
+    recipe = checked(recipe, TransferabilityRecipe)
     check_alike(classifiers)
     for classifier in classifiers.values():
         check_split(classifier, split)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base.checks import check_images
-from ..base.recipes import PerPixel, Recipe
+from ..base.checks import check_classifier, check_images
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -60,6 +60,7 @@ def brush(
     >>> bool((made.images != photo)[:, :, 12:].any())
     False
     """
-    recipe = (recipe or BrushRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, BrushRecipe).at(classifier.size)
     start = check_images(fit(classifier, images))
     return toward(classifier, labels, start, Inside(L2(recipe.eps), check_mask(mask, start)), recipe, **options)

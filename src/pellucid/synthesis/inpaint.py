@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images
+from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.batch import generators
 from ..core.classifier import Classifier
@@ -67,7 +67,8 @@ def inpaint(
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything.
     """
-    recipe = (recipe or InpaintRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, InpaintRecipe).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask)
     label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base.recipes import PerPixel, Recipe
+from ..base.checks import check_classifier
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -49,5 +50,6 @@ def sketch(
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
     """
-    recipe = (recipe or SketchRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, SketchRecipe).at(classifier.size)
     return toward(classifier, labels, fit(classifier, images), L2(recipe.eps), recipe, **options)

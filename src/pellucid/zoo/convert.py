@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.classifier import Classifier
 from .checksum import check_published, digest
 from .class_names import class_names
@@ -75,7 +76,7 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     >>> classifier.card["arch"], classifier.card["size"]
     ('cifar-resnet20', 32)
     """
-    path, recipe = Path(path), recipe or ConvertRecipe()
+    path, recipe = Path(path), checked(recipe, ConvertRecipe)
     check_kind(path)
     known = next((entry for entry in published() if entry.file == path.name), None)
     if known and known.checksum:
