@@ -154,6 +154,8 @@ def check_normalization(mean: Any, std: Any, reads: int) -> tuple[Tensor, Tensor
     if len(set(lists)) == 2:
         raise InputError(f"mean has {lists[0]} and std {lists[1]} numbers; give both one for each channel")
     count = lists[0] if lists else 0
+    if count > 1 and reads == 3 != count:
+        raise InputError(f"mean and std are for {count} channels, and the network reads 3")
     if count == 0 or (count == 1 and reads == 3):
         count = reads if reads in (1, 3) else 3
     each = [values.flatten().expand(count).clone().reshape(1, -1, 1, 1) for values in found.values()]

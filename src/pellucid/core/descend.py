@@ -12,7 +12,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, positive_int
+from ..base.checks import check_classifier, check_images, positive_int
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError, unknown
 from ..base.processes import team
@@ -111,6 +111,7 @@ def descend(
     >>> descent.images.shape, descent.forwards
     (torch.Size([4, 3, 1, 1]), 5)
     """
+    check_classifier(classifier)
     device = classifier.device
     start = check_images(start).to(device)
     center = start if center is None else check_images(center, "center").to(device)

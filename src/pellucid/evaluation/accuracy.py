@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
-from ..base.errors import shortened
+from ..base.errors import InputError, shortened
 from ..base.processes import Processes, sharing, team
 from ..base.recipes import checked
 from ..core.ball import Norm
@@ -88,6 +88,9 @@ class Evaluation:
     def __post_init__(self) -> None:
         check_split(self.classifier, self.split)
         self.attacks()
+        height, width = self.split.size
+        if height != width and "square" in chosen(self.recipe.autoattack):
+            raise InputError(f"square attacks square images, not {width} x {height}: --autoattack apgd-ce apgd-t fab-t")
 
     @cached_property
     def index(self) -> Tensor:
