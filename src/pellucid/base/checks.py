@@ -141,7 +141,9 @@ def check_normalization(mean: Any, std: Any, reads: int) -> tuple[Tensor, Tensor
         try:
             values = torch.as_tensor(given, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError):
-            raise InputError(f"{name} must be a number, or one for each channel, not {given!r}") from None
+            values = torch.empty(0)
+        if not values.numel():
+            raise InputError(f"{name} must be a number, or one for each channel, not {given!r}")
         if not bool(values.isfinite().all()):
             raise InputError(f"{name} must be finite, not {given}")
         if name == "std" and bool((values <= 0).any()):
@@ -177,8 +179,7 @@ def check_input(images: Tensor, channels: int | None) -> None:
             remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))"
         elif channels == 1:
             remedy = "; of gray images take one: images[:, :1]"
-        wanted = f"{channels or 'C'} channels, (N, {channels or 'C'}, H, W)"
-        raise InputError(f"this classifier takes images of {wanted}, not {shape}{remedy}")
+        raise InputError(f"this classifier takes images (N, {channels or 'C'}, H, W), not {shape}{remedy}")
     if not images.is_floating_point():
         raise InputError(f"images are floats in [0, 1], not {images.dtype}; divide 8-bit values by 255")
 

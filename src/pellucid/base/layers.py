@@ -78,7 +78,7 @@ def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:
         end = run()
     for hook in hooks:
         hook.remove()
-    reached = torch.autograd.grad(end.sum(), outputs, allow_unused=True) if outputs else []
+    reached = torch.autograd.grad(end.sum(), outputs, allow_unused=True) if outputs and end.requires_grad else []
     last = {number for number, gradient in enumerate(reached) if gradient is not None}
 
     def before(module: nn.Module, args: tuple, named: dict[str, Tensor]) -> None:

@@ -53,7 +53,7 @@ class Classifier(nn.Module):
         card: dict[str, Any] | None = None,
     ):
         super().__init__()
-        if not isinstance(network, nn.Module) or isinstance(network, Classifier):
+        if not isinstance(network, nn.Module) or isinstance(network, (Classifier, torch.jit.ScriptModule)):
             given = network.__name__ if isinstance(network, type) else type(network).__name__
             raise InputError(f"network must be a torch.nn.Module that yields logits, not {given}")
         if any(parameter.is_inference() for parameter in network.parameters()):

@@ -52,6 +52,12 @@ class Sample:
         return seen(self.classifier, self.images) == self.labels
 
     @cached_property
+    def no_gradient(self) -> bool:
+        """Whether the logits do not depend on the images, as far as autograd knows."""
+        with torch.enable_grad():
+            return not self.classifier(self.images[:1].clone().requires_grad_()).logits.requires_grad
+
+    @cached_property
     def attacked(self) -> Tensor:
         """The images after all steps of PGD: no image stops early, or is spared because it is seen wrongly."""
         return self.after(self.steps, self.step_size)
@@ -220,6 +226,8 @@ def sanity(
         max(recipe.steps, default=20),
         recipe.step_size,
     )
+    if sample.no_gradient:
+        return ["the network has no gradient to its images, so PGD cannot attack it; try --autoattack square"]
     return [message for check in CHECKS if (message := check(sample)) is not None]
 
 

@@ -84,6 +84,23 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
+    check_runs(classifier, split.batch(torch.arange(1))[0])
+
+
+def check_runs(classifier: Classifier, images: Tensor) -> None:
+    """Raise `InputError` unless the network can take images of this size."""
+    try:
+        with torch.no_grad():
+            classifier(images[:1].to(classifier.device))
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        own = f"{classifier.size} px" if classifier.size else "the size that it was made for"
+        raise InputError(
+            f"{type(classifier.network).__name__} cannot take images of {images.shape[3]} x {images.shape[2]} px "
+            f"({reason}); give it {own}"
+        ) from None
 
 
 def inside(ball: Ball, points: Tensor, center: Tensor) -> Tensor:
