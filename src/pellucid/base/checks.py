@@ -36,7 +36,7 @@ def check_seed(seed: int) -> int:
     return seed
 
 
-def check_index(there_are: str, index: Tensor | int, size: int) -> None:
+def check_index(there_are: str, index: Any, size: int) -> None:
     """Raise `InputError` unless `index` holds whole numbers from 0 to `size` - 1.
 
     >>> check_index("layer 'conv1' has units", 64, 64)

@@ -139,8 +139,8 @@ class Classifier(nn.Module):
     def labels(self, names: Sequence[str | int] | Tensor | str | int, count: int | None = None) -> Tensor:
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
         names = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
-        several = isinstance(names, Iterable) and not isinstance(names, str)
-        labels = torch.tensor([self.label(name) for name in (names if several else [names])])
+        names = names if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+        labels = torch.tensor([self.label(name) for name in names])
         if count is not None and len(labels) not in (1, count):
             raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
         return labels if count is None else labels.expand(count).contiguous()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..base.checks import check_index
@@ -22,4 +23,5 @@ class Misclassified(StopRule):
         check_index("the classifier has classes", self.label, activations.logits.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
-        return activations.logits.argmax(1) != self.label
+        seen = activations.logits.argmax(1)
+        return seen != torch.as_tensor(self.label, device=seen.device)
