@@ -96,6 +96,7 @@ def test_what_is_no_data_is_refused(task, given):
         (lambda: Split(PIXELS, LABELS[:5]), "8 class numbers"),
         (lambda: Split(PIXELS, torch.eye(2)[LABELS]), "argmax"),
         (lambda: Split(PIXELS, ["cat"] * 8), "class numbers"),
+        (lambda: Split(torch.zeros(2, 8, 8, 3), [0, 1]), "permute"),
         (lambda: pl.transferability([CLASSIFIER, CLASSIFIER], SPLIT), "by name"),
         (lambda: pl.evaluate(CLASSIFIER, Split(torch.zeros(2, 3, 8, 8), [0, 1]), RECIPE), "8 x 8"),
         (
@@ -140,12 +141,12 @@ CLASSES = [
     (["dog", "dgo"], "'dog'"),
     ("", "''"),
     (2, "2"),
-    (["dog", 2], "'2'"),
+    (["dog", 2], "class 2; there are 2"),
     (-1, "-1"),
     (0.5, "float"),
-    ([0.5, 1.0], "'0.5'"),
+    ([0.5, 1.0], "class 0.5"),
     (None, "None"),
-    (["dog", None], "'None'"),
+    (["dog", None], "class None"),
     (["dog"] * 3, "3 rows for 2 images"),
     (torch.eye(2), r"\(2, 2\)"),
 ]

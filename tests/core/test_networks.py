@@ -246,7 +246,10 @@ REFUSED = {
     "a function": (lambda: lambda x: x, "not function"),
     "a type": (lambda: nn.Linear, "not Linear"),
     "weights": (lambda: small().state_dict(), "not OrderedDict"),
-    "a classifier": (lambda: Classifier(small()), "not Classifier"),
+    "a classifier": (lambda: Classifier(small()), "Classifier already"),
+    "a list": (lambda: [small()], "not list"),
+    "a ModuleList": (lambda: nn.ModuleList([small()]), "ModuleList has no forward"),
+    "lazy layers": (lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), "run it once"),
     "TorchScript": (lambda: torch.jit.trace(small(), COLOR), "not TopLevelTracedModule"),
     "made in inference mode": (made_in_inference_mode, "inference_mode"),
     "no linear layer": (lambda: nn.Sequential(nn.Flatten(), nn.Softmax(1)), "name the layer"),
@@ -277,6 +280,21 @@ def test_a_network_without_gradient_is_refused_and_attacked_by_square_alone(name
     assert ["no gradient" in message for message in sanity(classifier, split)] == [True]
     recipe = EvaluateRecipe(eps=(0.1,), steps=(), autoattack=("square",))
     assert evaluate(classifier, split, recipe).count == 6
+
+
+OUTPUTS = {
+    "one logit": (lambda z: z[:, :1], "one logit"),
+    "one number": (lambda z: z[:, 0], r"not a tensor \(6,\)"),
+    "a tuple": (lambda z: (z, z), "not a tuple"),
+    "a dict": (lambda z: {"logits": z}, "not a dict"),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_that_are_no_logits_of_several_classes_are_refused(name):
+    change, words = OUTPUTS[name]
+    with pytest.raises(InputError, match=words):
+        descend(Classifier(Changed(after=change), head="network.4"), CrossEntropy(0), COLOR, ball=L2(1.0), steps=1)
 
 
 # Logits that are no plain numbers

@@ -63,6 +63,11 @@ CONTAINERS = {
     "nothing": lambda s: by_madry(s),
     "a wrapped network": lambda s: {"model": by_madry(s, "model.")},
     "RobustBench": lambda s: {"model": s, **normalization("mu", "sigma"), "best": torch.tensor(0.9)},
+    "two keys": lambda s: {"ema": {"decay": 0.99, "shadow": by_madry(s)}, "epoch": 3},
+    "the tutorial's keys": lambda s: {
+        "model_state_dict": by_madry(s),
+        "optimizer_state_dict": {"state": {0: {"m": s}}},
+    },
     "a key of its own": lambda s: {"ema_weights": normalization("mu", "sigma") | s, "losses": {"last": torch.ones(1)}},
 }
 

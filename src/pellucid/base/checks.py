@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from .errors import InputError, unknown
 
@@ -139,7 +140,7 @@ def check_normalization(mean: Any, std: Any, reads: int) -> tuple[Tensor, Tensor
     found: dict[str, Tensor] = {}
     for name, given in (("mean", mean), ("std", std)):
         try:
-            values = torch.as_tensor(given, dtype=torch.float32)
+            values = torch.as_tensor(given, dtype=torch.float32, device="cpu")
         except (TypeError, ValueError, RuntimeError):
             values = torch.empty(0)
         if not values.numel():
@@ -162,6 +163,21 @@ def check_normalization(mean: Any, std: Any, reads: int) -> tuple[Tensor, Tensor
         count = reads if reads in (1, 3) else 3
     each = [values.flatten().expand(count).clone().reshape(1, -1, 1, 1) for values in found.values()]
     return each[0], each[1]
+
+
+def check_network(network: Any) -> None:
+    """Raise `InputError` for what is no network of torch's, or one that cannot be read or differentiated."""
+    if isinstance(network, torch.jit.ScriptModule) or not isinstance(network, nn.Module):
+        given = network.__name__ if isinstance(network, type) else type(network).__name__
+        raise InputError(f"network must be a torch.nn.Module that yields logits, not {given}")
+    if hasattr(network, "normalized"):
+        raise InputError("this network is a Classifier already")
+    if type(network).forward is nn.Module.forward:
+        raise InputError(f"network must yield logits; a {type(network).__name__} has no forward")
+    if any(map(is_lazy, network.parameters())):
+        raise InputError("this network has lazy layers without weights; run it once on a batch of images")
+    if any(parameter.is_inference() for parameter in network.parameters()):
+        raise InputError("this network was made in torch.inference_mode and has no gradient; make it outside")
 
 
 def check_classifier(classifier: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..base.checks import check_input, check_names, check_normalization
+from ..base.checks import check_input, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.heads import find_head, width_of
@@ -53,11 +53,7 @@ class Classifier(nn.Module):
         card: dict[str, Any] | None = None,
     ):
         super().__init__()
-        if not isinstance(network, nn.Module) or isinstance(network, (Classifier, torch.jit.ScriptModule)):
-            given = network.__name__ if isinstance(network, type) else type(network).__name__
-            raise InputError(f"network must be a torch.nn.Module that yields logits, not {given}")
-        if any(parameter.is_inference() for parameter in network.parameters()):
-            raise InputError("this network was made in torch.inference_mode and has no gradient; make it outside")
+        check_network(network)
         to_channels_last(network)
         self.network = network
         place = next((parameter.device for parameter in network.parameters()), None)
@@ -134,13 +130,15 @@ class Classifier(nn.Module):
         whole = name.isdecimal() if isinstance(name, str) else isinstance(name, Integral)
         if whole and 0 <= int(name) < len(names):
             return int(name)
+        if not isinstance(name, str):
+            raise InputError(f"unknown class {name}; there are {len(names)}, with the numbers from 0 up")
         raise unknown("class", name, names)
 
     def labels(self, names: Sequence[str | int] | Tensor | str | int, count: int | None = None) -> Tensor:
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
-        names = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
-        names = names if isinstance(names, Iterable) and not isinstance(names, str) else [names]
-        labels = torch.tensor([self.label(name) for name in names])
+        given: Any = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
+        given = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+        labels = torch.tensor([self.label(name) for name in given])
         if count is not None and len(labels) not in (1, count):
             raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
         return labels if count is None else labels.expand(count).contiguous()

@@ -120,6 +120,8 @@ class CrossEntropy(Objective):
     straight_through: bool = False
 
     def check(self, activations: Activations) -> None:
+        if activations.logits.shape[1] == 1:
+            raise InputError("cross-entropy compares classes; of one logit z make two: torch.cat([-z, z], 1)")
         check_index("the classifier has classes", self.label, activations.logits.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:

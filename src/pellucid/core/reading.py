@@ -128,10 +128,9 @@ class Reader:
             same = values is not None and len(values) == len(logits)
             self._sound = same and (self._named or follows(logits, kept["logits"]))
         if values is None or not self._sound:
-            return (
-                f"there is no representation, because {self._path!r} does not make the logits of this network; name "
-                f"the layer whose input it is: Classifier(network, head={self._path!r})"
-            )
+            why = "was not reached in the forward pass" if values is None else "does not make the network's logits"
+            where = f"name the layer whose input it is: Classifier(network, head={self._path!r})"
+            return f"there is no representation, because {self._path!r} {why}; {where}"
         if values.ndim > 2 and isinstance(self._head, nn.Linear):
             values = values.flatten(1, -2).mean(1)
         return (values.mean((2, 3)) if values.ndim == 4 else values.flatten(1)).float()

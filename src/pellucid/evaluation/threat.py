@@ -82,6 +82,8 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
     height, width = split.size
     if classifier.size and (height, width) != (classifier.size, classifier.size):
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
+    if classifier.classes == 1:
+        raise InputError("the classifier has one class; of one logit z make two: torch.cat([-z, z], 1)")
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
     check_runs(classifier, split.batch(torch.arange(1))[0])
