@@ -165,3 +165,11 @@ def test_a_class_is_a_name_or_a_number(label, expected, objective):
     assert torch.equal(moved(label).images, moved(numbers).images)
     one, other = (moved(0, stop=Misclassified(given)) for given in (label, numbers))
     assert torch.equal(one.stopped_at, other.stopped_at)
+
+
+def test_names_need_a_classifier():
+    activations = CLASSIFIER(IMAGES)
+    with pytest.raises(InputError, match="'dog'"):
+        CrossEntropy("dog")(IMAGES, activations)
+    named = CrossEntropy(CLASSIFIER.labels("dog"))(IMAGES, activations)
+    assert torch.equal(named, CrossEntropy(1)(IMAGES, activations))

@@ -53,6 +53,11 @@ HEADS = {
     "alexnet": (alexnet, "classifier.2", lambda n, x: n.classifier[:2](n.avgpool(n.features(x)).flatten(1))),
     "a convolution, ReLU and pooling": (squeezenet, "classifier.1", lambda n, x: n.features(x).mean((2, 3))),
     "timm": (timm_resnet, "fc", lambda n, x: n.forward_head(n.forward_features(x), pre_logits=True)),
+    "a convolution and max pooling": (
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten()),
+        "2",
+        lambda n, x: n[:2](x).mean((2, 3)),
+    ),
     "probabilities": (lambda: nn.Sequential(small(), nn.Softmax(1)), "0.4", lambda n, x: n[0][:4](x)),
     "their logarithm": (lambda: nn.Sequential(small(), nn.LogSoftmax(1)), "0.4", lambda n, x: n[0][:4](x)),
     "a temperature": (lambda: Changed(after=lambda z: z / 7), "network.4", lambda n, x: n.network[:4](x)),

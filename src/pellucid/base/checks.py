@@ -172,7 +172,7 @@ def check_network(network: Any) -> None:
         raise InputError(f"network must be a torch.nn.Module that yields logits, not {given}")
     if hasattr(network, "normalized"):
         raise InputError("this network is a Classifier already")
-    if isinstance(network, (nn.ModuleList, nn.ModuleDict)):
+    if isinstance(network, (nn.ModuleList, nn.ModuleDict)) and type(network).forward is nn.Module.forward:
         raise InputError(f"network must yield logits; a {type(network).__name__} has no forward")
     if any(map(is_lazy, network.parameters())):
         raise InputError("this network has lazy layers without weights; run it once on a batch of images")

@@ -37,7 +37,7 @@ def find_head(network: nn.Module) -> str:
 
 
 def follows(logits: Tensor, made: Tensor) -> bool:
-    """Whether logits `(N, K)` are what a head made, but for a factor, a ReLU or softmax, or the mean over positions.
+    """Whether logits `(N, K)` are what a head made, but for a factor, a ReLU or softmax, and pooling over positions.
 
     Logits that are not finite say nothing: a class may be ruled out by -inf.
 
@@ -53,7 +53,9 @@ def follows(logits: Tensor, made: Tensor) -> bool:
     tolerance = 1e-3 if made.dtype == logits.dtype == torch.float32 else 2e-2
     finite, each = logits.isfinite(), made.float().movedim(axis, -1).reshape(count, -1, classes)
     given, mean = torch.where(finite, logits.float(), 0), each.mean(1)
-    for values in (mean, each.relu().mean(1), mean.relu(), mean.softmax(1), mean.log_softmax(1), mean.sigmoid()):
+    for values in (
+        mean, each.amax(1), each.relu().mean(1), mean.relu(), mean.softmax(1), mean.log_softmax(1), mean.sigmoid(),
+    ):  # fmt: skip
         values = torch.where(finite, values, 0)
         scale = (given * values).sum() / values.square().sum().clamp_min(1e-30)
         if float((given - scale * values).norm()) <= tolerance * float(given.norm()):

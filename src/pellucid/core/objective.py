@@ -7,7 +7,7 @@ Objectives add, subtract and scale: `CrossEntropy(label) + 10 * Outside(mask, or
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -126,6 +126,8 @@ class CrossEntropy(Objective):
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         logits = activations.logits
+        if isinstance(self.label, Sized) and not isinstance(self.label, Tensor):
+            raise InputError(f"descend looks up {self.label!r}; without it give numbers, as of classifier.labels(...)")
         labels = torch.as_tensor(self.label, device=logits.device).expand(len(logits))
         return F.cross_entropy(logits, labels, reduction="none")
 
