@@ -22,11 +22,11 @@ OWN = {"X-Pellucid": "1"}
 
 
 @contextmanager
-def serving(settings, host="127.0.0.1", token=None, origin=None):
+def serving(settings, host="127.0.0.1", token=None, public=None):
     """A served studio, as soon as its classifier is loaded."""
     studio = Studio(settings)
     listener = bind("127.0.0.1", 0)
-    running = server(studio, host, token, origin)
+    running = server(studio, host, token, public)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     client = Client(listener.getsockname()[1], studio, settings.model)

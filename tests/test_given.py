@@ -93,6 +93,7 @@ def test_what_is_no_data_is_refused(task, given):
     [
         (lambda: pl.evaluate(CLASSIFIER, Split(PIXELS, LABELS + 1), RECIPE), "up to 2, the classifier has 2"),
         (lambda: pl.transferability([CLASSIFIER, CLASSIFIER], SPLIT), "by name"),
+        (lambda: CLASSIFIER.predict(255 * torch.ones(1, 3, 4, 4)), "255"),
         (lambda: pl.evaluate(CLASSIFIER, Split(torch.zeros(2, 3, 8, 8), [0, 1]), RECIPE), "8 x 8"),
         (
             lambda: pl.evaluate(

@@ -116,12 +116,9 @@ def test_classes_of_other_names_are_warned_of(here, capsys):
     with np.load("data.npz") as arrays:
         np.savez("wild.npz", **{**arrays, "class_names": np.array(["cat", "wolf", "boat"])})
     code, _, err = run(capsys, "--data", "wild.npz", "--eps", "0.1", "--steps", "1", "--out", "wild.json")
-    assert code == 0
-    said = (
-        "2 of 3 classes of wild have other names than the model's "
-        "('wolf' where the model has 'dog'); classes are taken in their order"
-    )
-    assert err == f"warning: {said}\n"
+    assert (code, err.count("\n")) == (0, 1)
+    said = err.removeprefix("warning: ").strip()
+    assert "'wolf' where the model has 'dog', 'boat' where the model has 'ship'" in said
     assert json.loads((here / "wild.json").read_text())["warnings"] == [said]
 
 

@@ -56,7 +56,7 @@ def test_training_goes_on_exactly_where_it_stopped(run, here, data, monkeypatch)
     assert run(*TRAIN, "--epochs", "2", "--out", "whole", model=False)[0] == 0
     stops_after(monkeypatch, "pellucid.cli.train", "train", 4)
     code, _, err = run(*TRAIN, "--epochs", "2", "--out", "parts", model=False)
-    assert (code, err) == (130, "pellucid train: interrupted; the last checkpoint is kept, go on with --resume\n")
+    assert (code, err.count("\n"), "--resume" in err) == (130, 1, True)
     assert not (here / "parts" / "parts.safetensors").exists()
     monkeypatch.undo()
     monkeypatch.chdir(here)

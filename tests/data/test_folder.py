@@ -151,6 +151,7 @@ CAFE = "cafe\N{COMBINING ACUTE ACCENT}"
         ([f"{n}/1.png" for n in (1, 10, 2)], ["1", "10", "2"], [0, 1, 2], []),
         (["train/caf\xe9/1.png", f"test/{CAFE}/1.png"], ["caf\xe9"], [0], [0]),
         (["a/1.jfif", "b/1.jp2"], "ab", [0, 1], []),
+        (["a/1.png", "b/1.png", "__MACOSX/train/a/._1.txt"], "ab", [0, 1], []),
         (["n01440764/1.png", "n03126707/1.png"], ["tench", "crane"], [0, 1], []),
         (["n01440764/1.png", "n99999999/1.png"], ["n01440764", "n99999999"], [0, 1], []),
     ],
@@ -167,6 +168,9 @@ def test_splits_and_classes_of_real_folders(tmp_path, paths, names, train, test)
     [
         (["base/train/a/1.png", "base/test/a/1.png"], r"did you mean \S+/base\?"),
         (["images/a/1.png", "images/b/1.png", "labels/1.txt"], r"did you mean \S+/images\?"),
+        (["base/test/a/1.png", "base/test/b/1.png"], r"did you mean \S+/base\?"),
+        (["cat/train/1.png", "cat/VAL/1.png", "dog/train/1.png", "dog/VAL/1.png"], "VAL/cat"),
+        (["1.png", "2.png"], r"did you mean \S+\?"),
         (["train/train/a/1.png"], r"did you mean \S+/train/train\?"),
         (["train/a/1.png", "Train/a/1.png"], "Train and train"),
         (["caf\xe9/1.png", f"{CAFE}/1.png"], "caf\xe9"),
@@ -181,7 +185,9 @@ def test_folders_that_mean_something_else_are_refused(tmp_path, paths, named):
 
 def test_files_that_are_passed_over_are_counted_by_kind_and_class(tmp_path):
     tree(tmp_path, "crow/1.png", "crow/2.heic", "owl/1.png", "robin/1.heic", "robin/2.HEIC", "owl/notes.txt")
-    with pytest.warns(UserWarning, match=r"^4 files .* 3 \.heic, 1 \.txt .*crow, owl, robin.*left of robin") as warned:
+    with pytest.warns(
+        UserWarning, match=r"^4 files .* 3 \.heic, 1 \.txt .*crow 1, owl 1, robin 2.*left of robin"
+    ) as warned:
         data = load_data(tmp_path)
     assert (data.class_names, len(warned)) == (["crow", "owl"], 1)
 
@@ -189,6 +195,25 @@ def test_files_that_are_passed_over_are_counted_by_kind_and_class(tmp_path):
 def test_an_unlabeled_test_folder_is_passed_over_with_a_warning(tmp_path):
     with pytest.warns(UserWarning, match=r"test has no class folders"):
         assert len(load_data(tree(tmp_path, "train/a/1.png", "test/1.png")).test) == 0
+
+
+def test_images_in_no_class_folder_are_named(tmp_path):
+    with pytest.warns(UserWarning, match=r"^1\.png, 2\.png in"):
+        data = load_data(tree(tmp_path, "train/a/1.png", "train/b/1.png", "train/1.png", "train/2.png", "cover.png"))
+    assert (data.class_names, len(data.train)) == (["a", "b"], 2)
+
+
+def test_a_folder_of_another_name_beside_the_splits_is_passed_over_with_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match="^dev in"):
+        data = load_data(tree(tmp_path, "train/a/1.png", "train/b/1.png", "dev/a/1.png", "labels/1.txt"))
+    assert (data.class_names, len(data.train), len(data.test)) == (["a", "b"], 2, 0)
+
+
+@pytest.mark.parametrize("name", ["val", "Test"])
+def test_the_test_split_by_itself_is_one_where_something_is_measured(tmp_path, name):
+    root = tree(tmp_path / name, "a/1.png", "b/1.png")
+    assert load_data(root, measuring=True).measured[0] == "test"
+    assert load_data(root).measured[0] == "train"
 
 
 # Pairs of domains
@@ -305,8 +330,8 @@ def test_for_measuring_the_test_split_alone_is_decoded(photos):
     assert (len(data.train), len(data.test), data.class_names) == (0, 5, ["a", "b"])
     assert torch.equal(data.test.images, load_data(photos, 8, memory=0).test.raw(slice(None)))
     alone = load_data(photos / "test", 8, measuring=True)
-    assert (len(alone.train), len(alone.test)) == (5, 0)
-    assert (data.measured, alone.measured) == (("test", data.test), ("train", alone.train))
+    assert (len(alone.train), len(alone.test)) == (0, 5)
+    assert (data.measured, alone.measured) == (("test", data.test), ("test", alone.test))
 
 
 # Images that cannot be read

@@ -111,9 +111,9 @@ def test_floats_in_0_to_1_are_read_and_others_refused(tmp_path):
     gray = np.random.default_rng(0).random((5, 7), dtype=np.float32)
     assert torch.equal(read_image(saved(tmp_path, Image.fromarray(gray), "f.tif"))[1], torch.from_numpy(gray))
     for wrong in (gray * 255, gray - 0.5, gray * np.float32("nan")):
-        with pytest.raises(InputError, match=r"f\.tif holds floats from .* in \[0, 1\]"):
+        with pytest.raises(InputError, match=r"^[^:]*f\.tif holds floats from .* in \[0, 1\]"):
             read_image(saved(tmp_path, Image.fromarray(wrong), "f.tif"))
-    with pytest.raises(InputError, match=r"i\.tif holds whole numbers of 32 bits"):
+    with pytest.raises(InputError, match=r"^[^:]*i\.tif holds whole numbers of 32 bits"):
         read_image(saved(tmp_path, Image.fromarray((gray * 255).astype(np.int32)), "i.tif"))
 
 

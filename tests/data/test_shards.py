@@ -119,7 +119,7 @@ def test_shards_of_a_test_split_alone_are_measured(tmp_path):
 def test_compressed_shards_are_refused_by_name(tmp_path, name):
     with tarfile.open(tmp_path / name, "w:gz"):
         pass
-    with pytest.raises(InputError, match=f"{name} is compressed with gzip"):
+    with pytest.raises(InputError, match=f"^[^:]*{name} is compressed with gzip"):
         load_data(tmp_path)
 
 

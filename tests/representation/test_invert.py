@@ -9,7 +9,7 @@ from pellucid.cli.main import main
 from pellucid.core.batch import norms
 from pellucid.core.optimizer import cosine
 from pellucid.data.image import read_image, write_image
-from pellucid.representation.invert import PRESETS, begin
+from pellucid.representation.invert import begin
 from pellucid.representation.match import represent
 
 RECIPE = InvertRecipe(steps=10, step_size=0.3)
@@ -29,8 +29,6 @@ def test_it_is_a_descent_to_the_targets_representation(classifier):
 
 def test_the_paper_takes_plain_steps_of_one_length(classifier):
     targets = images(2)
-    paper = PRESETS["paper"]
-    assert (paper.eps, paper.steps, paper.step_size) == (1000, 10_000, 1.0)
     recipe = InvertRecipe(steps=6, step_size=0.1, momentum=0, schedule="constant", tolerance=0)
     made = invert(classifier, targets, recipe, seed=3)
     distance = Distance(represent(classifier, targets))

@@ -267,17 +267,6 @@ def test_a_classifier_that_does_not_say_its_size_needs_one():
     assert visualize(conv_classifier(), ["5"], RECIPE, start=images(1)).images.shape == (1, 3, 8, 8)
 
 
-def test_presets_are_the_published_settings():
-    assert (PRESETS["paper"].eps, PRESETS["paper"].steps, PRESETS["paper"].step_size) == (1000, 200, 1.0)
-    figure = PRESETS["paper-figure8"]
-    assert (figure.eps, figure.steps, figure.step_size, figure.start) == (500, 1500, 0.5, "gray")
-    lucid = PRESETS["lucid"]
-    assert (lucid.steps, lucid.learning_rate, lucid.parametrization, lucid.transforms) == (
-        512, 0.05, "fourier", "standard",
-    )  # fmt: skip
-    assert (PRESETS["maco"].steps, PRESETS["maco"].parametrization) == (256, "maco")
-
-
 @pytest.mark.parametrize("name", ["paper", "lucid", "maco"])
 def test_presets_raise_what_they_maximize(classifier, name):
     made = visualize(classifier, ["5"], replace(PRESETS[name], steps=40), seeds=2)

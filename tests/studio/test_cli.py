@@ -101,7 +101,7 @@ def test_without_the_extra_it_says_what_to_install(refused, monkeypatch):
 def test_the_printed_address_is_opened_and_holds_a_token_if_others_reach_it(host, token, monkeypatch, capsys):
     opened, served = [], []
 
-    def fake(studio, host, token, origin):
+    def fake(studio, host, token, public):
         served.append(token)
         return SimpleNamespace(run=lambda sockets: None)
 

@@ -227,7 +227,7 @@ def test_every_control_reaches_the_picture(run, here, other_bundle, flag):
         ([*PICTURES, "--content-model", "none"], "unknown model 'none'"),
         (["stylize", "--content", "none.png", "--styles", "paint.png"], "none.png does not exist"),
         (["stylize", "--content", "text.png", "--styles", "paint.png"], "is not an image"),
-        ([*PICTURES, "--masks", "black.png"], "not all 0"),
+        ([*PICTURES, "--masks", "black.png"], "the mask black.png"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(run, here, words, message):

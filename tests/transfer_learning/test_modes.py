@@ -15,7 +15,7 @@ from pellucid.transfer_learning.features import View, features
 from pellucid.transfer_learning.finetune import BestEpoch, Freezing, fine_tune, frozen_modules, predictions
 from pellucid.transfer_learning.head import fits, folds
 from pellucid.transfer_learning.metrics import top1
-from pellucid.transfer_learning.recipe import PRESETS, KnownBugs
+from pellucid.transfer_learning.recipe import KnownBugs
 from pellucid.zoo.networks import build
 
 SHORT = TrainRecipe(epochs=4, batch_size=15, average=0.0, schedule="constant")
@@ -399,12 +399,3 @@ def test_targets_that_cannot_be(source, pets):
     ):
         with pytest.raises(InputError, match=message):
             transfer(source, data)
-
-
-def test_the_presets_hold_the_papers_numbers():
-    for name in ("full", "paper-fixed"):
-        train = PRESETS[name].train
-        assert (train.epochs, train.batch_size, train.momentum, train.weight_decay) == (150, 64, 0.9, 5e-4)
-        assert (train.schedule, train.step_epochs, train.nesterov) == ("step", 50, False)
-        assert train.augment == "resized-crop"
-        assert PRESETS[name].lrs == (0.01, 0.001)

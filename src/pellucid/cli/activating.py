@@ -47,7 +47,7 @@ class FindActivating(RunFlags):
     """A .safetensors file in which to keep what was found of all units of the layer. If it is there it is read, and the
     data set is not gone through again."""
     preset: str | None = None
-    """Settings of the visualization: paper-figure8, ...; other flags change them."""
+    """Settings of the visualization: notebook-figure8, ...; other flags change them."""
     recipe: Annotated[VisualizeRecipe, INLINE] = VisualizeRecipe(start="gray")
 
 

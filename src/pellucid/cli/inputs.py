@@ -39,8 +39,10 @@ def read_images(files: Sequence[Path], size: int | None) -> Tensor:
 
 
 def read_lightness(path: Path) -> Tensor:
-    """A mask file as `(1, 1, H, W)`, by its lightness; grays stay what they are."""
+    """A mask file as `(1, 1, H, W)`, by its lightness; grays stay. Raises `InputError` for a black one."""
     red, green, blue = read_image(path)
+    if not bool((red + green + blue).any()):
+        raise InputError(f"the mask {path} is black everywhere; paint light where its style goes")
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None, None]
 
 

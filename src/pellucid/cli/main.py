@@ -43,7 +43,11 @@ COMMANDS = {
 
 # What is there after Ctrl-C, of the commands that write before they are done.
 AGAIN = "what is finished is kept, and the same command goes on"
-KEPT = {"train": "the last checkpoint is kept, go on with --resume", "transfer-study": AGAIN, "stylize-data": AGAIN}
+KEPT = {
+    "train": "the last checkpoint, if there is one yet, is kept: go on with --resume",
+    "transfer-study": AGAIN,
+    "stylize-data": AGAIN,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -47,7 +47,7 @@ class Visualize(BesideFlags):
     """For maco: photos, or folders of them, whose magnitude spectrum the images are to have; if not given, draws from
     the classifier's class Gaussians."""
     preset: str | None = None
-    """paper, paper-figure8, lucid or maco; other flags change them."""
+    """paper, notebook-figure8, lucid or maco; other flags change them."""
     also: tuple[str, ...] = ()
     """Presets to show as well, in further rows of the sheet: lucid, maco, ..."""
     recipe: Annotated[VisualizeRecipe, INLINE] = VisualizeRecipe()

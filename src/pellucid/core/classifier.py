@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..base.checks import check_input, check_names, check_network, check_normalization
+from ..base.checks import check_images, check_input, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.heads import find_head, width_of
@@ -107,7 +107,7 @@ class Classifier(nn.Module):
             return torch.empty(0, dtype=torch.int64, device=self.device)
         read = self.reader()
         with torch.no_grad():
-            return torch.cat([read(chunk).logits.argmax(1) for chunk in images.split(at_once(images))])
+            return torch.cat([read(chunk).logits.argmax(1) for chunk in check_images(images).split(at_once(images))])
 
     def normalized(self, images: Tensor) -> Tensor:
         """What the network is given: (images - mean) / std, in the precision of its weights.

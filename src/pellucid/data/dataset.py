@@ -132,8 +132,8 @@ def _check_images(images: Tensor) -> None:
     wanted = "images must be an (N, C, H, W) tensor, uint8 or floats in [0, 1]"
     if not isinstance(images, Tensor) or images.ndim != 4:
         raise InputError(f"{wanted}, not {type(images).__name__} of shape {tuple(getattr(images, 'shape', ()))}")
-    if images.shape[3] in (1, 3) and images.shape[1] > 4:
-        raise InputError(f"{wanted}; of (N, H, W, C), {tuple(images.shape)}, give images.permute(0, 3, 1, 2)")
+    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+        raise InputError(f"{wanted}, not of shape {tuple(images.shape)}; give images.permute(0, 3, 1, 2)")
     if images.dtype == torch.uint8:
         return
     if not images.is_floating_point():

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, shortened
 from .dataset import Dataset
 from .encoded import FileSplit, file_split
 from .image import SUFFIXES
@@ -97,10 +97,10 @@ class Passed:
             return
         kinds: Counter[str] = sum(self.files.values(), Counter())
         shown = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds.most_common(6))
-        where = _first([*self.files])
-        message = f"{sum(kinds.values())} files in {root} are no images and are passed over: {shown} (in {where})"
+        where = shortened([f"{label} {found.total()}" for label, found in self.files.items()], 8)
+        message = f"{kinds.total()} files in {root} are of kinds that are not read: {shown} (in {where})"
         if self.lost:
-            message += f"; nothing is left of {_first(self.lost)}, so that this is no class"
+            message += f"; nothing is left of {shortened(self.lost, 8)}, so that this is no class"
         warnings.warn(message, stacklevel=5)
 
 
@@ -132,6 +132,11 @@ def _layout(root: Path, passed: Passed) -> tuple[Classes | None, Classes | None]
         warnings.warn(f"{splits['test']} has no class folders and is passed over", stacklevel=5)
     test = _classes(root, splits[labeled[0]], passed) if labeled else None
     if "train" in splits:
+        others = [name for name, path in folders.items() if path not in splits.values() and _holds_images(path)]
+        if others:
+            warnings.warn(
+                f"{shortened(others)} in {root} is passed over; splits are called train and test", stacklevel=5
+            )
         return _classes(root, splits["train"], passed), test
     if test is not None and all(split_of(name) or not _holds_images(path) for name, path in folders.items()):
         return None, test
@@ -141,19 +146,27 @@ def _layout(root: Path, passed: Passed) -> tuple[Classes | None, Classes | None]
 def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = ()) -> Classes:
     """The image files of each class folder that has any, relative to the root."""
     folders = {name: path for name, path in _folders(folder).items() if name not in besides}
+    within = {name: next(filter(split_of, _folders(path)), None) for name, path in folders.items()}
+    if len(within) > 1 and all(within.values()):
+        name, inner = next(iter(within.items()))
+        raise InputError(f"{folder} has splits within its classes, {name}/{inner}; put them around: {inner}/{name}")
     for name, path in folders.items():
         if split_of(name):
             raise InputError(f"{folder} holds {name}, the name of a split, among its classes; did you mean {path}?")
-        if any(split_of(inner) == "train" for inner in _folders(path)):
-            raise InputError(f"{path} holds a train split and is no class of {folder}; did you mean {path}?")
+        if within[name]:
+            raise InputError(f"{path} holds a split and is no class of {folder}; did you mean {path}?")
+    loose = [path.name for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and path.is_file()]
     files = {name: _images(root, path, name, passed) for name, path in folders.items()}
     passed.lost += [name for name, paths in files.items() if not paths and name in passed.files]
     if not any(files.values()):
         passed.warn(folder)
-        raise InputError(f"{folder} holds no class folders with images")
+        hint = f", but images; did you mean {folder.resolve().parent}?" if loose else ""
+        raise InputError(f"{folder} holds no class folders with images{hint}")
+    if loose:
+        warnings.warn(f"{shortened(sorted(loose))} in {folder}: in no class folder, and passed over", stacklevel=5)
     holding = [name for name, paths in files.items() if paths]
-    within = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
-    if len(holding) == 1 and len(within) > 1 and all((folders[holding[0]] / name).is_dir() for name in within):
+    inner = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
+    if len(holding) == 1 and len(inner) > 1 and all((folders[holding[0]] / name).is_dir() for name in inner):
         raise InputError(
             f"{folder} has one class, {holding[0]}, of several folders; did you mean {folders[holding[0]]}?"
         )
@@ -176,7 +189,7 @@ def _folders(folder: Path) -> dict[str, Path]:
     """The folders in a folder by name, in Unicode's composed form: file systems differ in how they write é."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
+        if path.is_dir() and not path.name.startswith((".", "__MACOSX")):  # the latter is in every zip of a Mac
             name = unicodedata.normalize("NFC", path.name)
             if name in found:
                 raise InputError(f"{folder} holds two folders {name}, written in two forms of Unicode; join them")
@@ -215,9 +228,5 @@ def _split(root: Path, classes: Classes, size: int | tuple[int, int] | None) -> 
 def _difference(train: list[str], test: list[str]) -> str:
     """Which classes are in one split alone."""
     alone = {"train": sorted(set(train) - set(test)), "test": sorted(set(test) - set(train))}
-    sides = [f"only {split} has {_first(names)}" for split, names in alone.items() if names]
-    return f"different classes: {_first(sorted(alone['train'] + alone['test']))} ({'; '.join(sides)})"
-
-
-def _first(names: list[str], count: int = 8) -> str:
-    return ", ".join(names[:count]) + (f", ... {len(names)} in all" if len(names) > count else "")
+    sides = [f"only {split} has {shortened(names, 8)}" for split, names in alone.items() if names]
+    return f"different classes: {shortened(sorted(alone['train'] + alone['test']), 8)} ({'; '.join(sides)})"

@@ -89,6 +89,8 @@ def decode_image(file: BinaryIO, name: object) -> Image.Image:
         raise InputError(f"{name} has over {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
     except UnidentifiedImageError:
         raise InputError(f"{name} is not an image that can be read ({', '.join(FORMATS)})") from None
+    except InputError:
+        raise
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error) as error:
         raise InputError(f"{name} is damaged: {error}") from None
 

@@ -10,7 +10,7 @@ from ..base.checks import positive_int
 from ..base.errors import InputError
 from .dataset import GIB, Dataset, Split, resized
 from .encoded import decoded
-from .folder import load_folder
+from .folder import load_folder, split_of
 from .grouping import Grouping, load_grouping, regroup
 from .npz import load_npz
 from .shards import has_shards, load_shards
@@ -43,7 +43,8 @@ def load_data(
             become their names by themselves, after the grouping.
         skip_unreadable: leave out image files that cannot be decoded, with one warning, instead of refusing the data.
             Every file is decoded once for this, also where the images do not fit into `memory`.
-        measuring: where there is a test split, leave the train split empty: its images are not decoded.
+        measuring: where there is a test split, leave the train split empty: its images are not decoded. A folder that
+            is called `val` or `test` itself is one.
         memory: the most bytes of uint8 pixels that image files are decoded into at once. What would take more is a
             `FileSplit`, decoded when it is read.
         callback: called with the share of the image files that is decoded.
@@ -64,6 +65,8 @@ def load_data(
     data = _open(str(source), size)
     if measuring:
         data = data.without_train()
+        if not len(data.test) and split_of(Path(source).resolve().name) in ("test", "val"):  # ImageNet's val by itself
+            data = replace(data, train=data.test, test=data.train)
     if isinstance(data.test, Split):  # image files are brought to the size when they are decoded
         data = resized(data, size)
     if grouping is not None:

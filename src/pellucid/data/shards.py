@@ -147,6 +147,8 @@ def _images(path: Path) -> tuple[list[str], Tensor]:
                     images[key] = member.name, member.offset_data, _bounded(member, MAX_IMAGE)
                 elif suffix == "cls":
                     classes[key] = _class_number(file, member)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     # Headers are bytes of anybody's making, and tarfile is not always ready for them.

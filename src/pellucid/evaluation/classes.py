@@ -39,7 +39,12 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     if len(own) != len(given):
         sides = {"the data have": sorted(set(given) - set(own)), "the model has": sorted(set(own) - set(given))}
         alone = [f"only {who} {', '.join(some[:6])}" + ", ..." * (len(some) > 6) for who, some in sides.items() if some]
-        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(alone)}")
+        more = (
+            "; name all of the model's classes: class_names in the .npz, classes.json beside shards"
+            if _numbered(given)
+            else ""
+        )
+        raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(alone)}{more}")
     if set(own) == set(given) and len(set(own)) == len(own):
         return _mapped(data, own)
     if not (_numbered(own) or _numbered(given)):
@@ -74,9 +79,10 @@ def _numbered(names: Sequence[str]) -> bool:
 
 
 def _difference(own: Sequence[str], given: Sequence[str], data: str) -> str:
-    pairs = [(mine, theirs) for mine, theirs in zip(own, given, strict=True) if mine != theirs]
-    mine, theirs = pairs[0]
+    pairs = [
+        f"{theirs!r} where the model has {mine!r}" for mine, theirs in zip(own, given, strict=True) if mine != theirs
+    ]
     return (
         f"{len(pairs)} of {len(own)} classes of {data} have other names than the model's "
-        f"({theirs!r} where the model has {mine!r}); classes are taken in their order"
+        f"({shortened(pairs, 3)}); classes are taken in their order"
     )

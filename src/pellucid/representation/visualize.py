@@ -73,10 +73,10 @@ class VisualizeRecipe(Recipe):
 
 
 PRESETS = {
-    # The representations paper's direct visualization at 224 px; its ball holds every image.
+    # Appendix A.6.1 of the representations paper, for 224 px; its ball holds every image.
     "paper": VisualizeRecipe(1000, 200, 1.0),
-    # Its Figure 8, beside the images that activate a unit most and least.
-    "paper-figure8": VisualizeRecipe(500, 1500, 0.5, start="gray"),
+    # maximizing_inputs.ipynb: Figure 8, beside the images that activate a unit most and least.
+    "notebook-figure8": VisualizeRecipe(500, 1500, 0.5, start="gray"),
     # Olah, Mordvintsev and Schubert 2017, as lucid has it.
     "lucid": VisualizeRecipe(steps=512, parametrization="fourier", transforms="standard", noise=0.01),
     # Fel et al. 2023 take 256 steps; their optimizer is Nadam at 1.0, and Adam is steadier at a tenth of it.

@@ -113,7 +113,7 @@ class StylizeRecipe(Recipe):
         if adam_only and self.optimizer != "adam":
             raise InputError(f"{adam_only[0]} goes with optimizer adam, not {self.optimizer}")
         if self.tile and random:
-            raise InputError(f"{random[0]} does not go with tiles")
+            raise InputError(f"{random[0]} does not go with tiles; switch one of them off")
         if self.tile and self.smooth_activations:
             raise InputError("smooth_activations does not go with tiles: a softmax reads the whole picture")
 

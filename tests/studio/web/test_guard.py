@@ -11,7 +11,8 @@ from helpers import images, png_of
 from studio_helpers import OWN, TAB, as_png, serving_from, settings
 
 from pellucid import InputError
-from pellucid.studio.web.server import PAGE, origin_of
+from pellucid.studio.web.guard import origin_of
+from pellucid.studio.web.server import PAGE
 
 PICTURE = as_png(images(1, size=16)[0])
 
@@ -231,7 +232,7 @@ def test_the_address_with_the_token_sets_a_cookie_which_is_not_enough_to_change_
 
 
 def test_behind_a_proxy_the_page_is_that_of_the_public_address(tiny_bundle, tmp_path):
-    with serving_from(tmp_path, settings(tiny_bundle), token=TOKEN, origin="https://example.org") as client:
+    with serving_from(tmp_path, settings(tiny_bundle), token=TOKEN, public="https://example.org/studio/") as client:
         for host in ("example.org", "127.0.0.1"):  # a proxy may pass its own name on, or not
             here = {**OWN, "Host": host, "Origin": "https://example.org"}
             _, headers, _ = client.request("GET", f"/?token={TOKEN}", headers={"Host": host})

@@ -15,6 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from ...base.errors import InputError
+
 COOKIE = "pellucid"
 HEADER = "x-pellucid"  # a page of another origin cannot set it: that takes a preflight request, which is refused
 SITE, OWN_SITE = "sec-fetch-site", ("same-origin", "none")  # set by browsers; none: a person typed the address
@@ -51,6 +53,18 @@ def hosts(bound: str) -> list[str]:
     return [bound.lower()]
 
 
+def origin_of(public: str) -> str:
+    """The origin of an address; raises `InputError` unless it is a full one.
+
+    >>> origin_of("https://Example.org/studio/")
+    'https://example.org'
+    """
+    parts = urlsplit(public)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise InputError(f"--public is the address that people open, such as https://example.org/studio/, not {public}")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
 class Guard:
     """ASGI middleware around the studio.
 
@@ -58,12 +72,18 @@ class Guard:
         app: the studio.
         hosts: the names it answers to; "*" stands for any numeric address.
         token: if given, only browsers that have opened `/?token=...` are answered; a cookie then holds it.
-        origin: that of the page behind a proxy, such as "https://example.org".
+        public: the address of the page behind a proxy, such as "https://example.org/studio/". The proxy may take its
+            path off the requests that it passes on, or leave it there.
     """
 
-    def __init__(self, app: Any, hosts: Iterable[str], token: str | None = None, origin: str | None = None):
-        public = {str(urlsplit(origin).hostname)} if origin else set()
-        self.app, self.hosts, self.token, self.origin = app, frozenset({*hosts, *public}), token, origin
+    def __init__(self, app: Any, hosts: Iterable[str], token: str | None = None, public: str | None = None):
+        parts = urlsplit(public or "")
+        self.app, self.hosts, self.token = (
+            app,
+            frozenset({*hosts, *([parts.hostname] if parts.hostname else [])}),
+            token,
+        )
+        self.origin, self.prefix = origin_of(public) if public else None, parts.path.rstrip("/")
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -72,6 +92,8 @@ class Guard:
         if scope["type"] != "http":  # there are no web sockets here
             await send({"type": "websocket.close", "code": 1008})
             return
+        if self.prefix and scope["path"].startswith(f"{self.prefix}/"):
+            scope = {**scope, "path": scope["path"].removeprefix(self.prefix)}
         path, headers = scope["path"], Headers(scope=scope)
 
         async def sending(message) -> None:

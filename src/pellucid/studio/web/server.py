@@ -11,7 +11,6 @@ import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -25,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from ...base.errors import InputError
 from ..studio import Studio
 from ..validation import worded
-from .guard import EVERYBODY, LOOPBACK, Guard, hosts
+from .guard import EVERYBODY, LOOPBACK, Guard, hosts, origin_of
 from .routes import router
 
 PAGE = Path(__file__).parent.parent / "page"
@@ -33,14 +32,14 @@ GRACE = 1  # seconds that open streams get when the studio ends
 mimetypes.add_type("text/javascript", ".js")  # a registry may say otherwise, and browsers must not guess
 
 
-def create_app(studio: Studio, hosts: list[str], token: str | None = None, origin: str | None = None) -> Guard:
+def create_app(studio: Studio, hosts: list[str], token: str | None = None, public: str | None = None) -> Guard:
     """A studio as an ASGI application.
 
     Args:
         studio: what it serves; opened and closed with the application.
         hosts: the names under which it may be addressed; see `guard.hosts`.
         token: what visitors must know, if anything.
-        origin: that of the page behind a proxy, such as "https://example.org".
+        public: the address of the page behind a proxy, such as "https://example.org/studio/".
     """
 
     @asynccontextmanager
@@ -58,7 +57,7 @@ def create_app(studio: Studio, hosts: list[str], token: str | None = None, origi
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(ClientDisconnect, _gone)
-    return Guard(app, hosts, token, origin)
+    return Guard(app, hosts, token, public)
 
 
 async def _mistake(request: Request, error: Exception) -> Response:
@@ -106,18 +105,6 @@ def address(listener: socket.socket, host: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def origin_of(public: str) -> str:
-    """The origin of an address; raises `InputError` unless it is a full one.
-
-    >>> origin_of("https://Example.org/studio/")
-    'https://example.org'
-    """
-    parts = urlsplit(public)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise InputError(f"--public is the address that people open, such as https://example.org/studio/, not {public}")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
 def _own_address(family: socket.AddressFamily) -> str:
     """This machine's address in its network, or the loopback address if there is no network."""
     anywhere, itself = ("2001:db8::1", "::1") if family == socket.AF_INET6 else ("192.0.2.1", "127.0.0.1")
@@ -141,9 +128,9 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def server(studio: Studio, host: str, token: str | None = None, origin: str | None = None) -> uvicorn.Server:
+def server(studio: Studio, host: str, token: str | None = None, public: str | None = None) -> uvicorn.Server:
     """A server for a studio; run it with the socket of `bind`."""
-    app = create_app(studio, hosts(host), token, origin)
+    app = create_app(studio, hosts(host), token, public)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, lifespan="on", proxy_headers=False
     )
@@ -156,7 +143,8 @@ def serve(studio: Studio, host: str, port: int, open_browser: bool = False, publ
     If other machines can reach it, the address holds a random token, and the studio answers only to browsers that
     have opened it.
     """
-    origin = None if public is None else origin_of(public)
+    if public is not None:
+        origin_of(public)
     warnings.simplefilter("ignore", UserWarning)  # runs warn of settings, and nobody reads that in the terminal
     token = None if host in LOOPBACK and public is None else secrets.token_urlsafe(32)
     listener = bind(host, port)
@@ -165,7 +153,7 @@ def serve(studio: Studio, host: str, port: int, open_browser: bool = False, publ
     if open_browser:
         threading.Timer(0.5, webbrowser.open, [where]).start()
     try:
-        server(studio, host, token, origin).run(sockets=[listener])
+        server(studio, host, token, public).run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn has ended everything by then
         pass
     finally:
