@@ -19,7 +19,7 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
     known = list(names)
     close = get_close_matches(str(name), known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    shown = ", ".join(known[:12]) + (f", ... {len(known)} in all" if len(known) > 12 else "")
+    shown = ", ".join(known[:12] or ["none"]) + (f", ... {len(known)} in all" if len(known) > 12 else "")
     return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shown})")
 
 
