@@ -6,7 +6,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from pellucid import L2, Classifier, CrossEntropy, descend
 from pellucid.base.fuse import fuse
-from pellucid.core.reading import frozen_twin
+from pellucid.base.twin import frozen_twin
 
 
 def resnet(block=BasicBlock):

@@ -3,48 +3,12 @@ import timm
 import torch
 import torch.nn.functional as F
 from helpers import conv_classifier, conv_network, hooks_on, images, shake_norms
+from network_helpers import alexnet, resnet18, squeezenet, vgg11
 from torch import nn
 from torchvision import models
 from torchvision.models.resnet import BasicBlock
 
 from pellucid import Classifier, InputError
-
-
-def without_head(kind, features):
-    """A torchvision network with its real features and a small head: the real one has 100 million weights."""
-    with torch.device("meta"):
-        network = kind()
-    network.features.to_empty(device="cpu")
-    network.classifier = nn.Sequential(nn.Linear(features, 8), nn.ReLU(inplace=True), nn.Linear(8, 5))
-    torch.manual_seed(0)
-    for parameter in network.parameters():
-        nn.init.normal_(parameter, std=0.05)
-    return network.eval()
-
-
-def vgg11():
-    return without_head(models.vgg11, 512 * 49)
-
-
-def alexnet():
-    return without_head(models.alexnet, 256 * 36)
-
-
-def resnet18():
-    return shake_norms(models.resnet18(num_classes=5)).eval()
-
-
-def squeezenet():
-    return models.squeezenet1_0(num_classes=5).eval()
-
-
-def timm_resnet():
-    return shake_norms(timm.create_model("test_resnet", num_classes=5)).eval()
-
-
-def normalized(classifier, images):
-    return (images - classifier.mean) / classifier.std
-
 
 # What one pass yields
 
@@ -56,53 +20,6 @@ def test_logits_are_those_of_the_network_on_normalized_images():
     by_hand = torch.stack([(x[:, c] - m) / s for c, m, s in [(0, 0.4, 0.2), (1, 0.5, 0.3), (2, 0.6, 0.25)]], dim=1)
     assert torch.allclose(classifier(x).logits, network(by_hand), rtol=1e-3, atol=1e-4)
     assert torch.equal(classifier.logits(x), classifier(x).logits)
-
-
-@pytest.mark.parametrize(
-    ("build", "head", "body"),
-    [
-        (resnet18, "fc", lambda n, x: nn.Sequential(*list(n.children())[:-1])(x).flatten(1)),
-        (vgg11, "classifier.2", lambda n, x: n.classifier[:2](n.avgpool(n.features(x)).flatten(1))),
-        (alexnet, "classifier.2", lambda n, x: n.classifier[:2](n.avgpool(n.features(x)).flatten(1))),
-        (squeezenet, "classifier.1", lambda n, x: n.features(x).mean((2, 3))),
-        (timm_resnet, "fc", lambda n, x: n.forward_head(n.forward_features(x), pre_logits=True)),
-    ],
-    ids=["resnet18", "vgg11", "alexnet", "squeezenet", "timm"],
-)  # fmt: skip
-@torch.no_grad()
-def test_the_representation_is_what_the_last_linear_layer_reads(build, head, body):
-    network = build()
-    classifier = Classifier(network, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
-    x = images(2, size=64)
-    assert classifier.head == head
-    assert torch.allclose(classifier(x).representation, body(network, normalized(classifier, x)), rtol=1e-3, atol=1e-4)
-    assert classifier.classes == 5
-
-
-def test_the_head_can_be_named():
-    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 7), nn.ReLU(), nn.Linear(7, 5))
-    assert Classifier(network).head == "3"
-    assert torch.equal(Classifier(network, head="1")(images(2)).representation, images(2).flatten(1))
-
-
-def test_a_network_without_linear_layer_needs_a_head():
-    with pytest.raises(InputError, match="name the layer"):
-        Classifier(nn.Sequential(nn.Flatten(), nn.Softmax(1)))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"class_names": ["a", "b"]}, "2 class names for a network with 5 classes"),
-        ({"std": (0, 0, 0)}, r"std must be positive, not \(0, 0, 0\)"),
-        ({"std": (0.2, float("nan"), 0.2)}, "std must be finite"),
-        ({"mean": (float("inf"), 0, 0)}, "mean must be finite"),
-        ({"mean": (0.5, 0.5)}, "mean has 2 and std 3 numbers"),
-    ],
-)
-def test_names_and_normalization_have_to_fit(options, message):
-    with pytest.raises(InputError, match=message):
-        Classifier(conv_network(5), **options)
 
 
 # Layers by name
@@ -203,38 +120,6 @@ def test_no_hook_is_left_behind_also_by_a_failing_pass():
         classifier(images(1), layers=["0", "nonsense"], straight_through=True)
     assert hooks_on(classifier) == 0
     assert "forward" not in classifier.network[2].__dict__
-
-
-class Gate(nn.Module):
-    """A linear layer that is registered behind the head, and does not make the logits."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc, self.conv, self.gate = nn.Linear(6, 4), nn.Conv2d(3, 6, 3), nn.Linear(6, 6)
-
-    def forward(self, values):
-        values = self.conv(values).mean((2, 3))
-        return self.fc(values * self.gate(values).sigmoid())
-
-
-@pytest.mark.parametrize("names", [None, list("abcdef")])
-def test_a_head_that_does_not_make_the_logits_is_refused(names):
-    with pytest.raises(InputError, match="6 classes, and its network makes 4 logits"):
-        Classifier(Gate(), class_names=names)(images(1))
-    assert Classifier(Gate(), class_names=list("abcd"), head="fc")(images(1)).representation.shape == (1, 6)
-
-
-def test_images_of_other_channels_are_refused_and_what_they_need_is_said():
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2))
-    with pytest.raises(InputError, match=r"for a network of one: Classifier\(network, mean=\(0\.0,\), std=\(1\.0,\)\)"):
-        Classifier(network)(torch.rand(2, 1, 8, 8))
-    assert Classifier(network, mean=(0.0,), std=(1.0,))(torch.rand(2, 1, 8, 8)).logits.shape == (2, 2)
-
-
-def test_one_number_is_for_all_channels():
-    one, three = (Classifier(conv_network(), mean=(0.4,) * times, std=(0.2,) * times) for times in (1, 3))
-    assert one.mean.shape == three.mean.shape
-    assert torch.equal(one(images(2)).logits, three(images(2)).logits)
 
 
 class Masked(nn.Linear):
@@ -372,13 +257,6 @@ def test_straight_through_takes_the_last_relu_before_the_head():
         for through in (False, True)
     ]
     assert not torch.allclose(*gradients)
-
-
-def test_a_network_made_in_inference_mode_is_refused():
-    with torch.inference_mode():
-        network = conv_network(3)
-    with pytest.raises(InputError, match="inference_mode"):
-        Classifier(network)
 
 
 def test_weights_of_five_axes_stay_as_they_are():

@@ -9,7 +9,7 @@ ROWS = st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=1
 
 def seen(rows):
     values = torch.tensor(rows).float()
-    return Activations(logits=-values, representation=values)
+    return Activations(logits=-values, head_input=values)
 
 
 @given(ROWS, st.integers(0, 2))

@@ -209,8 +209,16 @@ def test_floats_are_taken_for_what_they_are(dtype):
 
 @pytest.mark.parametrize(
     "images",
-    [IMAGES.float(), IMAGES.float() / 255 - 0.1, IMAGES / torch.nan, IMAGES.int(), IMAGES[0], IMAGES.numpy()],
-    ids=["0 to 255", "below 0", "nan", "int32", "one image", "array"],
+    [
+        IMAGES.float(),
+        IMAGES.float() / 255 - 0.1,
+        IMAGES / torch.nan,
+        IMAGES.int(),
+        IMAGES[0],
+        IMAGES.numpy(),
+        torch.zeros(6, 8, 8, 3),
+    ],
+    ids=["0 to 255", "below 0", "nan", "int32", "one image", "array", "channels last"],
 )
 def test_other_images_are_refused(images):
     with pytest.raises(InputError, match="uint8 or floats in"):

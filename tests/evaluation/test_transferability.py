@@ -68,7 +68,7 @@ def test_a_classifier_that_is_always_wrong_has_no_rate():
         wrong.network[1].bias.neg_()
     with forward_batches(wrong.network) as passes:
         made = transferability({"one": one, "wrong": wrong}, split)
-    assert passes == [40]
+    assert passes == [1, 40]
     assert made.counts.tolist() == [[40, 0], [0, 0]]
     assert made.to_json()["rates"][0][1] is None
 

@@ -63,6 +63,11 @@ CONTAINERS = {
     "nothing": lambda s: by_madry(s),
     "a wrapped network": lambda s: {"model": by_madry(s, "model.")},
     "RobustBench": lambda s: {"model": s, **normalization("mu", "sigma"), "best": torch.tensor(0.9)},
+    "two keys": lambda s: {"ema": {"decay": 0.99, "shadow": by_madry(s)}, "epoch": 3},
+    "the tutorial's keys": lambda s: {
+        "model_state_dict": by_madry(s),
+        "optimizer_state_dict": {"state": {0: {"m": s}}},
+    },
     "a key of its own": lambda s: {"ema_weights": normalization("mu", "sigma") | s, "losses": {"last": torch.ones(1)}},
 }
 
@@ -70,6 +75,13 @@ CONTAINERS = {
 @pytest.mark.parametrize("row", CONTAINERS)
 def test_weights_are_found_within_the_file(tmp_path, small, row):
     assert_same(converted(tmp_path, CONTAINERS[row](small.state_dict())), small)
+
+
+def test_a_network_is_found_beside_what_it_was_trained_with(tmp_path, small):
+    state = named("net.backbone.", small.state_dict()) | {"loss.weight": torch.ones(10), "seen": torch.tensor(3)}
+    classifier = converted(tmp_path, {"state_dict": state}, GIVEN)
+    assert_same(classifier, small)
+    assert "loss.weight, seen" in classifier.card["notes"][0]
 
 
 SEVERAL = {
@@ -104,6 +116,11 @@ RESNET20 = {"arch": "cifar-resnet20", "mean": MEAN, "std": STD}
 BYTES = {"values": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))}
 # How it is made, the recipe, and what the message must name.
 REFUSED = {
+    "two networks": (
+        lambda s: named("encoder_q.", s) | named("encoder_k.", s) | {"queue": torch.ones(4, 4)},
+        {"mean": MEAN, "std": STD},
+        ["encoder_q, encoder_k"],
+    ),
     "no such key": (lambda s: {"model": s}, {"weights": "ema"}, ["'ema'", "model"]),
     "a network, not its weights": (lambda s: [1], {}, ["state_dict"]),
     "no weights": (lambda s: {"epoch": 3}, {}, ["no weights"]),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from .errors import InputError, unknown
 
@@ -36,16 +37,17 @@ def check_seed(seed: int) -> int:
     return seed
 
 
-def check_index(there_are: str, index: Tensor | int, size: int) -> None:
+def check_index(there_are: str, index: Any, size: int) -> None:
     """Raise `InputError` unless `index` holds whole numbers from 0 to `size` - 1.
 
     >>> check_index("layer 'conv1' has units", 64, 64)
     Traceback (most recent call last):
     pellucid.base.errors.InputError: layer 'conv1' has units 0 to 63, not 64
     """
-    if isinstance(index, str) or (isinstance(index, Sequence) and any(isinstance(one, str) for one in index)):
-        raise InputError(f"{there_are} 0 to {size - 1}, not {index!r}; classifier.labels gives the numbers of names")
-    values = torch.as_tensor(index)
+    try:
+        values = torch.as_tensor(index)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"{there_are} 0 to {size - 1}, not {index!r}") from None
     if values.ndim > 1 or values.dtype != torch.int64:
         given = f"{values.dtype} of {tuple(values.shape)}"
         raise InputError(f"{there_are} 0 to {size - 1}; give int64 of (N,), not {given}")
@@ -126,19 +128,76 @@ def check_shape(name: str, values: Tensor, images: Tensor) -> None:
         raise InputError(f"{name} is {given} for an image of {whole}; give {right} or {whole} for each")
 
 
-def check_channels(name: str, values: Sequence[float], count: int, positive: bool = False) -> Tensor:
-    """A normalization's numbers, one a channel or one for all, as `(1, count, 1, 1)`; `InputError` unless finite.
+def check_normalization(mean: Any, std: Any, reads: int) -> tuple[Tensor, Tensor]:
+    """A normalization's mean and std, `(1, C, 1, 1)`: a number is for all channels, a list has one for each.
 
-    Numbers that are meant for values from 0 to 255 are refused: images are in [0, 1].
+    `reads` is how many channels the network's first convolution reads, 0 if it has none. Numbers that are meant for
+    values from 0 to 255 are refused: images are in [0, 1].
+
+    >>> [value.flatten().tolist() for value in check_normalization(0.5, (1.0, 1.0, 2.0), 0)]
+    [[0.5, 0.5, 0.5], [1.0, 1.0, 2.0]]
     """
-    numbers = [float(value) for value in values]
-    if not all(map(math.isfinite, numbers)):
-        raise InputError(f"{name} must be finite, not {values}")
-    if positive and min(numbers) <= 0:
-        raise InputError(f"{name} must be positive, not {values}")
-    if max(map(abs, numbers)) > 20:
-        raise InputError(f"{name} is for images in [0, 1]; divide it by 255, {numbers[0] / 255:.4g} and so on")
-    return torch.tensor(numbers, dtype=torch.float32).expand(count).clone().reshape(1, -1, 1, 1)
+    found: dict[str, Tensor] = {}
+    for name, given in (("mean", mean), ("std", std)):
+        try:
+            values = torch.as_tensor(given, dtype=torch.float32, device="cpu")
+        except (TypeError, ValueError, RuntimeError):
+            values = torch.empty(0)
+        if not values.numel():
+            raise InputError(f"{name} must be a number, or one for each channel, not {given!r}")
+        if not bool(values.isfinite().all()):
+            raise InputError(f"{name} must be finite, not {given}")
+        if name == "std" and bool((values <= 0).any()):
+            raise InputError(f"std must be positive, not {given}")
+        if bool((values.abs() > 20).any()):
+            first = float(values.flatten()[0])
+            raise InputError(f"{name} is for images in [0, 1]; divide it by 255, {first / 255:.4g} and so on")
+        found[name] = values
+    lists = [values.numel() for values in found.values() if values.ndim]
+    if len(set(lists)) == 2:
+        raise InputError(f"mean has {lists[0]} and std {lists[1]} numbers; give both one for each channel")
+    count = lists[0] if lists else 0
+    if count > 1 and reads == 3 != count:
+        raise InputError(f"mean and std are for {count} channels, and the network reads 3")
+    if count == 0 or (count == 1 and reads == 3):
+        count = reads if reads in (1, 3) else 3
+    each = [values.flatten().expand(count).clone().reshape(1, -1, 1, 1) for values in found.values()]
+    return each[0], each[1]
+
+
+def check_network(network: Any) -> None:
+    """Raise `InputError` for what is no network of torch's, or one that cannot be read or differentiated."""
+    if isinstance(network, torch.jit.ScriptModule) or not isinstance(network, nn.Module):
+        given = network.__name__ if isinstance(network, type) else type(network).__name__
+        raise InputError(f"network must be a torch.nn.Module that yields logits, not {given}")
+    if hasattr(network, "normalized"):
+        raise InputError("this network is a Classifier already")
+    if isinstance(network, (nn.ModuleList, nn.ModuleDict)) and type(network).forward is nn.Module.forward:
+        raise InputError(f"network must yield logits; a {type(network).__name__} has no forward")
+    if any(map(is_lazy, network.parameters())):
+        raise InputError("this network has lazy layers without weights; run it once on a batch of images")
+    if any(parameter.is_inference() for parameter in network.parameters()):
+        raise InputError("this network was made in torch.inference_mode and has no gradient; make it outside")
+
+
+def check_classifier(classifier: object) -> None:
+    """Raise `InputError` for a network alone, without its normalization."""
+    if not hasattr(classifier, "normalized"):
+        raise InputError(f"give the network as pellucid.Classifier(network, ...), not as {type(classifier).__name__}")
+
+
+def check_input(images: Tensor, channels: int | None) -> None:
+    """Raise `InputError` unless images are floats `(N, channels, H, W)`; of any number of channels if that is None."""
+    shape = tuple(images.shape)
+    if len(shape) != 4 or channels not in (None, shape[1]):
+        remedy = ""
+        if len(shape) == 4 and shape[1] == 1:
+            remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))"
+        elif channels == 1:
+            remedy = "; of gray images take one: images[:, :1]"
+        raise InputError(f"this classifier takes images (N, {channels or 'C'}, H, W), not {shape}{remedy}")
+    if not images.is_floating_point():
+        raise InputError(f"images are floats in [0, 1], not {images.dtype}; divide 8-bit values by 255")
 
 
 def check_names(names: Iterable[Any] | None) -> list[str] | None:

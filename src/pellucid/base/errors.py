@@ -19,7 +19,8 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
     known = list(names)
     close = get_close_matches(str(name), known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shortened(known, 12)})")
+    shown = shortened(known or ["none"], 12)
+    return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shown})")
 
 
 def first_line(error: BaseException) -> str:

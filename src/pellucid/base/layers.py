@@ -1,4 +1,4 @@
-"""The layers of a network: their names, the head, where a layer has its units, and the last ReLUs."""
+"""The layers of a network: their names, where a layer has its units, and the last ReLUs."""
 
 from __future__ import annotations
 
@@ -40,6 +40,22 @@ def unit_axis(network: nn.Module, layer: str, ndim: int) -> int | None:
     return 1 if nn.Conv2d in kinds and not any(issubclass(kind, nn.LayerNorm) for kind in kinds) else None
 
 
+def arranged(network: nn.Module, layer: str, values: Tensor, count: int, named: str, axes: dict[str, int]) -> Tensor:
+    """A layer's values for `count` images as `(N, U)`, `(N, T, U)` or `(N, C, H, W)`.
+
+    `axes` has the axis of units by the layer's name, where `unit_axis` does not know it.
+    """
+    shape, ndim = tuple(values.shape), values.ndim
+    parts = network.get_submodule(layer).modules()
+    if shape[:1] != (count,) or (ndim == 3 and any(getattr(part, "batch_first", True) is False for part in parts)):
+        raise InputError(f"layer {named!r} is {shape} for {count} images; choose one whose first axis is the images'")
+    axis = axes.get(named, unit_axis(network, layer, ndim))
+    if ndim > 1 and axis not in [n for n in range(-ndim + 1, ndim) if n]:
+        raise InputError(f"layer {named!r} is {shape}, and nothing declares which axis is the units'; "
+                         f"set classifier.unit_axes[{named!r}] = 1, or {ndim - 1}")  # fmt: skip
+    return values if axis is None else values.movedim(axis, 1 if ndim == 4 else -1)
+
+
 def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:
     """Let gradients pass the last ReLUs of a twin as if they were the identity; values do not change:
 
@@ -62,7 +78,7 @@ def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:
         end = run()
     for hook in hooks:
         hook.remove()
-    reached = torch.autograd.grad(end.sum(), outputs, allow_unused=True) if outputs else []
+    reached = torch.autograd.grad(end.sum(), outputs, allow_unused=True) if outputs and end.requires_grad else []
     last = {number for number, gradient in enumerate(reached) if gradient is not None}
 
     def before(module: nn.Module, args: tuple, named: dict[str, Tensor]) -> None:
@@ -77,25 +93,6 @@ def open_last_relus(twin: nn.Module, run: Callable[[], Tensor]) -> None:
     for relu in relus:
         relu.register_forward_pre_hook(before, with_kwargs=True)
         relu.register_forward_hook(straight, prepend=True)  # before the hooks that read it
-
-
-def find_head(network: nn.Module) -> str:
-    """The path of the module that makes the logits: timm's own answer, the last linear layer, the last 1x1 convolution.
-
-    Raises `InputError` where there is none; name it then: `Classifier(network, head="...")`.
-    """
-    paths = {module: path for path, module in network.named_modules()}
-    if hasattr(network, "get_classifier"):  # timm
-        head = network.get_classifier()  # pyright: ignore[reportCallIssue]
-        if isinstance(head, nn.Module) and head in paths and not isinstance(head, nn.Identity):
-            return paths[head]
-    linear = [path for module, path in paths.items() if isinstance(module, nn.Linear)]
-    pointwise = [path for m, path in paths.items() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
-    if not (linear or pointwise):
-        raise InputError(
-            f"no linear layer found in {type(network).__name__}; name the layer that makes the logits as head"
-        )
-    return (linear or pointwise)[-1]
 
 
 def named_layers(network: nn.Module) -> dict[str, str]:
@@ -151,8 +148,3 @@ def _sequential_layers(features: nn.Sequential, kind: str) -> dict[str, str]:
 def channels_of(network: nn.Module) -> int:
     """How many channels the first convolution of a network reads; 0 if it has none."""
     return next((module.in_channels for module in network.modules() if isinstance(module, nn.Conv2d)), 0)
-
-
-def width_of(head: nn.Module) -> int:
-    """How many logits a head makes; 0 if it does not say."""
-    return int(getattr(head, "out_features", 0) or getattr(head, "out_channels", 0))

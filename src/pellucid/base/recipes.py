@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .checks import check_fields
+from .errors import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+R = TypeVar("R")
 USUAL_SIDE = 32  # assumed where the size of the images is not known
 
 
@@ -49,6 +51,21 @@ class Recipe:
     def at(self, side: int | None) -> Self:
         """The recipe for images of this side in pixels: every `PerPixel` length becomes a number."""
         return replace(self, **{f.name: _at(getattr(self, f.name), side or USUAL_SIDE) for f in fields(self)})
+
+
+def checked(recipe: R | None, kind: type[R]) -> R:
+    """The recipe, or the default one of this kind; raises `InputError` for what is none.
+
+    >>> from pellucid import GenerateRecipe
+    >>> checked(0.5, GenerateRecipe)
+    Traceback (most recent call last):
+    pellucid.base.errors.InputError: recipe must be a GenerateRecipe(...), not 0.5
+    """
+    if recipe is None:
+        return kind()
+    if not isinstance(recipe, kind):
+        raise InputError(f"recipe must be a {kind.__name__}(...), not {recipe!r:.80}")
+    return recipe
 
 
 def _at(value: Any, side: int) -> Any:

@@ -15,7 +15,8 @@ from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..base.files import short
 from ..data.identity import split_digest
-from ..evaluation.layers import LayersRecipe, check, check_runs, layer_robustness
+from ..evaluation.layers import LayersRecipe, check, layer_robustness
+from ..evaluation.threat import check_runs
 from ..gallery.plots import plot_layers
 from ..gallery.save import check_figure
 from ..gallery.sidecar import made_by, write_sidecar

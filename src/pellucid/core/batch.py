@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,14 @@ class PerImage:
     def to(self, device: torch.device) -> Self:
         """The same with its tensors on `device`, ready for gradients even if they were made in inference mode."""
         return replace(self, **{f.name: _moved(getattr(self, f.name), device) for f in fields(self) if f.init})
+
+    def numbered(self, labels: Callable[[Any], Tensor]) -> Self:
+        """The same with numbers, as `labels` gives them, where its `label` is the name of a class, or several."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        terms = {name: tuple(part.numbered(labels) if isinstance(part, PerImage) else part for part in value)
+                 for name, value in given.items() if type(value) is tuple and name != "label"}  # fmt: skip
+        named = isinstance(given.get("label"), Sized) and not isinstance(given["label"], Tensor)
+        return replace(self, **terms, **({"label": labels(given["label"])} if named else {}))
 
     def check_rows(self, count: int) -> None:
         """Raise `InputError` unless every tensor has a row for each of `count` images, or one for all."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..base.checks import check_channels, check_images, check_names
+from ..base.checks import check_images, check_input, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
-from ..base.layers import channels_of, find_head, named_layers, width_of
+from ..base.heads import find_head, width_of
+from ..base.layers import channels_of, named_layers
 from .batch import at_once
 from .reading import Activations, Reader
 
@@ -44,23 +46,20 @@ class Classifier(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        mean: Sequence[float] = (0.0, 0.0, 0.0),
-        std: Sequence[float] = (1.0, 1.0, 1.0),
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
         class_names: Sequence[str] | None = None,
         head: str | None = None,
         card: dict[str, Any] | None = None,
     ):
         super().__init__()
-        if any(parameter.is_inference() for parameter in network.parameters()):
-            raise InputError("this network was made in torch.inference_mode and has no gradient; make it outside")
+        check_network(network)
         to_channels_last(network)
         self.network = network
         place = next((parameter.device for parameter in network.parameters()), None)
-        if len(mean) != len(std):
-            raise InputError(f"mean has {len(mean)} and std {len(std)} numbers; give both one for each channel")
-        channels = 3 if len(mean) == 1 and channels_of(network) == 3 else len(mean)
-        self.register_buffer("mean", check_channels("mean", mean, channels).to(place), persistent=False)
-        self.register_buffer("std", check_channels("std", std, channels, positive=True).to(place), persistent=False)
+        mean_of_channels, std_of_channels = check_normalization(mean, std, channels_of(network))
+        self.register_buffer("mean", mean_of_channels.to(place), persistent=False)
+        self.register_buffer("std", std_of_channels.to(place), persistent=False)
         self.layers = named_layers(network)
         self.head = head if head is not None else find_head(network)
         self.head_was_named = head is not None  # then it may be a layer before the logits, of another width
@@ -82,8 +81,8 @@ class Classifier(nn.Module):
         """A function from images to `Activations`, for many passes; see `Reader`."""
         paths = {name: self.path(name) for name in sorted({*layers} - {"logits", "representation"})}
         classes = len(self.class_names) if self.class_names else (None if self.head_was_named else self.classes or None)
-        head = self.path(self.head)
-        return Reader(self.network, self.normalized, head, paths, self.unit_axes, straight_through, classes)
+        return Reader(self.network, self.normalized, self.path(self.head), paths, self.unit_axes, straight_through,
+                      classes, self.head_was_named)  # fmt: skip
 
     def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
         """Run the network once on `(N, C, H, W)` images in [0, 1], in eval mode and without gradients to the weights.
@@ -91,8 +90,8 @@ class Classifier(nn.Module):
         `layers` are names of further layers to keep, or any module's path. With `straight_through` the gradient passes
         the last ReLUs before the representation as if they were the identity, so that units can be switched on.
 
-        Raises `InputError` for a layer that does not exist, was not reached, or has no row for each image, for images
-        of other channels, and for a head that does not make the logits.
+        Raises `InputError` for a layer that does not exist, was not reached, or has no row for each image, and for
+        images of other channels; and when a representation is read whose head does not make the logits.
         """
         return self.reader(layers, straight_through)(images)
 
@@ -115,13 +114,7 @@ class Classifier(nn.Module):
         Raises `InputError` for images of another number of channels.
         """
         channels = self.mean.shape[1]
-        if images.ndim != 4 or channels not in (1, images.shape[1]):
-            one = images.ndim == 4 and images.shape[1] == 1
-            remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))" if one else ""
-            given = f"(N, {channels}, H, W), not {tuple(images.shape)}{remedy}"
-            raise InputError(f"this classifier takes images of {channels} channels, {given}")
-        if not images.is_floating_point():
-            raise InputError(f"images are floats in [0, 1], not {images.dtype}; divide 8-bit values by 255")
+        check_input(images, None if channels == 1 != channels_of(self.network) else channels)
         dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
         return ((images - self.mean) / self.std).to(dtype)
 
@@ -133,14 +126,18 @@ class Classifier(nn.Module):
         names = self.class_names or [str(i) for i in range(self.classes)]
         if isinstance(name, str) and name in names:
             return names.index(name)
-        if (not isinstance(name, str) or name.isdecimal()) and 0 <= int(name) < len(names):
+        whole = name.isdecimal() if isinstance(name, str) else isinstance(name, Integral)
+        if whole and 0 <= int(name) < len(names):
             return int(name)
+        if not isinstance(name, str):
+            raise InputError(f"unknown class {name}; there are {len(names)}, with the numbers from 0 up")
         raise unknown("class", name, names)
 
     def labels(self, names: Sequence[str | int] | Tensor | str | int, count: int | None = None) -> Tensor:
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
-        names = [names] if isinstance(names, (str, int)) else names
-        labels = torch.tensor([self.label(name if isinstance(name, str) else int(name)) for name in names])
+        given: Any = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
+        given = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+        labels = torch.tensor([self.label(name) for name in given])
         if count is not None and len(labels) not in (1, count):
             raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
         return labels if count is None else labels.expand(count).contiguous()

@@ -12,7 +12,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, positive_int
+from ..base.checks import check_classifier, check_images, positive_int
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError, unknown
 from ..base.processes import team
@@ -21,17 +21,7 @@ from .batch import PerImage, at_once, generators, per_image, select_rows, whole_
 from .classifier import Classifier
 from .descent import Descent, Progress, better_of, joined
 from .objective import Objective, StopRule
-from .optimizer import (
-    Adam,
-    NormalizedGradient,
-    Optimizer,
-    Parametrization,
-    Pixels,
-    Schedule,
-    State,
-    constant,
-    step_length,
-)  # fmt: skip
+from .optimizer import Adam, NormalizedGradient, Optimizer, Parametrization, Pixels, Schedule, constant, step_length
 from .reading import Activations, Reader
 
 Stop = Callable[[Tensor, Activations], Tensor]
@@ -50,7 +40,7 @@ class Active(PerImage):
     objective: Objective
     stop: Stop | None
     step_size: float | Tensor
-    state: State = ()
+    state: tuple[Tensor, ...] = ()
 
     def select(self, index: Tensor) -> Active:
         return replace(super().select(index), rng=tuple(self.rng[i] for i in index.tolist()))
@@ -122,6 +112,7 @@ def descend(
     >>> descent.images.shape, descent.forwards
     (torch.Size([4, 3, 1, 1]), 5)
     """
+    check_classifier(classifier)
     device = classifier.device
     start = check_images(start).to(device)
     center = start if center is None else check_images(center, "center").to(device)
@@ -134,7 +125,7 @@ def descend(
     optimizer = optimizer or (NormalizedGradient() if isinstance(moved, Pixels) else Adam())
     if not isinstance(moved, Pixels) and not isinstance(optimizer, Adam):
         raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
-    objective, ball, stop = _checked(objective, ball, stop, start)
+    objective, ball, stop = _checked(objective, ball, stop, start, classifier)
     length = step_length(step_size, ball, steps, optimizer, schedule)
     if compiled and objective.uses_straight_through:
         raise InputError("straight_through does not go with compiled: its hooks count the calls of a pass")
@@ -157,6 +148,8 @@ def descend(
             if isinstance(stop, StopRule):
                 stop.check(activations)
         losses = batch.objective(images, activations)
+        if not losses.requires_grad:
+            raise InputError("the loss has no gradient to the images: does the network detach them, or run in no_grad?")
         (gradient,) = torch.autograd.grad(losses.sum(), parameter)
         sound = gradient.flatten(1).isfinite().all(1)
         gradient = torch.where(per_image(sound, gradient), gradient, 0)  # without one an image stays where it is
@@ -235,11 +228,15 @@ def descend(
     return found
 
 
-def _checked(objective: Objective, ball: Ball, stop: Stop | None, start: Tensor) -> tuple[Objective, Ball, Stop | None]:
-    """The parts on the images' device; raises `InputError` unless they are what they should be, with fitting rows."""
+def _checked(
+    objective: Objective, ball: Ball, stop: Stop | None, start: Tensor, classifier: Classifier
+) -> tuple[Objective, Ball, Stop | None]:
+    """The parts on the images' device, with numbers for the names of classes; `InputError` unless they fit."""
     for part, kind, example in ((objective, Objective, "CrossEntropy(3)"), (ball, Ball, "L2(1.0)")):
         if not isinstance(part, kind):
             raise InputError(f"give a {kind.__name__} such as {example}, not {type(part).__name__}")
+    objective = objective.numbered(classifier.labels)
+    stop = stop.numbered(classifier.labels) if isinstance(stop, StopRule) else stop
     for part in (objective, ball, stop):
         if isinstance(part, PerImage):
             part.check_rows(len(start))

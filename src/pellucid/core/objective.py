@@ -7,6 +7,7 @@ Objectives add, subtract and scale: `CrossEntropy(label) + 10 * Outside(mask, or
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,16 +111,23 @@ class Sum(Objective):
 
 @dataclass(frozen=True)
 class CrossEntropy(Objective):
-    """-log softmax(logits)[label], `label` an int or `(N,)` ints; `-CrossEntropy(label)` is an untargeted attack's."""
+    """-log softmax(logits)[label]; `-CrossEntropy(label)` is an untargeted attack's.
 
-    label: Tensor | int
+    `label` is a class's number or name, for all images, or one for each: `(N,)` ints or a list. `descend` takes names.
+    """
+
+    label: Tensor | int | str | Sequence[str | int]
     straight_through: bool = False
 
     def check(self, activations: Activations) -> None:
+        if activations.logits.shape[1] == 1:
+            raise InputError("cross-entropy compares classes; of one logit z make two: torch.cat([-z, z], 1)")
         check_index("the classifier has classes", self.label, activations.logits.shape[1])
 
     def __call__(self, images: Tensor, activations: Activations) -> Tensor:
         logits = activations.logits
+        if isinstance(self.label, Sized) and not isinstance(self.label, Tensor):
+            raise InputError(f"descend looks up {self.label!r}; without it give numbers, as of classifier.labels(...)")
         labels = torch.as_tensor(self.label, device=logits.device).expand(len(logits))
         return F.cross_entropy(logits, labels, reduction="none")
 

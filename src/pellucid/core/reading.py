@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,9 @@ from torch import Tensor, nn
 
 from ..base.errors import InputError
 from ..base.fuse import fuse
-from ..base.layers import open_last_relus, unit_axis
+from ..base.heads import follows
+from ..base.layers import arranged, open_last_relus
+from ..base.twin import frozen_twin
 
 
 @dataclass
@@ -20,14 +21,24 @@ class Activations:
 
     Attributes:
         logits: `(N, K)`, float32.
-        representation: `(N, U)`, float32; the input of the last linear layer, averaged over positions if it has any.
+        head_input: the representation, or why there is none.
         layers: the further layers that were asked for, float32: units `(N, U)`, tokens `(N, T, U)` or channels
             `(N, C, H, W)`. Of a module that runs several times it is the last output.
     """
 
     logits: Tensor
-    representation: Tensor
+    head_input: Tensor | str
     layers: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def representation(self) -> Tensor:
+        """`(N, U)`, float32: the input of the last linear layer, averaged over positions if it has any.
+
+        Raises `InputError` where that layer does not make the logits.
+        """
+        if isinstance(self.head_input, str):
+            raise InputError(self.head_input)
+        return self.head_input
 
     def __getitem__(self, layer: str) -> Tensor:
         return getattr(self, layer) if layer in ("logits", "representation") else self.layers[layer]
@@ -35,35 +46,8 @@ class Activations:
     def detach(self) -> Activations:
         """The same without its graph."""
         layers = {name: values.detach() for name, values in self.layers.items()}
-        return Activations(self.logits.detach(), self.representation.detach(), layers)
-
-
-def frozen_twin(network: nn.Module) -> nn.Module:
-    """A copy of the modules of a network, in eval mode, whose weights need no gradient and are not copied.
-
-    Every parameter and buffer of the twin shares the memory of the network's, so a twin costs milliseconds and sees
-    weights that change in place. Hooks set on the twin never reach the network.
-
-    Raises:
-        InputError: a network that cannot be copied.
-
-    >>> network = nn.Linear(2, 2)
-    >>> twin = frozen_twin(network)
-    >>> twin.weight.data_ptr() == network.weight.data_ptr(), twin.weight.requires_grad, network.weight.requires_grad
-    (True, False, True)
-    """
-    shared: dict[int, Any] = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in network.parameters()}
-    shared |= {id(buffer): buffer.detach() for buffer in network.buffers()}
-    # Weights that hooks compute, as the older weight_norm does, are attributes that Python cannot copy.
-    kept = (value for module in network.modules() for value in vars(module).values() if isinstance(value, Tensor))
-    shared |= {id(value): value.detach() for value in kept}
-    try:
-        twin = copy.deepcopy(network, shared)
-    except Exception as error:
-        raise InputError(
-            f"this {type(network).__name__} cannot be copied ({error}); a descent runs on a copy of its modules"
-        ) from error
-    return twin.eval().requires_grad_(False)
+        found = self.head_input if isinstance(self.head_input, str) else self.head_input.detach()
+        return Activations(self.logits.detach(), found, layers)
 
 
 class Reader:
@@ -79,6 +63,7 @@ class Reader:
         unit_axes: the axis of units of layers, by name, that `unit_axis` does not know.
         straight_through: see `open_last_relus`.
         classes: how many logits there have to be; None if that is not known.
+        named: whether the user chose the head; otherwise the first pass compares what it makes with the logits.
     """
 
     def __init__(
@@ -90,15 +75,17 @@ class Reader:
         unit_axes: dict[str, int],
         straight_through: bool = False,
         classes: int | None = None,
+        named: bool = False,
     ):
         self.twin = frozen_twin(network)
         self.refresh = fuse(self.twin, kept=(head, *layers.values()))  # to be called where weights have changed
         self.normalized, self.layers, self.unit_axes, self.classes = normalized, layers, unit_axes, classes
         self._closed = straight_through  # the last ReLUs, until there are images to find them with
+        self._named, self._sound = named, None  # whether the head makes the logits, known after the first pass
         self._kept: dict[str, Tensor] = {}
-        self._head = self.twin.get_submodule(head)
+        self._path, self._head = head, self.twin.get_submodule(head)
         self._head.register_forward_pre_hook(self._keep_input, with_kwargs=True)
-        for name, path in layers.items():
+        for name, path in {**layers, **({} if named else {"logits": head})}.items():
             self.twin.get_submodule(path).register_forward_hook(self._keeping(name))
 
     def __call__(self, images: Tensor) -> Activations:
@@ -106,16 +93,21 @@ class Reader:
         inputs = self.normalized(images)
         if self._closed:
             one, self._closed = inputs[:1].detach().requires_grad_(), False
-            open_last_relus(self.twin, lambda: self.run(one)[1])
-        logits, representation, kept = self.run(inputs)
-        if not len(logits) == len(representation) == len(images):
-            shapes = f"logits {tuple(logits.shape)} and a representation {tuple(representation.shape)}"
-            raise InputError(f"the network has {shapes} for {len(images)} images; images must be its first axis")
-        layers = {name: self._arranged(name, kept[name], len(images)).float() for name in self.layers}
-        return Activations(logits.float(), representation.float(), layers)
+            open_last_relus(self.twin, lambda: self._activations(one).representation)
+        return self._activations(inputs)
 
-    def run(self, inputs: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Logits, representation and layers of normalized images. This is what may be compiled."""
+    def _activations(self, inputs: Tensor) -> Activations:
+        logits, kept = self.run(inputs)
+        if len(logits) != len(inputs):
+            raise InputError(f"logits {tuple(logits.shape)} for {len(inputs)} images; images must be the first axis")
+        layers = {
+            name: arranged(self.twin, path, kept[name], len(inputs), name, self.unit_axes).float()
+            for name, path in self.layers.items()
+        }
+        return Activations(logits.float(), self._head_input(logits, kept), layers)
+
+    def run(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The logits of normalized images, and what the hooks keep. This is what may be compiled."""
         self._kept.clear()
         logits = self.twin(inputs)
         if not isinstance(logits, Tensor) or logits.ndim != 2:
@@ -125,19 +117,27 @@ class Reader:
                 f"this classifier has {self.classes} classes, and its network makes {logits.shape[1]} logits; give a "
                 "class name for each, or name the layer that makes them as head"
             )
-        if missing := [name for name in ("representation", *self.layers) if name not in self._kept]:
+        if missing := [name for name in self.layers if name not in self._kept]:
             raise InputError(f"layer {', '.join(missing)} was not reached in the forward pass")
-        values = self._kept.pop("representation")
+        return logits, dict(self._kept)
+
+    def _head_input(self, logits: Tensor, kept: dict[str, Tensor]) -> Tensor | str:
+        values = kept.get("representation")
+        if self._sound is None:
+            same = values is not None and len(values) == len(logits)
+            self._sound = same and (self._named or follows(logits, kept["logits"]))
+        if values is None or not self._sound:
+            why = "was not reached in the forward pass" if values is None else "does not make the network's logits"
+            where = f"name the layer whose input it is: Classifier(network, head={self._path!r})"
+            return f"there is no representation, because {self._path!r} {why}; {where}"
         if values.ndim > 2 and isinstance(self._head, nn.Linear):
             values = values.flatten(1, -2).mean(1)
-        values = values.mean((2, 3)) if values.ndim == 4 else values.flatten(1)
-        return logits, values, {name: self._kept.pop(name) for name in self.layers}
+        return (values.mean((2, 3)) if values.ndim == 4 else values.flatten(1)).float()
 
     def _keep_input(self, module: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         given = next((value for value in (*args, *named.values()) if isinstance(value, Tensor)), None)
-        if given is None:
-            raise InputError('the head is given no tensor; name another layer: Classifier(network, head="...")')
-        self._kept["representation"] = given
+        if given is not None:
+            self._kept["representation"] = given
 
     def _keeping(self, name: str) -> Callable[[nn.Module, tuple, Any], None]:
         def keep(module: nn.Module, args: tuple, output: Any) -> None:
@@ -147,20 +147,6 @@ class Reader:
             self._kept[name] = output.clone()  # the next module is often a ReLU that works in place
 
         return keep
-
-    def _arranged(self, name: str, values: Tensor, count: int) -> Tensor:
-        """A layer's values as `(N, U)`, `(N, T, U)` or `(N, C, H, W)`."""
-        shape, ndim, path = tuple(values.shape), values.ndim, self.layers[name]
-        parts = self.twin.get_submodule(path).modules()
-        if shape[:1] != (count,) or (ndim == 3 and any(getattr(part, "batch_first", True) is False for part in parts)):
-            raise InputError(
-                f"layer {name!r} is {shape} for {count} images; choose one whose first axis is the images'"
-            )
-        axis = self.unit_axes.get(name, unit_axis(self.twin, path, ndim))
-        if ndim > 1 and axis not in [n for n in range(-ndim + 1, ndim) if n]:
-            raise InputError(f"layer {name!r} is {shape}, and nothing declares which axis is the units'; "
-                             f"set classifier.unit_axes[{name!r}] = 1, or {ndim - 1}")  # fmt: skip
-        return values if axis is None else values.movedim(axis, 1 if ndim == 4 else -1)
 
 
 def _form(output: Any) -> str:

@@ -114,6 +114,21 @@ class Split:
         return torch.randperm(len(self), generator=generator)
 
 
+def check_labeled(split: Any) -> None:
+    """Raise `InputError` for images that are no split."""
+    if isinstance(split, Dataset):
+        raise InputError(f"give a split of {split.name}, its test or its train, not the whole data set")
+    if not hasattr(split, "batch"):
+        raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
+
+
+def check_dataset(data: Any) -> None:
+    """Raise `InputError` for what is no data set."""
+    if not isinstance(data, Dataset):
+        given = type(data).__name__
+        raise InputError(f"give the images as pellucid.Dataset(name, train, test, class_names), not as {given}")
+
+
 def _check_images(images: Tensor) -> None:
     wanted = "images must be an (N, C, H, W) tensor, uint8 or floats in [0, 1]"
     if not isinstance(images, Tensor) or images.ndim != 4:
@@ -168,8 +183,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for split in (self.train, self.test):
-            if not hasattr(split, "labels"):
-                raise InputError(f"a split is pellucid.Split(images, labels), not a {type(split).__name__}")
+            check_labeled(split)
             if len(split) and int(split.labels.max()) >= len(self.class_names):
                 largest, count = int(split.labels.max()), len(self.class_names)
                 raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..base.checks import positive_int
 from ..base.errors import InputError, shortened
-from .dataset import LabeledImages
+from .dataset import LabeledImages, check_labeled
 from .image import Enlargement, cover, enlarge
 from .principal import Principal
 
@@ -97,6 +97,7 @@ def fit_gaussians(
     Raises:
         InputError: a class without images, or sides that `grain` does not divide.
     """
+    check_labeled(split)
     height, width = split.size if size is None else (size, size)
     check_fit(split, [str(label) for label in range(classes)], grain, rank, (height, width))
     shape = (3, height // grain, width // grain)

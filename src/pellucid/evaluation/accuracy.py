@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
-from ..base.errors import shortened
+from ..base.errors import InputError, shortened
 from ..base.processes import Processes, sharing, team
+from ..base.recipes import checked
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -87,6 +88,9 @@ class Evaluation:
     def __post_init__(self) -> None:
         check_split(self.classifier, self.split)
         self.attacks()
+        height, width = self.split.size
+        if height != width and "square" in chosen(self.recipe.autoattack):
+            raise InputError(f"square attacks square images, not {width} x {height}: --autoattack apgd-ce apgd-t fab-t")
 
     @cached_property
     def index(self) -> Tensor:
@@ -189,7 +193,7 @@ def evaluate(
     >>> result.count
     4
     """
-    evaluation = Evaluation(classifier, split, recipe or EvaluateRecipe(), precision, seed)
+    evaluation = Evaluation(classifier, split, checked(recipe, EvaluateRecipe), precision, seed)
     if team().main:
         warn_of_absent(classifier, split.labels[evaluation.index])
     kept = evaluation.partial(Path(partial)) if partial is not None else None

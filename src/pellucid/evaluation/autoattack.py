@@ -119,7 +119,7 @@ class AutoAttack:
 def _network(classifier: Classifier) -> Iterator[Callable[[Tensor], Tensor]]:
     """Within, the logits of the frozen network: some of the attacks call `backward`, which would fill its gradients."""
     read = classifier.reader()
-    yield lambda images: read(images).logits
+    yield lambda images: read(images).logits.clone()  # a network may have made them in inference mode
 
 
 @contextmanager

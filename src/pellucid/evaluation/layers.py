@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_fields, check_images, positive_int
+from ..base.checks import check_classifier, check_fields, check_images, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.ball import Norm
 from ..core.batch import generators, norms
 from ..core.classifier import Classifier
@@ -19,7 +20,7 @@ from ..core.descend import descend
 from ..core.objective import Objective
 from ..core.reading import Activations
 from .jacobian import largest_singular_value
-from .threat import check_radii, check_step_size, threat_ball
+from .threat import check_radii, check_runs, check_step_size, threat_ball
 
 FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin
 
@@ -128,7 +129,8 @@ def layer_robustness(
     >>> found.low <= found.value <= found.high
     True
     """
-    recipe = recipe or LayersRecipe()
+    check_classifier(classifier)
+    recipe = checked(recipe, LayersRecipe)
     positive_int("batch_size", batch_size)
     images = check_images(images)
     if len(images) < 2:
@@ -160,19 +162,6 @@ def in_order(classifier: Classifier, layers: Iterable[str]) -> list[str]:
         return (inside[-1], -inside[0]) if inside else (len(paths), 0)  # a module ends after all within; the logits
 
     return sorted(dict.fromkeys(layers), key=place)
-
-
-def check_runs(classifier: Classifier, images: Tensor) -> None:
-    """Raise `InputError` unless the network can take images of this size."""
-    try:
-        read(classifier, images[:1], "logits")
-    except (RuntimeError, ValueError, AssertionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        own = f"{classifier.size} px" if classifier.size else "the size that it was made for"
-        raise InputError(
-            f"{type(classifier.network).__name__} cannot take images of {images.shape[3]} x {images.shape[2]} px "
-            f"({reason}); give it {own}"
-        ) from None
 
 
 def shrinking(progress: float) -> float:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..base.recipes import checked
 from ..core.ball import Ball
 from ..core.batch import norms
 from ..core.classifier import Classifier
@@ -27,7 +28,7 @@ from ..data.draw import drawn
 from .accuracy import EvaluateRecipe
 from .outcomes import Accuracies
 from .pgd import random_points
-from .threat import fooled, radius_names, seen, threat_ball
+from .threat import check_split, fooled, radius_names, seen, threat_ball
 
 SAMPLE = 50  # images that are looked at
 TINY = 1e-12  # of a gradient's norm: far below it, float32 knows no direction
@@ -49,6 +50,12 @@ class Sample:
     def right(self) -> Tensor:
         """Which images are classified rightly, `(N,)` bools."""
         return seen(self.classifier, self.images) == self.labels
+
+    @cached_property
+    def no_gradient(self) -> bool:
+        """Whether the logits do not depend on the images, as far as autograd knows."""
+        with torch.enable_grad():
+            return not self.classifier(self.images[:1].clone().requires_grad_()).logits.requires_grad
 
     @cached_property
     def attacked(self) -> Tensor:
@@ -206,7 +213,8 @@ def sanity(
     >>> sanity(Classifier(step), split, EvaluateRecipe(eps=(0.5,)))[0][:38]
     'the gradient vanishes for 100% of the '
     """
-    recipe = recipe or EvaluateRecipe()
+    check_split(classifier, split)
+    recipe = checked(recipe, EvaluateRecipe)
     index = drawn(split.labels, recipe.count, seed)
     images, labels = split.batch(index[drawn(split.labels[index], SAMPLE, seed)])
     radius = sorted(recipe.eps)[len(recipe.eps) // 2]
@@ -218,6 +226,8 @@ def sanity(
         max(recipe.steps, default=20),
         recipe.step_size,
     )
+    if sample.no_gradient:
+        return ["the network has no gradient to its images, so PGD cannot attack it; try --autoattack square"]
     return [message for check in CHECKS if (message := check(sample)) is not None]
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.errors import InputError
 from ..core.ball import L2, Ball, Linf, Norm
 from ..core.batch import at_once, norms
 from ..core.classifier import Classifier
-from ..data.dataset import LabeledImages
+from ..data.dataset import LabeledImages, check_labeled
 
 
 def threat_ball(norm: Norm, eps: float) -> Ball:
@@ -74,17 +75,34 @@ def check_step_size(step_size: float | None) -> None:
 
 def check_split(classifier: Classifier, split: LabeledImages) -> None:
     """Raise `InputError` unless the classifier can be measured on these images."""
-    if not isinstance(classifier, Classifier):
-        raise InputError(f"give the network as pellucid.Classifier(network, ...), not as {type(classifier).__name__}")
-    if not hasattr(split, "batch"):
-        raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
+    check_classifier(classifier)
+    check_labeled(split)
     if not len(split):
         raise InputError("there are no images to evaluate on")
     height, width = split.size
     if classifier.size and (height, width) != (classifier.size, classifier.size):
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
+    if classifier.classes == 1:
+        raise InputError("the classifier has one class; of one logit z make two: torch.cat([-z, z], 1)")
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
+    check_runs(classifier, split.batch(torch.arange(1))[0])
+
+
+def check_runs(classifier: Classifier, images: Tensor) -> None:
+    """Raise `InputError` unless the network can take images of this size."""
+    try:
+        with torch.no_grad():
+            classifier(images[:1].to(classifier.device))
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        own = f"{classifier.size} px" if classifier.size else "the size that it was made for"
+        raise InputError(
+            f"{type(classifier.network).__name__} cannot take images of {images.shape[3]} x {images.shape[2]} px "
+            f"({reason}); give it {own}"
+        ) from None
 
 
 def inside(ball: Ball, points: Tensor, center: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_fields, positive_int
+from ..base.checks import check_classifier, check_fields, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.ball import Ball, Norm
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -105,7 +106,7 @@ def transferability(
     >>> transferability(pair, split, TransferabilityRecipe(steps=1)).rates.shape
     torch.Size([2, 2])
     """
-    recipe = recipe or TransferabilityRecipe()
+    recipe = checked(recipe, TransferabilityRecipe)
     check_alike(classifiers)
     for classifier in classifiers.values():
         check_split(classifier, split)
@@ -148,6 +149,10 @@ def _examples(source, images: Tensor, labels: Tensor, rows: Tensor, ball: Ball, 
 
 def check_alike(classifiers: Mapping[str, Classifier]) -> None:
     """Raise `InputError` unless these are several classifiers of images of one size into the same classes."""
+    if not isinstance(classifiers, Mapping):
+        raise InputError(f"give the classifiers by name, as a dict, not as a {type(classifiers).__name__}")
+    for classifier in classifiers.values():
+        check_classifier(classifier)
     if len(classifiers) < 2:
         raise InputError("transferability is between models; name two or more")
     (first, one), *others = classifiers.items()

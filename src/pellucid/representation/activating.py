@@ -11,13 +11,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..base.checks import check_index, positive_int
+from ..base.checks import check_classifier, check_index, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
 from ..base.processes import team
 from ..core.classifier import Classifier
-from ..data.dataset import LabeledImages
+from ..data.dataset import LabeledImages, check_labeled
 from ..data.identity import split_digest
 from ..data.readings import readings
 from ..zoo.models import fingerprint
@@ -187,6 +187,8 @@ def activating(
 
 def check_split(classifier: Classifier, split: LabeledImages) -> None:
     """Raise `InputError` unless the split holds images of the classifier's size."""
+    check_classifier(classifier)
+    check_labeled(split)
     if not len(split):
         raise InputError("there are no images to look at")
     height, width = split.size

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images
+from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -118,7 +118,8 @@ def distance(
     >>> curve.distances.shape, bool(curve.mean[0] > curve.mean[1])
     (torch.Size([2, 1]), True)
     """
-    recipe = (recipe or DistanceRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, DistanceRecipe).at(classifier.size)
     radii = torch.tensor(recipe.radii)
     targets = fit(classifier, check_images(targets, "targets"))
     sources = alike(fit(classifier, check_images(sources, "sources")), targets)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, positive_int
+from ..base.checks import check_classifier, check_images, positive_int
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import fit
@@ -76,7 +77,8 @@ def interpolate(
     >>> walk.images.shape
     torch.Size([3, 3, 32, 32])
     """
-    recipe = (recipe or InterpolateRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, InterpolateRecipe).at(classifier.size)
     intervals = recipe.intervals
     first, last = (fit(classifier, check_images(images)) for images in (first, last))
     if first.shape != last.shape:

@@ -9,8 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images
+from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -68,7 +69,8 @@ def invert(
     >>> bool(inverted.loss[0] < inverted.history[0, 0])
     True
     """
-    recipe = (recipe or InvertRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, InvertRecipe).at(classifier.size)
     targets = fit(classifier, check_images(targets, "targets"))
     if start is None:
         start = begin(recipe.start, targets, seed)

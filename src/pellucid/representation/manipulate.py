@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, number, positive
+from ..base.checks import check_classifier, check_images, number, positive
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Unbounded
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -79,7 +79,8 @@ def manipulate(
     >>> manipulate(pl.load("cifar10-l2-0.5", "cpu"), photo, 5, ManipulateRecipe(steps=3)).images.shape
     torch.Size([1, 3, 32, 32])
     """
-    recipe = (recipe or ManipulateRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, ManipulateRecipe).at(classifier.size)
     start = fit(classifier, check_images(images))
     unit = torch.as_tensor(units).reshape(-1)
     if len(unit) not in (1, len(start)):

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, positive_int
+from ..base.checks import check_classifier, check_images, positive_int
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import at_once, draw, generators
 from ..core.classifier import Classifier
@@ -123,7 +123,8 @@ def visualize(
     >>> descent.images.shape, [image["feature"] for image in descent.info["features"]]
     (torch.Size([4, 3, 32, 32]), ['3', '3', 'logits:cat', 'logits:cat'])
     """
-    recipe = (recipe or VisualizeRecipe()).at(recipe.size if recipe and recipe.size else classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, VisualizeRecipe).at(recipe.size if recipe and recipe.size else classifier.size)
     starts = _starts(classifier, recipe, seeds, start, seed)
     found = find_features(classifier, features, starts[:1])
     each = [feature for feature in found for _ in starts]

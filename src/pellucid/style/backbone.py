@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..base.layers import unit_axis
+from ..base.layers import open_last_relus, unit_axis
+from ..base.twin import frozen_twin
 from ..core.classifier import Classifier
-from ..core.reading import frozen_twin, open_last_relus
 from .surgery import Padding, Pooling, randomize, replicate_padding, swap_pooling
 
 # What the experiments on each kind of network take: style layers, and the content layer.

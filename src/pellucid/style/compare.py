@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..base.checks import check_fields
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.classifier import Classifier
 from ..zoo.models import fingerprint
 from .backbone import default_layers
@@ -92,7 +93,7 @@ def compare_style(
     Raises:
         InputError: nothing to compare, a judge that is one of the networks.
     """
-    grid, recipe = grid or CompareRecipe(), recipe or StylizeRecipe()
+    grid, recipe = grid or CompareRecipe(), checked(recipe, StylizeRecipe)
     own = fingerprint(judge)
     for name, classifier in networks.items():
         if fingerprint(classifier) == own:

@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.classifier import Classifier
 from ..core.optimizer import Pixels
 from ..data.fourier import Fourier
@@ -144,7 +146,8 @@ def stylize(
     >>> result.images.shape, result.evaluations
     (torch.Size([1, 3, 32, 32]), 4)
     """
-    recipe = recipe or StylizeRecipe()
+    check_classifier(classifier)
+    recipe = checked(recipe, StylizeRecipe)
     check_tile(recipe.tile)
     began = time.perf_counter()
     content = check_picture(content, "content").to(classifier.device)

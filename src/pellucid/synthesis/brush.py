@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base.checks import check_images
-from ..base.recipes import PerPixel, Recipe
+from ..base.checks import check_classifier, check_images
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -64,7 +64,8 @@ def brush(
     >>> bool((made.images != photo)[:, :, 12:].any())
     False
     """
-    recipe = (recipe or BrushRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, BrushRecipe).at(classifier.size)
     start = check_images(fit(classifier, images))
     ball = Inside(L2(recipe.eps), feathered(check_mask(mask, start), recipe.feather))
     return toward(classifier, labels, start, ball, recipe, **options)

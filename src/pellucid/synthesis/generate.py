@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -81,7 +82,8 @@ def generate(
     >>> cats.images.shape
     torch.Size([2, 3, 32, 32])
     """
-    recipe = (recipe or GenerateRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, GenerateRecipe).at(classifier.size)
     label = classifier.labels(labels)
     if start is None:
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.checks import check_images, number, positive
-from ..base.recipes import PerPixel, Recipe
+from ..base.checks import check_classifier, check_images, number, positive
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Ball, Inside, Unbounded
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
@@ -102,7 +102,8 @@ def inpaint(
         InputError: a mask of another size than the images, or one that hides nothing or everything; a network whose
             layers are too coarse for the surroundings, or a mask that leaves too little of them.
     """
-    recipe = (recipe or InpaintRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, InpaintRecipe).at(classifier.size)
     images, mask = check_images(images), check_mask(mask, images)
     start = corrupt(images, mask) if recipe.fill == "mean" else membrane(images, mask)
     start = (start + mask * recipe.variety * _smooth_noise(start, seed)).clamp(0, 1).to(classifier.device)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base.checks import check_images, check_index
+from ..base.checks import check_classifier, check_images, check_index
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -91,7 +91,8 @@ def paint(
     Raises:
         InputError: no strokes, a mask of another size, a unit that does not exist, a strength that is not positive.
     """
-    recipe = (recipe or PaintRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, PaintRecipe).at(classifier.size)
     if not strokes:
         raise InputError("nothing to paint: give at least one stroke")
     current = check_images(fit(classifier, images))

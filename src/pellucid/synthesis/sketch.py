@@ -8,8 +8,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..base.checks import check_images
-from ..base.recipes import PerPixel, Recipe
+from ..base.checks import check_classifier, check_images
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -64,7 +64,8 @@ def sketch(
         seed: of what blank paper begins as.
         **options: of `descend`.
     """
-    recipe = (recipe or SketchRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, SketchRecipe).at(classifier.size)
     start = fit(classifier, check_images(images))
     label = classifier.labels(labels, len(start))
     pen = ink(start)

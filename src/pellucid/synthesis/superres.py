@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..base.checks import check_images
+from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Ball
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -75,7 +75,8 @@ def superres(
     Raises:
         InputError: images that are not square or already as large as the result.
     """
-    recipe = (recipe or SuperresRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, SuperresRecipe).at(classifier.size)
     images, size = check_images(images), side(classifier)
     if images.shape[2] != images.shape[3]:
         raise InputError(f"super-resolution takes square images, not {images.shape[3]} x {images.shape[2]}")

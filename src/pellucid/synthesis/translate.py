@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.errors import InputError
-from ..base.recipes import PerPixel, Recipe
+from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -56,7 +57,8 @@ def translate(
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
     """
-    recipe = (recipe or TranslateRecipe()).at(classifier.size)
+    check_classifier(classifier)
+    recipe = checked(recipe, TranslateRecipe).at(classifier.size)
     start = fit(classifier, images)
     if labels is None:
         if classifier.classes != 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.errors import InputError
-from ..base.layers import find_head
+from ..base.heads import find_head
 from ..core.classifier import Classifier
 from ..zoo.models import fingerprint, load
 from ..zoo.networks import build
@@ -49,7 +49,8 @@ def with_new_head(source: Classifier, class_names: list[str]) -> Classifier:
     weights = source.network.state_dict()
     if source.class_names != class_names:
         head = find_head(network) + "."
-        fresh = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(head)}
+        own = network.state_dict().items()  # a network may have a second head
+        fresh = {name: tensor for name, tensor in own if name.startswith(head) or tensor.shape != weights[name].shape}
         weights = {**weights, **fresh}
     network.load_state_dict(weights)
     mean, std = source.mean.flatten().tolist(), source.std.flatten().tolist()

@@ -18,6 +18,7 @@ from ..base.devices import Precision, default_modes, fast_layout, pick_precision
 from ..base.errors import InputError
 from ..base.files import write_text
 from ..base.processes import processes
+from ..base.recipes import checked
 from ..core.classifier import Classifier
 from ..data.augment import AUGMENTATIONS, Draws
 from ..data.dataset import Dataset
@@ -105,6 +106,7 @@ def train(
     2
     """
     check_data(data)
+    recipe = checked(recipe, TrainRecipe)
     run = Run(data, recipe, torch.device(device), precision, workers)
     if resume:
         run.resume(folder)

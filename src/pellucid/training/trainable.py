@@ -10,17 +10,14 @@ from torch import Tensor
 from ..base.devices import check_memory
 from ..base.errors import InputError, first_line
 from ..data.augment import AUGMENTATIONS, Draws
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, check_dataset
 from ..zoo.fit import outline
 from .recipe import TrainRecipe
 
 
 def check_data(data: Dataset) -> None:
     """Raise `InputError` unless there are training images, of two classes or more whose names differ."""
-    if not isinstance(data, Dataset):
-        raise InputError(
-            f"give the images as pellucid.Dataset(name, train, test, class_names), not as a {type(data).__name__}"
-        )
+    check_dataset(data)
     if not len(data.train):
         raise InputError(f"{data.name} has no training images")
     present = data.train.labels.unique().tolist()

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..data.augment import Draws, random_part
-from ..data.dataset import LabeledImages
+from ..data.dataset import LabeledImages, check_labeled
 from ..data.identity import content_digest
 from ..data.parts import Parts
 from ..data.readings import readings
@@ -112,6 +113,8 @@ def _key(classifier: Classifier, split: LabeledImages, layer: str, view: View, p
 
 
 def _check(classifier: Classifier, split: LabeledImages) -> None:
+    check_classifier(classifier)
+    check_labeled(split)
     if not len(split):
         raise InputError("there are no images to compute features of")
     height, width = split.size

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.checks import check_fields
+from ..base.checks import check_classifier, check_fields
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing
+from ..base.recipes import checked
 from ..core.classifier import Classifier
-from ..data.dataset import Dataset, LabeledImages, Split
+from ..data.dataset import Dataset, LabeledImages, Split, check_dataset
 from ..data.identity import content_digest
 from ..data.parts import Parts
 from ..style.recipe import StylizeRecipe
@@ -83,7 +84,8 @@ def stylize_data(
     >>> copy.test.labels.tolist(), torch.equal(copy.train.images, split.images)
     ([0, 1, 0], True)
     """
-    recipe = recipe or StylizeDataRecipe()
+    check_classifier(classifier)
+    recipe = checked(recipe, StylizeDataRecipe)
     _check(data, styles)
     made = {}
     wanted = SPLITS if recipe.train != "plain" else ("test",)
@@ -175,6 +177,7 @@ def save_npz(data: Dataset, path: Path) -> None:
 
 
 def _check(data: Dataset, styles: Sequence[Tensor]) -> None:
+    check_dataset(data)
     if not len(data.test):
         raise InputError(f"{data.name} has no test images to stylize; give data with a train and a test split")
     if not (isinstance(data.train, Split) and isinstance(data.test, Split)):

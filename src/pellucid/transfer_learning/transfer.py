@@ -12,12 +12,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from ..base.checks import check_classifier
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.processes import processes
-from ..base.recipes import plain
+from ..base.recipes import checked, plain
 from ..core.classifier import Classifier
-from ..data.dataset import Dataset, LabeledImages
+from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.identity import data_digest, shared
 from ..zoo.models import fingerprint
 from .altered import coarse, unnormalized
@@ -71,7 +72,7 @@ def transfer(
     >>> len(found.accuracies()), 0 <= found.accuracy <= 1
     (2, True)
     """
-    recipe, began = recipe or TransferRecipe(), time.monotonic()
+    recipe, began = checked(recipe, TransferRecipe), time.monotonic()
     recipe.check_mode()
     if processes().count > 1 and not recipe.trains:
         raise InputError("a fixed transfer is one process's work; start it without accelerate, or take --mode full")
@@ -195,6 +196,8 @@ def _none_of(split: LabeledImages) -> LabeledImages:
 
 def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:
     """Raise `InputError` where no transfer is possible; warn of test images that are trained on."""
+    check_classifier(source)
+    check_dataset(data)
     for name, split in (("training", data.train), ("test", data.test)):
         if not len(split):
             raise InputError(f"{data.name} has no {name} images; a transfer needs a train and a test split")

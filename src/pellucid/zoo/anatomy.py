@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..base.layers import find_head, named_layers
+from ..base.heads import find_head
+from ..base.layers import named_layers
 from .fit import outline
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
+from ..base.recipes import checked
 from ..core.classifier import Classifier
 from .checksum import check_published, digest
 from .class_names import class_names
@@ -23,7 +24,7 @@ from .fit import classes_of, filled, infer, mismatch, outline, shapes_of
 from .networks import input_size
 from .published import Published, published
 from .torch_file import check_kind, printable, read_torch_file, shown_names
-from .untangle import untangle
+from .untangle import untangle, without_prefix
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -75,7 +76,7 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     >>> classifier.card["arch"], classifier.card["size"]
     ('cifar-resnet20', 32)
     """
-    path, recipe = Path(path), recipe or ConvertRecipe()
+    path, recipe = Path(path), checked(recipe, ConvertRecipe)
     check_kind(path)
     known = next((entry for entry in published() if entry.file == path.name), None)
     if known and known.checksum:
@@ -83,10 +84,12 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     source = {"file": path.name, "sha256": digest(path)} | ({"weights": recipe.weights} if recipe.weights else {})
     tensors, refused = _read(path, recipe.weights)
     weights, normalization = untangle(tensors, path)
+    weights, beside = _network(path, weights) if recipe.arch is None else (weights, [])
     arch, classes = _architecture(path, recipe.arch, weights, known)
     if known and (known.arch, len(class_names(known.data))) != (arch, classes):
         known = None  # it only has the name of a published file
     mean, std, notes = _normalization(path, recipe, normalization, arch, classes)
+    notes += beside
     names = _names(path, recipe.classes or (known.data if known else None), classes)
     card: dict[str, Any] = {"arch": arch, "size": recipe.size or input_size(arch)}
     if known:
@@ -116,6 +119,28 @@ def _read(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[str]]:
         return load_file(path), []
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
+
+
+def _network(path: Path, weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The part of the weights that is a known network where the whole is none, and a note on what is beside it.
+
+    A training module's weights hold its network under one name, and losses, metrics or projections under others.
+    """
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in weights.items():
+        first, _, rest = name.partition(".")
+        if rest:
+            parts.setdefault(first, {})[rest] = tensor
+    for first, part in parts.items():
+        while (shorter := without_prefix(part)) is not part:
+            part = shorter
+        parts[first] = part
+    if infer(weights) or not (networks := [first for first, part in parts.items() if infer(part)]):
+        return weights, []
+    if len(networks) > 1:
+        raise InputError(f"{path} holds several networks ({', '.join(shown_names(networks))}); save the weights of one")
+    others = [name for name in weights if not name.startswith(f"{networks[0]}.")]
+    return parts[networks[0]], [f"left out, beside the network {networks[0]}: {', '.join(shown_names(others, 5))}"]
 
 
 def _architecture(

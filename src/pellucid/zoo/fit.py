@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..base.errors import InputError
-from ..base.layers import find_head
+from ..base.heads import find_head
 from .cifar_resnets import DEPTHS
 from .networks import build
 from .torch_file import printable

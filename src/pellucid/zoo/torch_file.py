@@ -183,6 +183,10 @@ def _chosen(content: dict[str, Any], key: str | None) -> dict[str, TensorRecord]
     """The one set of weights: the mapping under the key, or the only one that holds matrices, or the file itself."""
     top = _records(content)
     sets = {name: found for name, value in content.items() if isinstance(value, dict) and (found := _records(value))}
+    if not top and not sets:  # one level deeper, such as {"ema": {"decay": 0.99, "shadow": {...}}}
+        inner = {f"{name}.{key}": part for name, value in content.items() if isinstance(value, dict)
+                 for key, part in value.items() if isinstance(part, dict)}  # fmt: skip
+        sets = {name: found for name, value in inner.items() if (found := _records(value))}
     large = [name for name, records in sets.items() if any(len(record.size) > 1 for record in records.values())]
     if key is None and len(large) > 1:
         listed = ", ".join(shown_names(large))

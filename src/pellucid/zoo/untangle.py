@@ -50,10 +50,10 @@ def untangle(tensors: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor],
                 del weights[name]
             elif name.startswith(ATTACKER):
                 copies[name.removeprefix(ATTACKER)] = weights.pop(name)
-        if (shorter := _without_prefix(weights)) is weights:
+        if (shorter := without_prefix(weights)) is weights:
             break
         weights = shorter
-    while (shorter := _without_prefix(copies)) is not copies:
+    while (shorter := without_prefix(copies)) is not copies:
         copies = shorter
     weights = weights or copies
     for name, copy in copies.items():
@@ -65,7 +65,7 @@ def untangle(tensors: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor],
     return _as_written_today(weights), normalization
 
 
-def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors without the first part of their names, if that is the same in all; otherwise just the tensors."""
     parts = {name.partition(".")[::2] for name in tensors}
     if len({first for first, _ in parts}) != 1 or not all(rest for _, rest in parts):
