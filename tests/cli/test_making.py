@@ -71,7 +71,7 @@ def test_seeds_come_from_a_mixture_or_from_images(run, here):
 def test_a_preset_sets_the_recipe_and_flags_change_it(run, here, flags):
     assert run(*GENERATE, *flags, "--steps", "60", "--step-size", "0.6", "--out", "made")[0] == 0
     recipe = sidecar(here / "made" / "descent.json")["recipe"]
-    assert recipe == {"eps": 30, "steps": 60, "step_size": 0.6, "start": "gaussian", "enlargement": "nearest"}
+    assert recipe.items() >= {"eps": 30, "steps": 60, "step_size": 0.6, "enlargement": "nearest"}.items()
 
 
 def test_a_radius_may_be_a_fraction_and_a_path_is_never_one(run, here):

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers import close, images
 
 from pellucid import L2, CrossEntropy, GenerateRecipe, InputError, descend, generate
-from pellucid.core.batch import generators
+from pellucid.core.batch import generators, norms
+from pellucid.data.image import enlarge
 
 RECIPE = GenerateRecipe(eps=1.5, steps=8, step_size=0.3)
 LABELS = ["ship", "cat", "cat"]
@@ -64,3 +67,18 @@ def test_a_recipe_that_cannot_be_is_refused(classifier, recipe):
 def test_start_images_and_labels_must_agree_in_number(classifier):
     with pytest.raises(InputError, match="3 classes for 2 images"):
         generate(classifier, LABELS, RECIPE, start=images(2))
+
+
+def test_a_larger_image_is_made_enlarged_and_descended_on_again(classifier):
+    recipe = GenerateRecipe(1.0, 4, 0.3)
+    small = generate(classifier, ["cat", "ship"], recipe, seed=2)
+    steps = []
+    large = generate(
+        classifier, ["cat", "ship"], replace(recipe, size=20), seed=2, callback=lambda p: steps.append(p.step)
+    )
+    assert large.images.shape == large.start.shape == (2, 3, 20, 20)
+    assert steps == list(range(1, 9))
+    assert large.forwards == 2 * small.forwards
+    assert (norms(large.images - enlarge(small.images, 20)) <= 0.5 + 1e-5).all()
+    with pytest.raises(InputError, match="size 4 is below the classifier's 8 px"):
+        generate(classifier, ["cat"], replace(recipe, size=4))

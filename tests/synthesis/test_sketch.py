@@ -3,6 +3,7 @@ import torch
 
 from pellucid import SketchRecipe, sketch
 from pellucid.gallery.sketches import drawings
+from pellucid.synthesis.start import seeds
 
 RECIPE = SketchRecipe(eps=2.0, steps=8, step_size=0.4)
 
@@ -21,3 +22,15 @@ def test_the_projects_own_drawings_are_images_of_any_size_that_differ(size):
     assert pictures.min() >= 0
     assert pictures.max() <= 1
     assert torch.cdist(pictures.flatten(1), pictures.flatten(1)).fill_diagonal_(9).min() > 1
+
+
+def test_blank_paper_becomes_a_seed_of_the_class_and_the_pen_stays(classifier):
+    drawing = torch.ones(1, 3, 8, 8)
+    drawing[..., 3] = 0.1
+    recipe = SketchRecipe(1.0, 4, 0.2, lines=0.0)
+    made = sketch(classifier, drawing, ["cat"], recipe, seed=3)
+    expected = seeds(classifier, torch.tensor([0]), seed=3)
+    expected[..., 3] = 0.1
+    assert torch.equal(made.start, expected)
+    assert torch.equal(made.images[..., 3], drawing[..., 3])
+    assert not torch.equal(made.images, made.start)

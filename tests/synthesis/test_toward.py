@@ -29,7 +29,7 @@ from pellucid.synthesis.toward import toward
 MASK = box_mask((8, 8), (1, 2, 4, 3))
 TASKS = {
     "generate": lambda c, labels: generate(c, labels, GenerateRecipe(1.0, 8, 0.2), start=images(3)),
-    "sketch": lambda c, labels: sketch(c, images(3), labels, SketchRecipe(1.0, 8, 0.2)),
+    "sketch": lambda c, labels: sketch(c, images(3), labels, SketchRecipe(1.0, 8, 0.2, paper="keep", lines=1.0)),
     "translate": lambda c, labels: translate(c, images(3), labels, TranslateRecipe(1.0, 8, 0.2)),
     "brush": lambda c, labels: brush(c, images(3), MASK, labels, BrushRecipe(1.0, 8, 0.2)),
     "inpaint": lambda c, labels: inpaint(c, images(3), MASK, labels, InpaintRecipe(1.0, 8, 0.2)),

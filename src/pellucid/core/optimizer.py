@@ -132,9 +132,9 @@ def cosine(progress: float) -> float:
 
 
 def step_length(
-    given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule
+    given: float | None, ball: Ball, steps: int, optimizer: Optimizer, schedule: Schedule, centered: bool
 ) -> float | Tensor:
-    """The length of a step: as given, or `2.5 * eps / steps`; warns of steps that cannot reach the ball's border."""
+    """The length of a step: as given, or `2.5 * eps / steps`; warns of steps that cannot lead from center to border."""
     eps = torch.as_tensor(ball.eps)
     if isinstance(ball, Linf) and bool((eps > 1).any()):
         warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=4)
@@ -147,6 +147,6 @@ def step_length(
             raise InputError("a descent in an unbounded ball needs a step_size")
         return 2.5 * ball.eps / steps
     way = given * sum(schedule(number / steps) for number in range(steps))
-    if bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
+    if centered and bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
         warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=4)
     return given

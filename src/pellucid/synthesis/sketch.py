@@ -78,6 +78,7 @@ def sketch(
 def ink(images: Tensor) -> Tensor:
     """`(N, 1, H, W)`, 0 on blank paper, which is white or light gray, and 1 where the pen or a brush was.
 
+    >>> import torch
     >>> ink(torch.tensor([1.0, 0.85, 0.6, 0.0]).expand(1, 3, 1, 4)).flatten().tolist()
     [0.0, 0.0, 1.0, 1.0]
     """

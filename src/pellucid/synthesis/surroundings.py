@@ -58,7 +58,7 @@ def pyramid(classifier: Classifier, images: Tensor) -> list[Level]:
     """The layers that images are compared in, from fine to coarse: of each stride the last one that has it.
 
     Raises:
-        InputError: a network without such layers: it needs channels at positions 2, 4 or 8 pixels apart.
+        InputError: a network without such layers: it needs channels at positions a whole number of pixels apart.
     """
     twin, last = frozen_twin(classifier.network), {}
     height, width = images.shape[2:]
@@ -72,11 +72,12 @@ def pyramid(classifier: Classifier, images: Tensor) -> list[Level]:
     for path, module in twin.named_modules():
         module.register_forward_hook(lambda module, args, output, path=path: note(path, output))
     twin((images[:1].to(classifier.device) - classifier.mean) / classifier.std)
-    levels = [Level(last[stride], stride) for stride in sorted(last) if min(height, width) // stride >= COARSEST]
-    if not levels:
-        raise InputError(f"{type(classifier.network).__name__} has no maps of features that are fine enough to copy "
+    levels = [Level(last[stride], stride) for stride in sorted(last)]
+    fine = [level for level in levels if min(height, width) // level.stride >= COARSEST] or levels[:1]
+    if not fine:
+        raise InputError(f"{type(classifier.network).__name__} has no maps of features to copy "
                          "surroundings; say --surroundings 0")  # fmt: skip
-    return levels
+    return fine
 
 
 def continued(classifier: Classifier, images: Tensor, mask: Tensor, search: Level, kept: Sequence[Level]) -> Objective:
