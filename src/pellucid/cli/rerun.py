@@ -19,15 +19,16 @@ import tyro
 
 from ..base.errors import InputError
 from ..base.files import write_json
+from ..core.optimizer import Smoothed
 from ..gallery.sidecar import file_sha256, sidecar_path
 from ..zoo.models import fingerprint, load
 from .flags import OutputFlags
 from .parse import parse, value_of
 
 # The steps of these do not depend on how many follow: a run that was stopped can be repeated up to there.
-STEADY = ("generate", "sketch", "brush", "paint", "translate", "inpaint", "superres", "manipulate")
+STEADY = ("generate", "sketch", "brush", "paint", "translate", "superres", "manipulate")
 WITH_DATA = ("stylize-data", "transfer")  # their data set may be a folder, and is known by its content
-TASKS = (*STEADY, "invert", "interpolate", "distance", "visualize", "activating", "stylize", *WITH_DATA)
+TASKS = (*STEADY, "inpaint", "invert", "interpolate", "distance", "visualize", "activating", "stylize", *WITH_DATA)
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
 # Flags of further outputs and of caches, which a rerun leaves out.
@@ -120,12 +121,20 @@ def steps_made(task: str, facts: dict[str, Any]) -> list[str]:
     if type(step) is not int or step < 1:
         raise InputError("this run was stopped before its first step: there is no result to repeat")
     strokes = sum(entry["path"].startswith("stroke-") for entry in facts["inputs"])
-    if task not in STEADY or strokes > 1:
+    if task not in STEADY or strokes > 1 or (task == "generate" and value_of(facts["command"], "--size")):
         why = f"it is a painting of {strokes} strokes" if strokes > 1 else "its steps depend on how many there are"
         raise InputError(f"this {task} was stopped at step {step}, and {why}; {whole}")
     if value_of(facts["command"], "--steps") is None:
         raise InputError(f"the run was stopped at step {step}, but its command has no --steps")
-    return ["--steps", str(step)]
+    return ["--steps", str(step), *_sigmas_made(facts.get("recipe"), step)]
+
+
+def _sigmas_made(recipe: Any, step: int) -> list[str]:
+    """`--sigmas` that fall over these steps as far as those of the whole run fell until then."""
+    match recipe:
+        case {"sigmas": [float() as first, float() as last], "steps": int() as steps} if min(first, last, steps) > 0:
+            return ["--sigmas", str(first), str(Smoothed((first, last)).sigma(step / steps))]
+    return []
 
 
 @contextmanager

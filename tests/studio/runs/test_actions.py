@@ -108,7 +108,7 @@ def test_what_rerun_writes_can_be_repeated_as_well(results, repeated):
 
 LONG = {"steps": 10_000, "step_size": 0.5}
 STOPPED = {
-    **{action: REQUESTS[action] for action in ("generate", "sketch", "brush", "translate", "inpaint", "superres")},
+    **{action: REQUESTS[action] for action in ("generate", "sketch", "brush", "translate", "superres")},
     "paint": {**REQUESTS["paint"], "strokes": REQUESTS["paint"]["strokes"][:1]},
     "manipulate": {**REQUESTS["manipulate"], "settings": {"until": "reaches", "value": 1e9}},
 }
@@ -139,7 +139,11 @@ def test_rerun_goes_to_where_a_run_was_stopped(action, studio, tmp_path, monkeyp
 
 @pytest.mark.parametrize(
     ("action", "settings", "message"),
-    [("stylize", {"evaluations": 5000}, "this stylize was stopped at step "), ("paint", LONG, "painting of 2 strokes")],
+    [
+        ("stylize", {"evaluations": 5000}, "this stylize was stopped at step "),
+        ("inpaint", LONG, "this inpaint was stopped at step "),
+        ("paint", LONG, "painting of 2 strokes"),
+    ],
 )
 def test_what_cannot_be_repeated_up_to_there_is_refused(
     action, settings, message, studio, tmp_path, monkeypatch, capsys
