@@ -17,11 +17,7 @@ from common import place
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.base.blur import gaussian_blur
-
-
-def blurred(images: Tensor) -> Tensor:
-    return (gaussian_blur(images, 1.0) / gaussian_blur(torch.ones_like(images[:1]), 1.0)).clamp(0, 1)
+from pellucid.base.blur import blurred
 
 
 def high_share(images: Tensor) -> float:
@@ -100,7 +96,7 @@ def main() -> None:
               f"{len(real)} real test images; KID of two halves of those "
               f"{1000 * kid(features[::2] / scale, features[1::2] / scale):.1f}e-3")  # fmt: skip
         for name, images in sets.items():
-            as_made, soft = judge.share(images, labels), judge.share(blurred(images), labels)
+            as_made, soft = judge.share(images, labels), judge.share(blurred(images, 1.0).clamp(0, 1), labels)
             far = kid(judge.look(images)[1] / scale, features / scale)
             print(f"  {name:<20} in class {as_made:5.1f}%, after a blur {soft:5.1f}%, KID {1000 * far:8.1f}e-3")
 

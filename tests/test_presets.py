@@ -58,9 +58,9 @@ TABLES = {
         "notebook-restricted-imagenet": (70, 140, 1, 0.1, 90, True, PLAIN),
     }),
     invert: (f"{MATCH} start", {"paper": (1000, 10_000, 1, 0, "constant", 0, True, "noise")}),
-    interpolate: (f"{MATCH} intervals", {
-        "paper": (1000, 10_000, 1, 0, "constant", 0, True, 9),
-        "notebook-cifar10": (1000, 10_000, 0.1, 0, "constant", 0, True, 9),
+    interpolate: (f"{MATCH} intervals blur sigmas", {
+        "paper": (1000, 10_000, 1, 0, "constant", 0, True, 9, 0, PLAIN),
+        "notebook-cifar10": (1000, 10_000, 0.1, 0, "constant", 0, True, 9, 0, PLAIN),
     }),
     visualize: (f"{BASIC} start noise straight_through parametrization transforms", {
         "paper": (1000, 200, 1, "noise", 1 / 20, True, "pixels", "none"),

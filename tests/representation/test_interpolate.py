@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from helpers import images
 from PIL import Image
 
 from pellucid import Distance, InputError, InterpolateRecipe, Momentum, Near, Unbounded, descend, interpolate
+from pellucid.base.blur import blurred
 from pellucid.cli.main import main
 from pellucid.core.optimizer import cosine
 from pellucid.data.image import read_image, write_image
@@ -13,7 +15,7 @@ from pellucid.data.quality import ghosting
 from pellucid.representation.interpolate import between
 from pellucid.representation.match import represent
 
-RECIPE = InterpolateRecipe(steps=8, step_size=0.2, intervals=4)
+RECIPE = InterpolateRecipe(steps=8, step_size=0.2, intervals=4, blur=0.0, sigmas=(0, 0))
 
 
 def test_between_is_the_weighted_average_pair_by_pair():
@@ -39,11 +41,20 @@ def test_each_image_descends_from_the_pixels_average_to_the_representations(clas
     torch.testing.assert_close(made.images, expected.images, atol=1e-4, rtol=0)
 
 
-def test_the_ends_are_the_given_images(classifier):
+def test_from_pixels_the_ends_are_the_given_images(classifier):
     first, last = images(2), images(2, seed=1)
     walks = interpolate(classifier, first, last, RECIPE).images.unflatten(0, (2, 5))
     torch.testing.assert_close(walks[:, 0], first)
     torch.testing.assert_close(walks[:, -1], last)
+
+
+def test_by_default_all_images_begin_blurred_the_ends_too(classifier):
+    first, last = images(2), images(2, seed=1)
+    made = interpolate(classifier, first, last, replace(RECIPE, blur=2.0))
+    shares = torch.linspace(0, 1, 5)
+    torch.testing.assert_close(made.start, blurred(between(first, last, shares), 2.0))
+    assert made.start.flatten(1).std(1).max() < between(first, last, shares).flatten(1).std(1).min()
+    assert (made.loss < made.history[0]).all()
 
 
 def test_ghosting_is_1_for_an_average_and_0_for_either_image_and_blind_to_noise():

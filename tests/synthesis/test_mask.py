@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pellucid import InputError, box_mask, patch_mask
-from pellucid.synthesis.mask import feathered
+from pellucid.base.blur import blurred
 
 
 def test_a_box_is_left_top_width_height():
@@ -42,10 +42,10 @@ def test_a_patch_that_does_not_fit_is_refused(patch):
 
 
 def test_a_feathered_mask_falls_across_the_edge_and_is_full_at_the_border_of_the_image():
-    soft = feathered(box_mask((20, 20), (0, 0, 10, 20)), 2.0)[0, 0]
+    soft = blurred(box_mask((20, 20), (0, 0, 10, 20)), 2.0)[0, 0]
     assert torch.allclose(soft, soft[:1].expand(20, -1), atol=1e-6)
     assert (soft[0].diff() <= 1e-6).all()
     assert soft[0, [0, 19]].tolist() == pytest.approx([1, 0], abs=1e-6)
     assert float(soft[0, 9] + soft[0, 10]) == pytest.approx(1, abs=1e-6)
     hard = box_mask((8, 8), (1, 2, 3, 4))
-    assert torch.equal(feathered(hard, 0.0), hard)
+    assert torch.equal(blurred(hard, 0.0), hard)

@@ -23,7 +23,7 @@ from .run import carry_out
 
 @dataclass(frozen=True)
 class Interpolate(RunFlags, PictureFlags):
-    """Walk from one image to another through their representations, beside the average of their pixels.
+    """Walk from one image to another through their representations, beside the average that each step began as.
 
     pellucid interpolate --images dog.png wolf.png --out walk.png --gif walk.gif
     """
@@ -54,9 +54,9 @@ def main(argv: Sequence[str]) -> int:
         return descent
 
     def rows(made: dict[str, Descent]) -> list[Row]:
-        walked = {"pixels": steps(next(iter(made.values())).start, flags.recipe.intervals)}
+        walked = {"start": steps(next(iter(made.values())).start, flags.recipe.intervals)}
         walked |= {name: steps(descent.images, flags.recipe.intervals) for name, descent in made.items()}
-        return [Row(name, walk[pair]) for pair in range(len(walked["pixels"])) for name, walk in walked.items()]
+        return [Row(name, walk[pair]) for pair in range(len(walked["start"])) for name, walk in walked.items()]
 
     code = carry_out(flags, "interpolate", argv, source.inputs, task, rows)
     if flags.gif is not None and code == 0:

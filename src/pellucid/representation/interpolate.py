@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images, positive_int
+from ..base.blur import blurred
+from ..base.checks import check_classifier, check_images, number, positive_int
 from ..base.errors import InputError
-from ..base.recipes import checked
+from ..base.recipes import PerPixel, checked
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import fit
@@ -22,11 +23,16 @@ class InterpolateRecipe(MatchRecipe):
     """Settings of `interpolate`."""
 
     intervals: int = 8
-    """T of eq. 6: an interpolation has T + 1 images, the two given ones among them."""
+    """T of eq. 6: an interpolation has T + 1 images."""
+    blur: float = PerPixel(6 / 128)
+    """Width in pixels of the Gaussian that blurs the averages of pixels which the images begin as. So neither image
+    shines through, and the ends are inversions like the rest. The paper: 0, which leaves the ends as they are."""
+    sigmas: tuple[float, float] = (PerPixel(2 / 128), PerPixel(0.5 / 128))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         positive_int("intervals", self.intervals)
+        number("blur", self.blur, 0)
 
 
 PAPER = InterpolateRecipe(
@@ -38,6 +44,8 @@ PAPER = InterpolateRecipe(
     tolerance=0,
     straight_through=True,
     intervals=9,
+    blur=0.0,
+    sigmas=(0.0, 0.0),
 )
 PRESETS = {
     # Appendix A.6.2; the number of images is the notebook's.
@@ -55,7 +63,7 @@ def interpolate(
 ) -> Descent:
     """Walk between images:   x_λ = argmin over x of ‖R(x) - ((1 - λ) R(first) + λ R(last))‖₂,   λ = 0, 1/T, ... 1.
 
-    All images of all pairs are solved together, each from the average of its pair's pixels with the same weights.
+    All images of all pairs are solved together, each from the blurred average of its pair's pixels, weighted alike.
 
     Args:
         classifier: whose representation it is; of a standard one the result stays near the average of pixels.
@@ -64,7 +72,7 @@ def interpolate(
         **options: of `descend`.
 
     Returns:
-        N (T + 1) images, pair by pair; `start` holds the interpolation of pixels. `info["ghosting"]` says, for the
+        N (T + 1) images, pair by pair; `start` holds the blurred averages of pixels. `info["ghosting"]` says, for the
         middle of each pair, how much of both images shines through (see `ghosting`); 1 for an average of pixels, None
         for two images that are the same.
 
@@ -84,7 +92,7 @@ def interpolate(
     if first.shape != last.shape:
         raise InputError(f"images of {tuple(first.shape)} and {tuple(last.shape)} make no pairs; give two of one shape")
     shares = torch.linspace(0, 1, intervals + 1)
-    start = between(first, last, shares)
+    start = blurred(between(first, last, shares), recipe.blur).clamp(0, 1)
     wanted = between(represent(classifier, first), represent(classifier, last), shares.to(classifier.device))
     descent = match(classifier, wanted, start, recipe, **options)
     middle = descent.images.unflatten(0, (len(first), intervals + 1))[:, (intervals + 1) // 2]

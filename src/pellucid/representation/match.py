@@ -19,7 +19,7 @@ from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import Distance
-from ..core.optimizer import constant, cosine
+from ..core.optimizer import Smoothed, constant, cosine
 from .momentum import Momentum
 from .stop import Near
 
@@ -46,6 +46,9 @@ class MatchRecipe(Recipe):
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebooks' fake_relu). It is another gradient
     than that of the distance, and the descent stalls two to three times as far from the target."""
+
+    sigmas: tuple[float, float] = (0.0, 0.0)
+    """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +79,7 @@ def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe:
         ball=ball,
         steps=recipe.steps,
         step_size=recipe.step_size,
-        optimizer=Momentum(recipe.momentum),
+        optimizer=Smoothed(recipe.sigmas, Momentum(recipe.momentum)),
         schedule=SCHEDULES[recipe.schedule],
         stop=Near(distance, recipe.tolerance),
         **options,

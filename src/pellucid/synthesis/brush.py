@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..base.blur import blurred
 from ..base.checks import check_classifier, check_images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..data.image import fit
-from .mask import check_mask, feathered
+from .mask import check_mask
 from .toward import SMOOTH, toward
 
 
@@ -67,5 +68,5 @@ def brush(
     check_classifier(classifier)
     recipe = checked(recipe, BrushRecipe).at(classifier.size)
     start = check_images(fit(classifier, images))
-    ball = Inside(L2(recipe.eps), feathered(check_mask(mask, start), recipe.feather))
+    ball = Inside(L2(recipe.eps), blurred(check_mask(mask, start), recipe.feather))
     return toward(classifier, labels, start, ball, recipe, **options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..base.blur import gaussian_blur
 from ..base.checks import check_images
 from ..base.errors import InputError
 from ..core.batch import generators
@@ -45,8 +44,3 @@ def check_mask(mask: Tensor, images: Tensor) -> Tensor:
     if bool(((each.amax(1) == 0) | (each.amin(1) == 1)).any()):
         raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")
     return mask.expand(len(images), -1, -1, -1).contiguous()
-
-
-def feathered(mask: Tensor, sigma: float) -> Tensor:
-    """The mask `(N, 1, H, W)` with a soft edge: blurred by a Gaussian of `sigma` pixels, and full up to the border."""
-    return gaussian_blur(mask, sigma) / gaussian_blur(torch.ones_like(mask), sigma)

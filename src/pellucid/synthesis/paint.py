@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..base.blur import blurred
 from ..base.checks import check_classifier, check_images, check_index
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe, checked
@@ -19,7 +20,7 @@ from ..core.objective import Activation
 from ..core.optimizer import Smoothed
 from ..data.image import fit
 from .in_turn import after
-from .mask import check_mask, feathered
+from .mask import check_mask
 from .outside import Outside
 from .toward import PLAIN, SMOOTH
 
@@ -106,7 +107,7 @@ def paint(
     callback = options.pop("callback", None)
     descents = []
     for number, stroke in enumerate(strokes):
-        mask = feathered(check_mask(stroke.mask, current), recipe.feather)
+        mask = blurred(check_mask(stroke.mask, current), recipe.feather)
         ball = L2(recipe.eps * stroke.strength)
         wanted = Activation(stroke.unit, straight_through=recipe.straight_through)
         descent = descend(
