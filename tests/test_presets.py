@@ -62,9 +62,9 @@ TABLES = {
         "paper": (1000, 10_000, 1, 0, "constant", 0, True, 9, 0, PLAIN),
         "notebook-cifar10": (1000, 10_000, 0.1, 0, "constant", 0, True, 9, 0, PLAIN),
     }),
-    visualize: (f"{BASIC} start noise straight_through parametrization transforms", {
-        "paper": (1000, 200, 1, "noise", 1 / 20, True, "pixels", "none"),
-        "notebook-figure8": (500, 1500, 0.5, "gray", 1 / 20, True, "pixels", "none"),
+    visualize: (f"{BASIC} start noise straight_through parametrization transforms sigmas", {
+        "paper": (1000, 200, 1, "noise", 1 / 20, True, "pixels", "none", PLAIN),
+        "notebook-figure8": (500, 1500, 0.5, "gray", 1 / 20, True, "pixels", "none", PLAIN),
     }),
     distance: ("radii", {"paper": ((2, 8, 32, 128),)}),
     # The paper has the rule, the notebook the numbers.

@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..base.devices import pick_precision
+from ..base.errors import InputError
 from ..gallery.demo import demo
 from ..gallery.scene import Pair
 from ..zoo.models import load
@@ -23,14 +25,14 @@ class Demo(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     pellucid demo --out pellucid-demo
     """
 
+    precision: Literal["float32", "bfloat16", "auto"] = "auto"
+    """Of the network's passes; auto takes bfloat16 where it is faster."""
     out: Path = Path("pellucid-demo")
     """A folder for index.html and its pictures."""
-    standard: str = "cifar10-standard"
+    standard: str = "natural20-standard"
     """The standard classifier to compare it with."""
-    larger_model: str = "animals59-l2-1.0"
-    """The robust classifier for the parts of the page that need larger images; "" for none."""
-    larger_standard: str = "animals59-standard"
-    """The standard classifier to compare that one with."""
+    others: tuple[str, ...] = ("animals59-l2-1.0", "animals59-standard", "cifar10-l2-0.5", "cifar10-standard")
+    """Further pairs, each a robust and a standard classifier, of which generated images are shown."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,11 +40,13 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Demo, argv, "demo")
     began = time.monotonic()
     pair = load_pair(flags.model, flags.standard, flags.device)
-    larger = load_pair(flags.larger_model, flags.larger_standard, flags.device) if flags.larger_model else None
+    if len(flags.others) % 2:
+        raise InputError(f"others are pairs, a robust and a standard classifier each, not {len(flags.others)} names")
+    others = [load_pair(*names, flags.device) for names in zip(flags.others[::2], flags.others[1::2], strict=True)]
     with progress_bar("demo", flags.quiet) as advance:
         precision = pick_precision(flags.precision, pair.robust.device)
         index = demo(
-            pair, flags.out, larger=larger,
+            pair, flags.out, others=others,
             seed=flags.seed, precision=precision, overwrite=flags.overwrite, callback=advance,
         )  # fmt: skip
     if not flags.quiet:

@@ -16,7 +16,7 @@ INLINE = tyro.conf.arg(name="")
 class ModelFlags:
     """Which classifier."""
 
-    model: str = "cifar10-l2-0.5"
+    model: str = "natural20-l2-2.0"
     """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
 
 

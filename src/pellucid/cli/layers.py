@@ -39,7 +39,7 @@ class LayersFlags(PictureFlags, SeedFlags, MachineFlags, OutputFlags):
     pellucid layers --models cifar10-l2-0.5 cifar10-standard --data torchvision:CIFAR10 --out layers.png
     """
 
-    models: tuple[str, ...] = ("cifar10-l2-0.5", "cifar10-standard")
+    models: tuple[str, ...] = ("natural20-l2-2.0", "natural20-standard")
     """Bundled names, bundles' paths, timm:NAME or torchvision:NAME."""
     count: int = 200
     """How many images of the data."""

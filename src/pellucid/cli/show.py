@@ -21,10 +21,10 @@ class Show:
 
     Nothing is fetched: the layers of a published classifier follow from its architecture.
 
-    pellucid show cifar10-l2-0.5
+    pellucid show natural20-l2-2.0
     """
 
-    name: tyro.conf.Positional[str] = "cifar10-l2-0.5"
+    name: tyro.conf.Positional[str] = "natural20-l2-2.0"
     """A bundled or a published name, a bundle's path, timm:NAME or torchvision:NAME."""
     json: bool = False
     """Print the card itself."""

@@ -38,7 +38,7 @@ class TransferFlags(DataFlags, MachineFlags, OutputFlags):
     accelerate launch -m pellucid transfer --source cifar10-l2-0.5 --data photos --mode full --out result.json
     """
 
-    source: str = "cifar10-l2-0.5"
+    source: str = "natural20-l2-2.0"
     """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
     data: str = ""
     """The target: a folder with train and test, an .npz, torchvision:NAME, or paper:NAME, a data set of the paper."""

@@ -1,12 +1,12 @@
 """The demo: every task on the bundled pairs of classifiers, first results of a fixed seed, as one page.
 
-Nothing is chosen by its looks: the seed is fixed, inputs are what the classifier itself generates, two photos that
-scikit-learn ships, and drawings that the project makes.
+Nothing is chosen by its looks: the seed is fixed, and inputs are two photos that scikit-learn ships, drawings that the
+project makes, and in a few rows what the classifier itself generates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
@@ -27,7 +27,7 @@ def demo(
     pair: Pair,
     folder: Path,
     *,
-    larger: Pair | None = None,
+    others: Sequence[Pair] = (),
     seed: int = 0,
     precision: Precision = "float32",
     overwrite: bool = False,
@@ -38,7 +38,7 @@ def demo(
     Args:
         pair: whose pictures are shown.
         folder: appears when everything is done, and not before.
-        larger: a pair for larger images, which takes over wherever these tell more.
+        others: further pairs, of which generated images are shown.
         seed: of everything.
         precision: of the network's passes.
         overwrite: replace the folder.
@@ -48,23 +48,21 @@ def demo(
         The path of the page.
     """
     with folder_replacing(folder, overwrite) as temporary:
-        small = Scene(pair, temporary, seed, precision, callback or (lambda share: None))
-        large = small
-        if larger is not None:
-            large = Scene(larger, temporary, seed, precision, callback or (lambda share: None))
+        tell = callback or (lambda share: None)
+        main, *further = (Scene(each, temporary, seed, precision, tell) for each in (pair, *others))
         tasks = [
-            (large, synthesis.generation), *([] if large is small else [(small, synthesis.generation)]),
-            (large, synthesis.manipulation), (large, synthesis.inpainting), (large, synthesis.translation),
-            (large, synthesis.superresolution), (small, synthesis.sketches), (large, synthesis.painting),
-            (large, representation.inversion), (large, representation.interpolation),
-            (large, representation.visualization), (large, representation.manipulation),
-            *([(large, stylization.stylization)] if stylization.possible(large) else []),
+            (main, synthesis.generation), (main, synthesis.manipulation), (main, synthesis.translation),
+            (main, synthesis.inpainting), (main, synthesis.superresolution), (main, synthesis.sketches),
+            (main, synthesis.painting), (main, representation.inversion), (main, representation.interpolation),
+            (main, representation.visualization), (main, representation.manipulation),
+            *([(main, stylization.stylization)] if stylization.possible(main) else []),
+            *((scene, synthesis.generation) for scene in further),
         ]  # fmt: skip
         sections = []
         for number, (scene, section) in enumerate(tasks):
             scene.span = (number / len(tasks), 1 / len(tasks))
             sections.append(section(scene))
-        names = dict.fromkeys([*large.names, *small.names])
+        names = dict.fromkeys(name for scene in (main, *further) for name in scene.names)
         footer = f"Made by pellucid {__version__} with seed {seed}, on the classifiers {', '.join(names)}."
         write_text(temporary / "index.html", page("pellucid", LEAD, sections, footer))
     return folder / "index.html"

@@ -30,7 +30,7 @@ section { border-top: 1px solid var(--line); padding: 2rem 0 1rem; margin-top: 2
 section > p { max-width: 46rem; }
 figure { margin: 1rem 0 0; display: grid; grid-template-columns: 8rem 1fr; gap: 1rem; align-items: center; }
 figcaption { font-size: 0.9rem; color: var(--soft); text-align: right; }
-figure img { max-width: 100%; height: auto; image-rendering: pixelated; display: block; border-radius: 4px; }
+figure img { max-width: 100%; height: auto; display: block; border-radius: 4px; }
 figure.names { margin-top: 0.6rem; }
 .names div { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; font-size: 0.8rem; color: var(--soft);
   text-align: center; }

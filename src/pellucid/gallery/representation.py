@@ -33,17 +33,18 @@ def inversion(scene: Scene) -> Section:
 
 def interpolation(scene: Scene) -> Section:
     """From a photo to a generated image, step by step."""
-    first, last = scene.photo("flower.jpg"), scene.made[:1].cpu()
+    near = scene.classes.index("sunflower") if "sunflower" in scene.classes else 0
+    first, last = scene.photo("flower.jpg"), scene.made[near : near + 1].cpu()
     recipe = InterpolateRecipe(steps=200, intervals=8)
     rows = []
     for caption, descent in scene.both(interpolate, first, last, recipe):
         if not rows:
-            rows.append(scene.row("pixels", descent.start, "interpolate-pixels.png"))
+            rows.append(scene.row("where it starts", descent.start, "interpolate-start.png"))
         rows.append(scene.row(caption, descent.images, f"interpolate-{caption}.png"))
     return Section(
         "Interpolate",
-        "Walk in a straight line from one representation to another and invert each step. An average of pixels shows "
-        "two ghosts at once; the robust representation turns one thing into the other.",
+        "Walk in a straight line from one representation to another and invert each step. Every step, the "
+        "ends too, begins as a blurred average; the robust representation turns one thing into the other.",
         scene.command("interpolate", "--images", "flower.jpg", "made.png", "--out", "walk.png", "--gif", "walk.gif"),
         tuple(rows),
     )

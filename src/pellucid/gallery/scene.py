@@ -18,10 +18,11 @@ from ..data.image import cover, read_image, write_image
 from .grid import grid, magnified
 from .page import Row
 
-CELL = 96  # side of an image on the page
+CELL = 128  # side of an image on the page
 
-# Of a classifier with many classes these are shown, where it has them: animals that are known by their looks.
+# Of a classifier with many classes these are shown, where it has them: what is known by its looks.
 SHOWN = (
+    "zebra", "horse", "samoyed", "beagle", "daisy", "sunflower", "mountain", "sea", "church",
     "king penguin", "ladybug", "monarch", "lesser panda", "goldfish",
     "lion", "tabby", "golden retriever", "African elephant", "jellyfish",
 )  # fmt: skip
@@ -44,8 +45,8 @@ class Scene:
         self.advance = callback
         self.span = (0.0, 1.0)
         self.names = [str(c.card.get("name", c.card.get("threat", "?"))) for c in (pair.robust, pair.standard)]
-        every = self.robust.class_names or []
-        self.classes = every if len(every) <= 10 else [c for c in SHOWN if c in every] or every[:10]
+        self.known = every = self.robust.class_names or []
+        self.classes = every if len(every) <= 10 else ([c for c in SHOWN if c in every] or every)[:10]
         # One image of each class; the inputs of the tasks that take an image.
         self.made: Tensor = torch.empty(0)
 
@@ -57,10 +58,12 @@ class Scene:
 
         return {"precision": self.precision, "callback": callback}
 
-    def both(self, task: Callable[..., Descent], *args: Any, **options: Any) -> Iterator[tuple[str, Descent]]:
+    def both(
+        self, task: Callable[..., Descent], *args: Any, parts: int = 2, **options: Any
+    ) -> Iterator[tuple[str, Descent]]:
         """The robust and the standard classifier's name on the page, each with what the task makes with it."""
         for part, (name, classifier) in enumerate((("robust", self.robust), ("standard", self.standard))):
-            yield name, task(classifier, *args, **options, **self.options(part, 2))
+            yield name, task(classifier, *args, **options, **self.options(part, parts))
 
     def advance_to(self, share: float, part: int, parts: int) -> None:
         """Tell how far part number `part` of this task's `parts` is."""
@@ -80,6 +83,16 @@ class Scene:
     def photo(self, name: str) -> Tensor:
         """A sample photo at the classifier's size: `(1, 3, S, S)`."""
         return cover(self.sample(name), self.made.shape[2])
+
+    def crops(self) -> Tensor:
+        """Both sample photos whole, and the left and the right part of each: `(6, 3, S, S)`."""
+        size, found = self.made.shape[2], []
+        for name in ("flower.jpg", "china.jpg"):
+            photo = self.sample(name)
+            side = 2 * photo.shape[2] // 3
+            parts = [photo, photo[..., -side:, :side], photo[..., -side:, -side:]]
+            found += [cover(part, size) for part in parts]
+        return torch.cat(found)
 
     def sample(self, name: str) -> Tensor:
         """A photo that scikit-learn ships: `(1, 3, H, W)`."""

@@ -6,46 +6,49 @@ import torch
 import torch.nn.functional as F
 
 from ..data.image import enlarge
-from ..synthesis.generate import generate
-from ..synthesis.inpaint import inpaint
+from ..synthesis.generate import GenerateRecipe, generate
+from ..synthesis.inpaint import PAPERS, InpaintRecipe, inpaint
 from ..synthesis.mask import patch_mask
 from ..synthesis.paint import Stroke, paint
 from ..synthesis.sketch import sketch
 from ..synthesis.superres import superres
+from ..synthesis.toward import PLAIN
 from ..synthesis.translate import translate
 from .page import Section
 from .scene import Scene
-from .sketches import drawings
+from .sketches import drawings, line_drawings
 
-PAIRS = (
-    ("automobile", "truck"), ("cat", "dog"), ("deer", "horse"), ("airplane", "bird"), ("truck", "ship"),
-    ("golden retriever", "German shepherd"), ("tabby", "Persian cat"), ("lion", "brown bear"),
-    ("ladybug", "monarch"), ("African elephant", "bison"),
+BRUSHES = (
+    "forest", "glacier", "sunflower", "tulip", "rose", "zebra", "automobile", "ship", "frog", "horse",
+    "ladybug", "king penguin", "brain coral", "jellyfish",
 )  # fmt: skip
-BRUSHES = ("automobile", "ship", "frog", "horse", "ladybug", "king penguin", "brain coral", "jellyfish")
+SEEN_IN = {"flower.jpg": ("daisy", "sunflower", "rose", "tulip"), "china.jpg": ("church", "sea", "mountain", "glacier")}
 
 
 def generation(scene: Scene) -> Section:
     """Seeds, and what both classifiers make of them; keeps the robust results as inputs of other sections."""
     many = [name for name in scene.classes for _ in range(4)]
-    robust = generate(scene.robust, many, seed=scene.seed, **scene.options(0, 2))
+    robust = generate(scene.robust, many, seed=scene.seed, **scene.options(0, 3))
     scene.made = robust.images[::4]
-    standard = generate(scene.standard, scene.classes, start=robust.start[::4], seed=scene.seed, **scene.options(1, 2))
-    more = [
-        scene.row("three more seeds" if n == 1 else "", robust.images[n::4], f"generate-{n}.png") for n in (1, 2, 3)
-    ]
+    standard = generate(scene.standard, scene.classes, start=robust.start[::4], seed=scene.seed, **scene.options(1, 3))
+    plain = generate(
+        scene.robust, scene.classes, GenerateRecipe(sigmas=PLAIN), start=robust.start[::4], **scene.options(2, 3)
+    )
+    more = [scene.row("more seeds" if n == 1 else "", robust.images[n::4], f"generate-{n}.png") for n in (1, 2, 3)]
     size = scene.made.shape[2]
     return Section(
         f"Generate, {size} x {size} pixels",
         "Draw a blurry seed from a Gaussian fitted to the images of a class, then descend on the cross-entropy to "
-        "that class. The robust classifier's gradient draws the object; the standard one's only adds noise that "
-        "means the same to it.",
+        "that class. The robust classifier's gradient draws the object; the standard one's only adds patterns that "
+        "mean the same to it. The steps are smoothed, which is a prior on the path and the same for both; the row of "
+        "plain steps is what the robust classifier draws without it.",
         scene.command(
             "generate", "--classes", *scene.classes[:3], "--count", 4, "--seed", scene.seed, "--out", "made.png"
         ),
         (
             scene.row("seed", robust.start[::4], "generate-seeds.png", scene.classes),
             scene.row("robust", scene.made, "generate-0.png"),
+            scene.row("robust, plain steps", plain.images, "generate-plain.png"),
             scene.row("standard", standard.images, "generate-standard.png"),
             *more,
         ),
@@ -69,30 +72,35 @@ def manipulation(scene: Scene) -> Section:
 
 def inpainting(scene: Scene) -> Section:
     """A patch at a random place, filled."""
-    side = scene.made.shape[2]
-    mask = patch_mask(len(scene.made), (side, side), side * 3 // 8, scene.seed)
-    rows = [scene.row("original", scene.made, "inpaint-original.png", scene.classes)]
-    for caption, descent in scene.both(inpaint, scene.made, mask):
+    photos = scene.crops()
+    side = photos.shape[2]
+    mask = patch_mask(len(photos), (side, side), side * 5 // 16, scene.seed)
+    holes = photos * (1 - mask) + mask / 2
+    rows = [scene.row("photo", photos, "inpaint-photo.png"), scene.row("hole", holes, "inpaint-hole.png")]
+    for caption, descent in scene.both(inpaint, photos, mask, parts=3):
         if caption == "robust":
-            rows.append(scene.row("corrupted", descent.start, "inpaint-corrupted.png"))
+            rows.append(scene.row("where it starts", descent.start, "inpaint-start.png"))
         rows.append(scene.row(caption, descent.images, f"inpaint-{caption}.png"))
+    papers = InpaintRecipe(eps=10 * side / 128, **PAPERS)
+    alone = inpaint(scene.robust, photos, mask, recipe=papers, **scene.options(2, 3))
+    rows.append(scene.row("the class alone", alone.images, "inpaint-class.png"))
     return Section(
         "Inpaint",
-        "A patch at a random place is replaced by the mean color, and the classifier fills it with what belongs to "
-        "the class that it sees in the rest. Pixels outside the patch are kept as they were.",
-        scene.command("inpaint", "--images", "generated/", "--patch", side * 3 // 8, "--out", "inpainted.png"),
+        "A patch at a random place is missing. The filling begins as smooth as a soap film and continues what the "
+        "early layers of the classifier see around it, with a little of the class. For this both classifiers serve. "
+        "The last row is the papers' method on the robust one: the class alone, from the mean color.",
+        scene.command("inpaint", "--images", "photos/", "--patch", side * 5 // 16, "--out", "inpainted.png"),
         tuple(rows),
     )
 
 
 def translation(scene: Scene) -> Section:
-    """Images turned into another class."""
-    known = scene.robust.class_names or []
-    pairs = [(source, target) for source, target in PAIRS if source in scene.classes and target in known]
-    pairs = pairs or [(scene.classes[0], scene.classes[-1])]
-    start = scene.made[[scene.classes.index(source) for source, _ in pairs]]
-    targets = [target for _, target in pairs]
-    rows = [scene.row("from", start, "translate-start.png", [source for source, _ in pairs])]
+    """Photos turned into classes that they do not show."""
+    known = scene.known
+    wanted = [(name, target) for name, targets in SEEN_IN.items() for target in targets if target in known]
+    wanted = wanted or [("flower.jpg", target) for target in scene.classes[:4]]
+    start, targets = torch.cat([scene.photo(name) for name, _ in wanted]), [target for _, target in wanted]
+    rows = [scene.row("photo", start, "translate-start.png")]
     for caption, descent in scene.both(translate, start, targets):
         names = targets if caption == "robust" else ()
         rows.append(scene.row(f"to, {caption}", descent.images, f"translate-{caption}.png", names))
@@ -100,47 +108,47 @@ def translation(scene: Scene) -> Section:
         "Translate",
         "Descend on the cross-entropy to another class and the image turns into it, keeping pose and colors where "
         "it can. No pairs of images and no network of its own are needed for a translation.",
-        scene.command(
-            "translate", "--images", "generated/0000.png", "--classes", targets[0], "--out", "translated.png"
-        ),
+        scene.command("translate", "--images", "photo.jpg", "--classes", targets[0], "--out", "translated.png"),
         tuple(rows),
     )
 
 
 def superresolution(scene: Scene) -> Section:
     """A quarter of the size, and back."""
-    factor = 4
-    small = F.avg_pool2d(scene.made, factor)
-    descent = superres(scene.robust, small, reference=scene.made, **scene.options(0, 2))
+    factor, photos = 4, scene.crops()
+    small = F.avg_pool2d(photos, factor)
+    descent = superres(scene.robust, small, reference=photos, **scene.options(0, 2))
     other = superres(scene.standard, small, **scene.options(1, 2))
-    size = scene.made.shape[2]
+    size = photos.shape[2]
     return Section(
         "Super-resolve",
-        f"Images of {size // factor} pixels are enlarged to {size}, and the classifier adds what a member of the "
-        "class that it sees would have there. The ball around the enlarged image keeps the result true to it.",
-        scene.command("superres", "--images", "generated/", "--factor", factor, "--out", "large.png"),
+        f"Photos of {size // factor} pixels are enlarged to {size}, and the classifier adds what a member of the "
+        "class that it sees would have there. Made small again, the result is the small photo: only what that leaves "
+        "open may change.",
+        scene.command("superres", "--images", "photos/", "--factor", factor, "--out", "large.png"),
         (
-            scene.row(f"{size // factor} px", enlarge(small, size, "nearest"), "superres-small.png", scene.classes),
+            scene.row(f"{size // factor} px", enlarge(small, size, "nearest"), "superres-small.png"),
             scene.row("bicubic", enlarge(small, size, "bicubic"), "superres-bicubic.png"),
             scene.row("robust", descent.images, "superres-robust.png"),
             scene.row("standard", other.images, "superres-standard.png"),
-            scene.row("as it was", scene.made, "superres-original.png"),
+            scene.row("as it was", photos, "superres-original.png"),
         ),
     )
 
 
 def sketches(scene: Scene) -> Section:
     """Drawings turned into images."""
-    names, pictures = drawings(scene.made.shape[2])
-    known = [number for number, name in enumerate(names) if name in scene.classes]
-    names, pictures = [names[n] for n in known], pictures[known]
+    found = [(name, picture) for make in (line_drawings, drawings)
+             for name, picture in zip(*make(scene.made.shape[2]), strict=True) if name in scene.known]  # fmt: skip
+    names, pictures = [name for name, _ in found], torch.stack([picture for _, picture in found])
     rows = [scene.row("drawing", pictures, "sketch-start.png", names)]
     rows += [scene.row(name, d.images, f"sketch-{name}.png") for name, d in scene.both(sketch, pictures, names)]
     return Section(
         "Sketch to image",
-        "A flat drawing is a start like any other: the descent adds the texture, light and detail that the class "
-        "has and the drawing lacks. The drawings are the project's own, made of a few polygons each.",
-        scene.command("sketch", "--images", "drawing.png", "--classes", "ship", "--out", "ship.png"),
+        "A drawing is a start like any other: the descent adds the texture, light and detail that the class has and "
+        "the drawing lacks. Blank paper begins as a seed of the class, and the pen's lines move less than the rest. "
+        "The drawings are the project's own.",
+        scene.command("sketch", "--images", "drawing.png", "--classes", names[0], "--out", "made.png"),
         tuple(rows),
     )
 
@@ -149,8 +157,8 @@ def painting(scene: Scene) -> Section:
     """Units as brushes on a photo."""
     photo = scene.photo("china.jpg")
     size = photo.shape[2]
-    known = scene.robust.class_names or []
-    brushes = [name for name in BRUSHES if name in known]
+    known = scene.known
+    brushes = [name for name in BRUSHES if name in known][:7]
     where = torch.zeros(1, 1, size, size)
     where[:, :, size // 2 :] = 1
     # The brush for a class: the unit that speaks for it most, by the last layer's weights.

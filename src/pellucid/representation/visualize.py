@@ -20,7 +20,7 @@ from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import Objective
-from ..core.optimizer import Adam, NormalizedGradient, Parametrization, Pixels
+from ..core.optimizer import Adam, Parametrization, Pixels, Smoothed
 from ..data.fourier import Fourier
 from ..data.image import cover, side
 from ..data.transforms import Transform, crops, standard
@@ -63,6 +63,9 @@ class VisualizeRecipe(Recipe):
     """The layer in which they are to differ."""
     size: int | None = None
     """Side of the images in pixels; the classifier's if not given."""
+    sigmas: tuple[float, float] = (PerPixel(4 / 128), PerPixel(0.8 / 128))
+    """Width in pixels of the Gaussian that blurs the gradient of a descent on pixels, at the first step and at the
+    last; the paper: 0 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,9 +77,9 @@ class VisualizeRecipe(Recipe):
 
 PRESETS = {
     # Appendix A.6.1 of the representations paper, for 224 px; its ball holds every image.
-    "paper": VisualizeRecipe(1000, 200, 1.0),
+    "paper": VisualizeRecipe(1000, 200, 1.0, sigmas=(0.0, 0.0)),
     # maximizing_inputs.ipynb: Figure 8, beside the images that activate a unit most and least.
-    "notebook-figure8": VisualizeRecipe(500, 1500, 0.5, start="gray"),
+    "notebook-figure8": VisualizeRecipe(500, 1500, 0.5, start="gray", sigmas=(0.0, 0.0)),
     # Olah, Mordvintsev and Schubert 2017, as lucid has it.
     "lucid": VisualizeRecipe(steps=512, parametrization="fourier", transforms="standard", noise=0.01),
     # Fel et al. 2023 take 256 steps; their optimizer is Nadam at 1.0, and Adam is steadier at a tenth of it.
@@ -141,7 +144,7 @@ def visualize(
         ball=_ball(recipe.eps, batch) if pixels else Unbounded(),
         steps=recipe.steps,
         step_size=recipe.step_size if pixels else recipe.learning_rate,
-        optimizer=NormalizedGradient() if pixels else Adam(),
+        optimizer=Smoothed(recipe.sigmas) if pixels else Adam(),
         parametrization=parametrization,
         transforms=_transforms(recipe, batch.shape[-1]),
         seed=seed,

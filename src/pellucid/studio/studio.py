@@ -33,7 +33,7 @@ class Settings:
         device, precision: how networks run.
     """
 
-    model: str = "cifar10-l2-0.5"
+    model: str = "natural20-l2-2.0"
     models: Sequence[str] = ()
     data: str | None = None
     device: str = "auto"
