@@ -32,7 +32,7 @@ from .run import carry_out, progress_bar
 class FindActivating(RunFlags):
     """The images of a data set that activate units most and least, beside what maximizes them.
 
-    pellucid activating --data torchvision:CIFAR10 --units 3 17 --out units.png
+    pellucid activating --data photos/ --units 3 17 --out units.png
     """
 
     data: str = ""

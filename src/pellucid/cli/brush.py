@@ -18,7 +18,7 @@ from .run import carry_out
 class Brush(RunFlags, RegionFlags):
     """Brush a class onto a region of each image.
 
-    pellucid brush --images photo.png --mask where.png --classes cat --out brushed.png
+    pellucid brush --images photo.png --mask where.png --classes sunflower --out brushed.png
     """
 
     classes: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ from .table import print_table
 class DistanceFlags(RunFlags):
     """How near an image can be brought to another's representation, as a function of how far it may move.
 
-    pellucid distance --data torchvision:CIFAR10 --beside cifar10-standard --out curve.png --sheet moved.png
+    pellucid distance --data photos/ --beside natural20-standard --out curve.png --sheet moved.png
     """
 
     out: Path = Path("distance.png")

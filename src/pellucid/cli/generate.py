@@ -22,7 +22,7 @@ from .run import carry_out
 class Generate(RunFlags):
     """Images of given classes.
 
-    pellucid generate --classes cat dog --count 8 --seed 0 --out pets.png
+    pellucid generate --classes zebra samoyed --count 8 --seed 0 --out animals.png
     """
 
     classes: tuple[str, ...] = ()

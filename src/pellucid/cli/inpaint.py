@@ -26,7 +26,7 @@ from .run import COLUMNS, carry_out
 class Inpaint(RunFlags, RegionFlags):
     """Fill in a region of each image.
 
-    pellucid inpaint --images photo.png --patch 10 --out filled.png
+    pellucid inpaint --images photo.png --patch 40 --out filled.png
     """
 
     patch: int | None = None

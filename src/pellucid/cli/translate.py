@@ -17,7 +17,7 @@ from .run import carry_out
 class Translate(RunFlags, ImageFlags):
     """Turn images into another class.
 
-    pellucid translate --images horse.png --classes deer --out deer.png
+    pellucid translate --images horse.png --classes zebra --out zebra.png
     """
 
     classes: tuple[str, ...] = ()
