@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.errors import InputError
 from ..core.ball import Ball
 
 ROUNDS = 3  # clamping to [0, 1] moves some means again; three rounds leave less than a gray level of it
@@ -24,7 +23,8 @@ class Consistent(Ball):
 
     Args:
         ball: around the center, such as `L2(2.0)`.
-        small: `(N, 3, h, w)` in [0, 1]; the images' sides are multiples of h and w, by one factor.
+        small: `(N, 3, h, w)` in [0, 1]. Where the images' sides are no multiples of h and w, blocks overlap by a pixel,
+            and the means agree nearly.
 
     >>> from pellucid import L2
     >>> Consistent(L2(9.0), torch.full((1, 1, 1, 1), 0.5)).agreeing(torch.tensor([[[[0.0, 0.2], [0.2, 0.4]]]]))
@@ -59,11 +59,7 @@ class Consistent(Ball):
         return self.project(self.ball.random(center, generators), center)
 
     def _means(self, images: Tensor) -> Tensor:
-        (height, width), (h, w) = images.shape[2:], self.small.shape[2:]
-        factor = height // h
-        if (h * factor, w * factor) != (height, width):
-            raise InputError(f"{width} x {height} images have no block means of {w} x {h}; give a whole factor")
-        return F.avg_pool2d(images, factor)
+        return F.interpolate(images, size=self.small.shape[2:], mode="area")
 
     @staticmethod
     def _up(means: Tensor, images: Tensor) -> Tensor:

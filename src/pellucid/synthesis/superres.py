@@ -85,9 +85,6 @@ def superres(
     start = enlarge(images, size, recipe.start)
     ball: Ball = L2(recipe.eps)
     if recipe.consistent:
-        if size % images.shape[2]:
-            small = images.shape[2]
-            raise InputError(f"{size} px are no multiple of {small} px; give images of another size or --no-consistent")
         ball = Consistent(ball, images)
         start = ball.agreeing(start)
     if reference is not None and reference.shape != start.shape:

@@ -20,7 +20,8 @@ def serving(tmp_path_factory):
     def serving(*flags):
         folder = tmp_path_factory.mktemp("studio")
         own = {"PELLUCID_STATE": str(folder / "state"), "PELLUCID_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--device", "cpu", *flags]
+        model = () if "--model" in flags else ("--model", "cifar10-l2-0.5")  # small, so that a run is short
+        command = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--device", "cpu", *model, *flags]
         with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
