@@ -114,7 +114,7 @@ def descend(
     """
     check_classifier(classifier)
     device = classifier.device
-    start, centered = check_images(start).to(device), center is None
+    start = check_images(start).to(device)
     center = start if center is None else check_images(center, "center").to(device)
     if center.shape != start.shape:
         raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
@@ -126,7 +126,7 @@ def descend(
     if not isinstance(moved, Pixels) and not isinstance(optimizer, Adam):
         raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
     objective, ball, stop = _checked(objective, ball, stop, start, classifier)
-    length = step_length(step_size, ball, steps, optimizer, schedule, centered)
+    length = step_length(step_size, ball, steps, optimizer, schedule, torch.equal(start, center))
     if compiled and objective.uses_straight_through:
         raise InputError("straight_through does not go with compiled: its hooks count the calls of a pass")
     read = reader or classifier.reader(objective.layers, objective.uses_straight_through)

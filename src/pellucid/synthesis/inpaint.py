@@ -108,10 +108,11 @@ def inpaint(
     start = corrupt(images, mask) if recipe.fill == "mean" else membrane(images, mask)
     start = (start + mask * recipe.variety * _smooth_noise(start, seed)).clamp(0, 1).to(classifier.device)
     label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
-    ball: Ball = L2(recipe.eps) if math.isfinite(recipe.eps) else Unbounded()
     levels = pyramid(classifier, start) if recipe.surroundings else []
     rounds = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST for _ in range(2)]
     count = len(rounds) or 1
+    steps, schedule = math.ceil(recipe.steps / count), cosine if rounds else constant
+    way = recipe.step_size * sum(schedule(step / steps) for step in range(steps)) if rounds else math.inf
     blur, descents = Smoothed(recipe.sigmas), []
     for turn, level in enumerate(rounds or [None]):
         current = descents[-1].images if descents else start
@@ -119,6 +120,8 @@ def inpaint(
         objective = objective + recipe.weight * Outside(mask, start)
         if level is not None:
             objective = objective + recipe.surroundings * continued(classifier, current, mask, level, levels[:3])
+        eps = min(recipe.eps, (turn + 1) * way)  # as far as the steps can lead until then
+        ball: Ball = L2(eps) if math.isfinite(recipe.eps) else Unbounded()
         sigmas = (blur.sigma(turn / count), blur.sigma((turn + 1) / count))
         descents.append(
             descend(
@@ -127,9 +130,9 @@ def inpaint(
                 current,
                 center=start,
                 ball=Inside(ball, mask) if recipe.composite else ball,
-                steps=math.ceil(recipe.steps / count),
+                steps=steps,
                 step_size=recipe.step_size,
-                schedule=cosine if rounds else constant,
+                schedule=schedule,
                 optimizer=Smoothed(sigmas),
                 seed=seed,
                 callback=after(turn, count, callback),
