@@ -41,7 +41,7 @@ def kid(made: Tensor, real: Tensor) -> float:
 
 
 class Judge:
-    """A classifier that is asked about classes of other names' order, at its own size."""
+    """A classifier that is asked at its own size to choose among the classes that it knows of those meant."""
 
     def __init__(self, name: str, classes: list[str]):
         self.name, self.classifier = name.rstrip("/").rsplit("/", 1)[-1], pl.load(name, "cpu")
@@ -50,11 +50,14 @@ class Judge:
 
     @torch.no_grad()
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N,)` classes and `(N, U)` representations, each unit in the units of its own scale."""
+        """`(N,)` classes, chosen among those that it knows, and `(N, U)` representations."""
         side = self.classifier.size or images.shape[2]
         images = F.interpolate(images, side, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
         seen = [self.classifier(part) for part in images.split(32)]
-        return torch.cat([s.logits for s in seen]).argmax(1), torch.cat([s.representation for s in seen])
+        known = self.label[self.label >= 0]
+        return known[torch.cat([s.logits for s in seen])[:, known].argmax(1)], torch.cat(
+            [s.representation for s in seen]
+        )
 
     def share(self, images: Tensor, labels: Tensor) -> float:
         known = self.label[labels] >= 0
