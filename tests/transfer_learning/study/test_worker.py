@@ -52,6 +52,7 @@ class Work:
 
 def starter(work, heard):
     os.close(heard)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     worker.GRACE = 0.2 if work.stubborn else 600.0
     try:
         list(in_processes(work, range(6), 2))
