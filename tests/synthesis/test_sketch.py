@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pellucid import SketchRecipe, sketch
+from pellucid import InputError, SketchRecipe, Smoothed, sketch
 from pellucid.gallery.sketches import drawings
 from pellucid.synthesis.start import seeds
 
@@ -34,3 +34,18 @@ def test_blank_paper_becomes_a_seed_of_the_class_and_the_pen_stays(classifier):
     assert torch.equal(made.start, expected)
     assert torch.equal(made.images[..., 3], drawing[..., 3])
     assert not torch.equal(made.images, made.start)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [({"lines": 1.5}, "1.5"), ({"sigmas": (1.0,)}, "2 values"), ({"sigmas": (-1.0, 1.0)}, "not -1")],
+)
+def test_settings_that_mean_nothing_are_refused_in_one_line(classifier, settings, named):
+    with pytest.raises(InputError, match=named):
+        sketch(classifier, torch.ones(1, 3, 8, 8), ["cat"], SketchRecipe(1.0, 2, 0.5, **settings))
+
+
+def test_a_blur_may_rise_from_none_or_fall_to_none():
+    assert [Smoothed((0.0, 2.0)).sigma(p) for p in (0.0, 0.5, 1.0)] == [0.0, 1.0, 2.0]
+    assert [Smoothed((2.0, 0.0)).sigma(p) for p in (0.0, 0.5)] == [2.0, 1.0]
+    assert [Smoothed((4.0, 1.0)).sigma(p) for p in (0.0, 0.5)] == [4.0, 2.0]

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .checks import number
+
 
 def gaussian_blur(values: Tensor, sigma: float) -> Tensor:
     """`(N, C, H, W)` values convolved with a Gaussian of `sigma` pixels, with zeros beyond the border.
@@ -18,7 +20,7 @@ def gaussian_blur(values: Tensor, sigma: float) -> Tensor:
     >>> gaussian_blur(torch.ones(1, 1, 1, 5), 1.0)[0, 0, 0, 2].round(decimals=4)
     tensor(0.3955)
     """
-    if not sigma:
+    if not number("sigma, the width of a blur,", sigma, 0):
         return values
     reach = math.ceil(3 * sigma)
     offsets = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)

@@ -67,6 +67,8 @@ def check_fields(recipe: object) -> None:
         if get_origin(kind) is not tuple:
             _check_field(name, kind, value)
         elif isinstance(value, tuple):
+            if ... not in get_args(kind) and len(value) != len(get_args(kind)):
+                raise InputError(f"{name} must be {len(get_args(kind))} values, not {value}")
             for part in value:
                 _check_field(name, get_args(kind)[0], part)
         else:

@@ -88,7 +88,7 @@ class Smoothed:
 
     def sigma(self, progress: float) -> float:
         first, last = self.sigmas
-        return first * (last / first) ** progress if first else 0.0
+        return first * (last / first) ** progress if first and last else first + (last - first) * progress
 
     def step(self, gradient: Tensor, step_size: float | Tensor, ball: Ball, state: State, progress: float) -> Step:
         blurred = gaussian_blur(ball.allowed(gradient), self.sigma(progress))  # nothing leaks into a mask

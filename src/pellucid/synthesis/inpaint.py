@@ -104,9 +104,10 @@ def inpaint(
     """
     check_classifier(classifier)
     recipe = checked(recipe, InpaintRecipe).at(classifier.size)
-    images, mask = check_images(images), check_mask(mask, images)
+    images = check_images(images).to(classifier.device)
+    mask = check_mask(mask, images).to(classifier.device)
     start = corrupt(images, mask) if recipe.fill == "mean" else membrane(images, mask)
-    start = (start + mask * recipe.variety * _smooth_noise(start, seed)).clamp(0, 1).to(classifier.device)
+    start = (start + mask * recipe.variety * _smooth_noise(start, seed)).clamp(0, 1)
     label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
     levels = pyramid(classifier, start) if recipe.surroundings else []
     rounds = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST for _ in range(2)]

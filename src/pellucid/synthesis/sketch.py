@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_images
+from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
@@ -37,6 +38,11 @@ class SketchRecipe(Recipe):
     """How much the pen's strokes may move, from 0 (they stay) to 1 (as freely as the rest)."""
     sigmas: tuple[float, float] = SMOOTH
     """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.lines <= 1:
+            raise InputError(f"lines must be from 0 to 1, not {self.lines}")
 
 
 PRESETS = {
