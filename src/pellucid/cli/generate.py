@@ -12,6 +12,7 @@ from ..base.errors import InputError
 from ..core.descent import Descent
 from ..gallery.sheet import Row
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
+from ..zoo.gaussians import load_gaussians
 from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
@@ -31,6 +32,8 @@ class Generate(RunFlags):
     """Images of each class."""
     mixture: dict[str, float] = field(default_factory=dict)
     """Draw the seeds from these classes' Gaussians with these weights: --mixture cat 1 dog 2."""
+    gaussians: Path | None = None
+    """Class Gaussians from this file, which pellucid gaussians wrote, instead of the model's own."""
     start_images: tuple[Path, ...] = ()
     """Start from these images instead of seeds; one for all, or one for each result."""
     preset: str | None = None
@@ -47,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
     classes: list[str] = []
 
     def task(classifier, **options):
+        if flags.gaussians is not None:
+            classifier.gaussians = load_gaussians(flags.gaussians, classifier)
         names = flags.classes or classifier.class_names or [str(i) for i in range(classifier.classes)]
         classes[:] = names
         labels = classifier.labels([name for name in names for _ in range(flags.count)])
@@ -64,4 +69,5 @@ def main(argv: Sequence[str]) -> int:
             for name, descent in made.items()
         ]
 
-    return carry_out(flags, "generate", argv, files, task, rows)
+    inputs = files if flags.gaussians is None else [*files, flags.gaussians]
+    return carry_out(flags, "generate", argv, inputs, task, rows)
