@@ -288,9 +288,9 @@ def test_components_that_a_class_cannot_have_are_refused(components, message):
 def test_labels_that_start_at_1_are_guessed():
     data = split(6, classes=2)
     data = Split(data.images, data.labels + 1)
-    with pytest.raises(InputError, match="in class 0; each class needs at least one; .* do these labels start at 1"):
+    with pytest.raises(InputError, match=r"in class 0; each class needs at least one; .* do these labels start at 1"):
         fit_gaussians(data, 3)
-    with pytest.raises(InputError, match="labels go up to 2, but there are 2 classes; .* these at 1"):
+    with pytest.raises(InputError, match=r"labels go up to 2, but there are 2 classes; .* these at 1"):
         Dataset("pets", data, data, ["cat", "dog"])
 
 
