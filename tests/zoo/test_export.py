@@ -141,5 +141,5 @@ def test_the_detector_and_the_segmenter_of_the_docs_take_a_step(tmp_path, monkey
         exec(compile(code, "zoo.md", "exec"), scope)
     weights = torch.load("resnet50.pth", weights_only=True)
     for body in (scope["detector"].backbone.body, scope["segmenter"].backbone):
-        moved = (body.layer4[2].conv3.weight - weights["layer4.2.conv3.weight"]).abs().max()
+        moved = (body.layer4[2].conv3.weight.detach() - weights["layer4.2.conv3.weight"]).abs().max()
         assert 0 < float(moved) < 0.1  # begun at the exported weights, and trained
