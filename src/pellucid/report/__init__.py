@@ -1,0 +1,1 @@
+"""Every figure and table of the four papers: what was published, and what one's own classifiers give."""
