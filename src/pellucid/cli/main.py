@@ -37,6 +37,7 @@ COMMANDS = {
     "transfer": "how well a source serves for other classes: fixed features, or fine-tuned",
     "stylize-data": "a copy of a data set with other textures, to see who relies on them",
     "transfer-study": "many sources transferred to many targets: by eps, width, accuracy and granularity",
+    "report": "every figure and table of the papers, published beside measured",
     "studio": "the local web app: draw, paint with features, and watch a classifier think",
     "rerun": "repeat a result from its JSON sidecar",
 }
@@ -47,6 +48,7 @@ KEPT = {
     "train": "the last checkpoint, if there is one yet, is kept: go on with --resume",
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
+    "report": AGAIN,
 }
 
 

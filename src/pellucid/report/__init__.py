@@ -1,1 +1,1 @@
-"""Every figure and table of the four papers: what was published, and what one's own classifiers give."""
+"""Every figure and table of the papers, published beside measured: `pellucid report`."""
