@@ -38,12 +38,14 @@ class Entry:
         shows: one sentence.
         needs: of `NEEDS`.
         reason: why pellucid does not make it, or "".
+        task: the command that makes the like, one at a time; "" where none does.
     """
 
     id: str
     shows: str
     needs: tuple[Need, ...] = ()
     reason: str = ""
+    task: str = ""
 
     @property
     def paper(self) -> str:
