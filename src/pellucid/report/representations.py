@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from ..core.classifier import Classifier
 from ..core.descent import Descent
 from ..gallery.sheet import Row
@@ -168,6 +170,20 @@ def figure_7(scene: Scene) -> Finding:
     )
 
 
+def figure_19(scene: Scene) -> Finding:
+    """Randomly chosen units, with the class that is seen in each."""
+    units = torch.randperm(width(scene.classifier), generator=torch.Generator().manual_seed(scene.seed))
+    chosen = units[: scene.by_scale(6, 8, 8)].tolist()
+    made = visualize(scene.classifier, chosen, visualization(scene), **scene.options)
+    captions = [f"{unit}: {seen['seen']}" for unit, seen in zip(chosen, made.info["features"], strict=True)]
+    return Finding(
+        "Units drawn by the seed, maximized from noise, with the class that the classifier sees in each. " + NO_MEASURE,
+        [Row(scene.name, made.images, captions)],
+        command=f"visualize --model {scene.name} --units {' '.join(map(str, chosen))} --out units.png",
+        python=f"pl.visualize(classifier, {chosen})",
+    )
+
+
 def figure_8(scene: Scene) -> Finding:
     """What maximizes two units, and the test images that activate them most and least."""
     units = spread(scene.classifier, 2)
@@ -228,6 +244,20 @@ def figure_11(scene: Scene) -> Finding:
         ],
         command=f"manipulate --model {scene.name} --images photos/ --units {unit} --out changed.png",
         python=f"pl.manipulate(classifier, images, {unit})",
+    )
+
+
+def figure_23(scene: Scene) -> Finding:
+    """Several units, each added to several images."""
+    images, _ = scene.images(scene.by_scale(4, 6, 6))
+    units = spread(scene.classifier, 4)
+    how = scene.by_scale(ManipulateRecipe(), ManipulateRecipe(), MANIPULATIONS["paper"])
+    made = [manipulate(scene.classifier, images, unit, how, **scene.options).images for unit in units]
+    return Finding(
+        "Each unit is raised until it exceeds every other one. " + NO_MEASURE,
+        [Row("start", images), *(Row(f"unit {unit}", changed) for unit, changed in zip(units, made, strict=True))],
+        command=f"manipulate --model {scene.name} --images photos/ --units {units[0]} --out changed.png",
+        python=f"pl.manipulate(classifier, images, {units[0]})",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,8 +11,8 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..core.classifier import Classifier
 from ..core.descent import Descent
+from ..data import quality
 from ..data.image import enlarge
-from ..data.quality import psnr, ssim
 from ..gallery.sheet import Row
 from ..gallery.sketches import drawings, line_drawings
 from ..synthesis.generate import PRESETS as GENERATIONS
@@ -96,7 +98,7 @@ def figure_4(scene: Scene) -> Finding:
     before = {"mean color": corrupt(photos, mask), "membrane": membrane(photos, mask)}
     after = before | {name: descent.images.cpu() for name, descent in made.items()}
     own = {
-        name: (in_hole(psnr, images, photos, mask), in_hole(ssim, images, photos, mask))
+        name: (in_hole(quality.psnr, images, photos, mask), in_hole(ssim, images, photos, mask))
         for name, images in after.items()
     }
     rows = [(name, *map(Interval.of_mean, values)) for name, values in own.items()]
@@ -118,7 +120,7 @@ def figure_12(scene: Scene) -> Finding:
     assert scene.judge is not None  # the entry needs it
     descent = made[scene.name]
     meant, seen = scene.judge.predict(photos).cpu(), scene.judge.predict(descent.images).cpu()
-    worst = torch.tensor(in_hole(psnr, descent.images.cpu(), photos, mask)).argsort()
+    worst = torch.tensor(in_hole(quality.psnr, descent.images.cpu(), photos, mask)).argsort()
     good = [int(i) for i in worst if seen[i] == meant[i]][:4]
     bad = [int(i) for i in worst if seen[i] != meant[i]][:4]
     rows = []
@@ -169,12 +171,12 @@ def figure_6(scene: Scene) -> Finding:
     )
 
 
-def psnr_sentence(scene: Scene) -> Finding:
+def psnr(scene: Scene) -> Finding:
     """PSNR of enlarged images over the test set."""
     factor, photos, made = enlarged(scene, scene.by_scale(24, 200, len(scene.measured)))
     small = F.avg_pool2d(photos, factor)
-    found = {kind: psnr(enlarge(small, scene.size, kind), photos).tolist() for kind in ("nearest", "bicubic")}
-    found |= {name: psnr(descent.images.cpu(), photos).tolist() for name, descent in made.items()}
+    found = {kind: quality.psnr(enlarge(small, scene.size, kind), photos).tolist() for kind in ("nearest", "bicubic")}
+    found |= {name: quality.psnr(descent.images.cpu(), photos).tolist() for name, descent in made.items()}
     rows = [(name, Interval.of_mean(values)) for name, values in found.items()]
     published = [("published, bicubic (x8, 224 px)", Interval(21.30, 21.25, 21.35)),
                  ("published, robust (x8, 224 px)", Interval(21.53, 21.49, 21.58))]  # fmt: skip
@@ -254,7 +256,7 @@ def mask_side(scene: Scene) -> int:
     return scene.by_scale(scene.size * 5 // 16, scene.size * 5 // 16, scene.size * 60 // 224)
 
 
-def in_hole(measure, images: Tensor, photos: Tensor, mask: Tensor) -> list[float]:
+def in_hole(measure: Callable[[Tensor, Tensor], Tensor], images: Tensor, photos: Tensor, mask: Tensor) -> list[float]:
     """A measure of the box of each hole."""
     values = []
     for image, photo, hole in zip(images.cpu(), photos, mask, strict=True):
