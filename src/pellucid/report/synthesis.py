@@ -97,10 +97,8 @@ def figure_4(scene: Scene) -> Finding:
     photos, mask, made = filled(scene, scene.by_scale(4, 16, 200))
     before = {"mean color": corrupt(photos, mask), "membrane": membrane(photos, mask)}
     after = before | {name: descent.images.cpu() for name, descent in made.items()}
-    own = {
-        name: (in_hole(quality.psnr, images, photos, mask), in_hole(ssim, images, photos, mask))
-        for name, images in after.items()
-    }
+    measures = (quality.psnr, quality.ssim)
+    own = {name: [in_hole(each, images, photos, mask) for each in measures] for name, images in after.items()}
     rows = [(name, *map(Interval.of_mean, values)) for name, values in own.items()]
     shown = [Row("original", photos[:6]), Row("hole", before["mean color"][:6])]
     claim = "The robust network fills holes better than the mean color (PSNR in the hole)"
