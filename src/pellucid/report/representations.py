@@ -175,7 +175,7 @@ def figure_19(scene: Scene) -> Finding:
     units = torch.randperm(width(scene.classifier), generator=torch.Generator().manual_seed(scene.seed))
     chosen = units[: scene.by_scale(6, 8, 8)].tolist()
     made = visualize(scene.classifier, chosen, visualization(scene), **scene.options)
-    captions = [f"{unit}: {seen['seen']}" for unit, seen in zip(chosen, made.info["features"], strict=True)]
+    captions = [f"{unit}: {seen['class']}" for unit, seen in zip(chosen, made.info["features"], strict=True)]
     return Finding(
         "Units drawn by the seed, maximized from noise, with the class that the classifier sees in each. " + NO_MEASURE,
         [Row(scene.name, made.images, captions)],
