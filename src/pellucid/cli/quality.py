@@ -43,6 +43,8 @@ class QualityFlags(SeedFlags, DeviceFlags, OutputFlags):
     """The real images: a folder of class folders, an .npz, or torchvision:NAME."""
     split: Literal["test", "train"] = "test"
     """Which of the real images; those of the train split where there is no other."""
+    size: int | None = None
+    """Side to which images are brought before the features' own; that of the generated images if not given."""
     features: str = ""
     """Whose features: inception, as in publications, or the name of any classifier, as of --model elsewhere."""
     out: Path | None = None
@@ -59,30 +61,28 @@ def main(argv: Sequence[str]) -> int:
         check_file(flags.out, flags.overwrite, suffix=".json")
     features = Inception(flags.device) if flags.features == "inception" else load(flags.features, flags.device)
     with noted() as said, progress_bar("quality", flags.quiet) as advance:
-        made = images_of(flags.samples, None)
-        real = images_of(flags.data, made.size[0], flags.split)
-        found = quality(
-            made, real, features, flags.recipe, name=flags.features, seed=flags.seed, callback=advance
-        )  # fmt: skip
-    print_table(("measure ", "value ", "deviation"), rows(found), title(found))
+        _, made = images_of(flags.samples, flags.size)
+        split, real = images_of(flags.data, made.size[0], flags.split)
+        found = quality(made, real, features, flags.recipe, name=flags.features, seed=flags.seed, callback=advance)
+    print_table(("measure", "value ", "deviation"), rows(found), title(found))
     if flags.out is not None:
         facts = made_by("quality", argv, recipe=flags.recipe, seed=flags.seed)
         facts |= {"samples": flags.samples, "samples_sha256": split_digest(made)}
-        facts |= {"data": flags.data, "split": flags.split, "data_sha256": split_digest(real), "warnings": said}
+        facts |= {"data": flags.data, "split": split, "data_sha256": split_digest(real), "warnings": said}
         if not isinstance(features, Inception):
             facts["model_sha256"] = fingerprint(features)
         write_json(flags.out, {**facts, **found.to_json()})
     return 0
 
 
-def images_of(source: str, size: int | None, split: str = "test") -> LabeledImages:
-    """The images of a folder that holds nothing else, or a split of a data set; the other one where it is empty."""
+def images_of(source: str, size: int | None, split: str = "test") -> tuple[str, LabeledImages]:
+    """A split of a data set after its name, the other one where it is empty; or all images of a flat folder."""
     path = Path(source)
     if path.is_dir() and not any(place.is_dir() for place in path.iterdir()) and not [*path.glob("*.tar")]:
         files = FolderFiles(path, [file.name for file in image_files(path)])
-        return file_split(files, torch.zeros(len(files), dtype=torch.int64), size)
+        return "all", file_split(files, torch.zeros(len(files), dtype=torch.int64), size)
     data = load_data(source, size, measuring=split == "test")
-    return data.train if split == "train" and len(data.train) else data.measured[1]
+    return ("train", data.train) if split == "train" and len(data.train) else data.measured
 
 
 def title(found: Quality) -> str:
