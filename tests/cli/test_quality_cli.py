@@ -66,8 +66,11 @@ def test_the_table_and_the_json_say_the_same(measure, samples, here, tiny_bundle
     assert (code, err) == (0, "")
     assert f"24 images against 45 real ones, features of {tiny_bundle}; not comparable with published" in out
     facts = json.loads((here / "made/quality.json").read_text())
-    for name, key in [("Inception Score", "inception_score"), ("FID", "fid"), ("precision", "precision")]:
-        assert any(line.split()[-2:][0] in f"{facts[key]:.4f}" for line in out.splitlines() if name in line)
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line}
+    score = ["Score", f"{facts['inception_score']:.3f}", f"{facts['inception_score_std']:.3f}"]
+    assert lines["Inception"][1:] == score
+    assert lines["FID"] == ["FID", f"{facts['fid']:.3f}"]
+    assert lines["precision"] == ["precision", f"{facts['precision']:.4f}"]
     assert (facts["count"], facts["real_count"], facts["split"], facts["warnings"]) == (24, 45, "test", [])
     assert (facts["features"], facts["comparable_with_published"]) == (str(tiny_bundle), False)
     assert facts["model_sha256"] == fingerprint(load_bundle(tiny_bundle))
