@@ -57,7 +57,10 @@ def write_npz(
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *size, 3)}
     with replacing(path) as temporary:
         np.savez(temporary, train_labels=labels.numpy(), class_names=np.array(class_names))
-        with zipfile.ZipFile(temporary, "a") as archive, archive.open("train_images.npy", "w", force_zip64=True) as file:
+        with (
+            zipfile.ZipFile(temporary, "a") as archive,
+            archive.open("train_images.npy", "w", force_zip64=True) as file,
+        ):
             np.lib.format.write_array_header_1_0(file, header)
             for piece in images:
                 file.write(piece.permute(0, 2, 3, 1).numpy().tobytes())

@@ -227,7 +227,8 @@ class _Metrics:
         """Inception Score with its deviation, FID, and KID with its deviation, of the features that were kept."""
         for which, values in few.items():
             self.kid.update(values, which == "real")
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that one split has no deviation
             torch.manual_seed(seed)
             score, kid = [[float(value) for value in metric.compute()] for metric in (self.score, self.kid)]
         return score[0], score[1], None if self.fid is None else float(self.fid.compute()), kid[0], kid[1]

@@ -1,4 +1,4 @@
-"""Many samples of a classifier as a data set: what Inception Score and FID are taken over, or another network learns."""
+"""Many samples of a classifier as a data set: what FID is taken over, or another network learns."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def sample_dataset(
         _begin(Path(parts.folder or ""), settings)
     team.wait()
     spans = labels_by_part(labels, batch)
-    own = {name: span for name, span in list(spans.items())[team.rank :: team.count]}
+    own = dict(list(spans.items())[team.rank :: team.count])
 
     def make(first: int, label: Tensor) -> dict[str, Tensor]:
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement, first)
