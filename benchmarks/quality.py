@@ -1,4 +1,4 @@
-"""Inception Score, FID, KID, precision and recall of real images, seeds and what robust and standard makers make of them.
+"""Inception Score, FID, KID, precision and recall of real images, seeds, and what two makers make of these.
 
     python benchmarks/quality.py --data natural20.npz --features natural20-l2-2.0 natural20-standard runs/judge/judge \\
         --count 200

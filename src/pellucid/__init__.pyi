@@ -30,10 +30,10 @@ from .data.image import write_image as write_image
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
+from .evaluation.inception import Inception as Inception
 from .evaluation.layers import LayerRobustness as LayerRobustness
 from .evaluation.layers import LayersRecipe as LayersRecipe
 from .evaluation.layers import layer_robustness as layer_robustness
-from .evaluation.inception import Inception as Inception
 from .evaluation.misclassified import Misclassified as Misclassified
 from .evaluation.outcomes import Accuracies as Accuracies
 from .evaluation.outcomes import Outcomes as Outcomes

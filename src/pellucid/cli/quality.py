@@ -64,7 +64,8 @@ def main(argv: Sequence[str]) -> int:
         _, made = images_of(flags.samples, flags.size)
         split, real = images_of(flags.data, made.size[0], flags.split)
         found = quality(made, real, features, flags.recipe, name=flags.features, seed=flags.seed, callback=advance)
-    print_table(("measure", "value ", "deviation"), rows(found), title(found))
+    print(title(found))
+    print_table(("measure", "value ", "deviation "), rows(found))
     if flags.out is not None:
         facts = made_by("quality", argv, recipe=flags.recipe, seed=flags.seed)
         facts |= {"samples": flags.samples, "samples_sha256": split_digest(made)}
