@@ -31,6 +31,7 @@ from ..synthesis.superres import SuperresRecipe, superres
 from ..synthesis.translate import PRESETS as TRANSLATIONS
 from ..synthesis.translate import TranslateRecipe, translate
 from .entry import Claim, Finding, Interval, Table
+from .samples import distances, inception_scores
 from .scene import Scene
 from .settings import steps, trained
 
@@ -230,6 +231,16 @@ def figure_8(scene: Scene) -> Finding:
         command=f"paint --model {scene.name} --images photo.png --strokes 0,{size // 2},{size},{size // 2}:{units[0]}",
         python=f"pl.paint(classifier, photo, [pl.Stroke(mask, {units[0]})])",
     )
+
+
+def table_1(scene: Scene) -> Finding:
+    """Inception Scores."""
+    return inception_scores(scene)
+
+
+def fid(scene: Scene) -> Finding:
+    """Fréchet Inception Distance."""
+    return distances(scene)
 
 
 def table_3(scene: Scene) -> Finding:
