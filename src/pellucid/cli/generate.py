@@ -122,7 +122,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
 def duration(seconds: float) -> str:
     """A time in words.
 
-    >>> duration(40), duration(150), duration(9000)
+    >>> duration(40), duration(180), duration(9000)
     ('40 s', '3 min', '2.5 h')
     """
     if seconds < 90:
