@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -36,12 +38,14 @@ class Entry:
         shows: one sentence.
         needs: of `NEEDS`.
         reason: why pellucid does not make it, or "".
+        task: the command that makes the like, one at a time; "" where none does.
     """
 
     id: str
     shows: str
     needs: tuple[Need, ...] = ()
     reason: str = ""
+    task: str = ""
 
     @property
     def paper(self) -> str:
@@ -78,6 +82,26 @@ class Interval:
     value: float
     low: float
     high: float
+
+    @classmethod
+    def of_mean(cls, values: Sequence[float]) -> Interval:
+        """Of the mean of independent values, by Student's t; of a single value it has no bounds.
+
+        >>> str(Interval.of_mean([1, 2, 3]))
+        '2 [-0.484, 4.48]'
+        """
+        from scipy.stats import t
+
+        count, mean = len(values), fmean(values)
+        if count == 1:
+            return cls(mean, -math.inf, math.inf)
+        half = float(t.ppf(0.975, count - 1)) * stdev(values) / math.sqrt(count)
+        return cls(mean, mean - half, mean + half)
+
+    @classmethod
+    def of_difference(cls, first: Sequence[float], second: Sequence[float]) -> Interval:
+        """Of the mean of first - second, pair by pair."""
+        return cls.of_mean([a - b for a, b in zip(first, second, strict=True)])
 
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"

@@ -19,7 +19,7 @@ Scale = Literal["tiny", "small", "paper"]
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """Classifiers, images and scale.
 
@@ -68,6 +68,12 @@ class Scene:
         return size
 
     @property
+    def eps(self) -> float:
+        """Radius of the attack that the classifier was trained with; a small one where its card names none."""
+        attack = (self.classifier.card.get("recipe") or {}).get("attack") or {}
+        return float(attack.get("eps") or self.size / 64)
+
+    @property
     def options(self) -> dict[str, Any]:
         """The options of every descent that makes pictures."""
         return {"precision": self.precision, "seed": self.seed}
@@ -82,14 +88,18 @@ class Scene:
         assert self.data is not None  # entries that need none do not ask
         return self.data.measured[1]
 
-    def images(self, count: int) -> tuple[Tensor, Tensor]:
-        """Images `(N, 3, S, S)` and labels `(N,)`, drawn evenly from all classes, mixed; at most all there are.
+    def part(self, count: int) -> LabeledImages:
+        """Images drawn evenly from all classes, mixed; at most all there are.
 
         Two calls begin with the same images only if their counts are equal.
         """
         chosen = drawn(self.measured.labels, count, self.seed)
         chosen = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(self.seed))]
-        return self.measured.subset(chosen, self.measured.labels[chosen]).batch(slice(None))
+        return self.measured.subset(chosen, self.measured.labels[chosen])
+
+    def images(self, count: int) -> tuple[Tensor, Tensor]:
+        """The images of `part`, `(N, 3, S, S)`, and their labels, `(N,)`."""
+        return self.part(count).batch(slice(None))
 
     def shown(self, count: int) -> list[str]:
         """Names of classes at equal distances from each other, not chosen by their looks."""
