@@ -17,6 +17,7 @@ COMMANDS = {
     "convert": "a published checkpoint as a bundle, executing nothing in it",
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "quality": "generated images as a set: Inception Score, FID, KID, precision and recall",
     "transferability": "adversarial examples of each model, tried on every other",
     "layers": "how robust each layer is",
     "generate": "images of a class, from class Gaussian seeds, noise or gray",

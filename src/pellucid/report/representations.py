@@ -13,7 +13,7 @@ from ..gallery.sheet import Row
 from ..representation.activating import activating
 from ..representation.interpolate import PRESETS as INTERPOLATIONS
 from ..representation.interpolate import InterpolateRecipe, interpolate
-from ..representation.invert import invert
+from ..representation.invert import InvertRecipe, invert
 from ..representation.kaleidoscope import kaleidoscope
 from ..representation.manipulate import PRESETS as MANIPULATIONS
 from ..representation.manipulate import ManipulateRecipe, manipulate
@@ -23,6 +23,7 @@ from .accuracy import accuracies
 from .entry import Claim, Finding, Interval, Table
 from .inversions import distances, from_noise, inversion, matched, pictures, recipe, two
 from .scene import Scene
+from .settings import steps, trained
 
 NO_MEASURE = "What a unit shows is for the eye: no number here decides it."
 
@@ -291,9 +292,25 @@ def figure_18(scene: Scene) -> Finding:
     )
 
 
+def table_2(scene: Scene) -> Finding:
+    """How the classifiers were trained."""
+    return trained(scene, "representations-table-2")
+
+
+def table_3(scene: Scene) -> Finding:
+    """Against which attack they were trained."""
+    return trained(scene, "representations-table-3")
+
+
+def settings(scene: Scene) -> Finding:
+    """Radius, steps and step size of each study."""
+    own = {"visualize": VisualizeRecipe(), "invert": InvertRecipe(), "interpolate": InterpolateRecipe()}
+    return steps(scene, ["representations-settings"], own, "invert --preset paper")
+
+
 def table_4(scene: Scene) -> Finding:
     """Clean and adversarial accuracy."""
-    return accuracies(scene)
+    return accuracies(scene, "representations-table-4")
 
 
 def lengths(descent: Descent) -> list[float]:

@@ -31,7 +31,9 @@ from ..synthesis.superres import SuperresRecipe, superres
 from ..synthesis.translate import PRESETS as TRANSLATIONS
 from ..synthesis.translate import TranslateRecipe, translate
 from .entry import Claim, Finding, Interval, Table
+from .samples import distances, inception_scores
 from .scene import Scene
+from .settings import steps, trained
 
 PAPER = {32: "cifar10", 224: "restricted-imagenet"}  # whose published settings are for images of this side
 DOMAINS = (("horse", "zebra"), ("apple", "orange"), ("summer", "winter"), ("zebra", "horse"))
@@ -229,6 +231,33 @@ def figure_8(scene: Scene) -> Finding:
         command=f"paint --model {scene.name} --images photo.png --strokes 0,{size // 2},{size},{size // 2}:{units[0]}",
         python=f"pl.paint(classifier, photo, [pl.Stroke(mask, {units[0]})])",
     )
+
+
+def table_1(scene: Scene) -> Finding:
+    """Inception Scores."""
+    return inception_scores(scene)
+
+
+def fid(scene: Scene) -> Finding:
+    """Fréchet Inception Distance."""
+    return distances(scene)
+
+
+def table_3(scene: Scene) -> Finding:
+    """How the classifiers were trained."""
+    return trained(scene, "synthesis-table-3")
+
+
+def table_4(scene: Scene) -> Finding:
+    """Against which attack they were trained."""
+    return trained(scene, "synthesis-table-4")
+
+
+def settings(scene: Scene) -> Finding:
+    """Radius, steps and step size of each task."""
+    names = [f"synthesis-settings-{task}" for task in ("figure-2", "generate", "inpaint", "translate", "superres")]
+    own = {"generate": GenerateRecipe(), "translate": TranslateRecipe(), "superres": SuperresRecipe()}
+    return steps(scene, names, {**own, "sketch": SketchRecipe()}, "generate --preset paper-cifar10")
 
 
 # What the entries share.

@@ -22,6 +22,7 @@ def seeds(
     seed: int = 0,
     mixture: dict[str, float] | None = None,
     enlargement: Enlargement = "bicubic",
+    first: int = 0,
 ) -> Tensor:
     """A start for each label: `(N,)` to `(N, 3, S, S)` in [0, 1].
 
@@ -33,8 +34,9 @@ def seeds(
         seed: image number i has its own stream of it, whatever else is drawn.
         mixture: draw from these classes' Gaussians with these weights instead.
         enlargement: of a draw whose resolution is lower than the classifier's.
+        first: the number of the first image.
     """
-    rng = generators(seed, len(labels))
+    rng = generators(seed, len(labels), first)
     if kind == "gaussian":
         if classifier.gaussians is None:
             raise InputError("this classifier has no class Gaussians; start from noise or gray instead")
