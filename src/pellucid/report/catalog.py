@@ -12,6 +12,7 @@ from .entry import Entry, Need
 
 PAIR: tuple[Need, ...] = ("beside", "data")
 STYLED: tuple[Need, ...] = ("beside", "data", "styles")
+JUDGED: tuple[Need, ...] = (*STYLED, "judge")
 TRANSFERRED: tuple[Need, ...] = ("beside", "targets")
 NO_TASK = "it lists which ImageNet classes make up Restricted ImageNet, whose labels torchvision's ImageNet gives"
 DETECTOR = "it needs COCO or Pascal VOC and a detector; export the classifier as the detector's backbone"
@@ -118,24 +119,24 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("style-transferability", "Architectures that learn non-robust features well are fooled by each other's "
           "adversarial examples.", PAIR, task="transferability"),
     Entry("style-prediction", "At the prediction AlexNet and VGG are hardly more robust than a standard ResNet.",
-          PAIR, task="evaluate"),
-    Entry("style-networks", "One algorithm with a standard ResNet-50, a robust one and VGG-19.", STYLED,
+          reason="it is table 4 of the representations paper: give AlexNet, VGG and ResNets of the same classes"),
+    Entry("style-networks", "One algorithm with a standard ResNet-50, a robust one and VGG-19.", JUDGED,
           task="compare-style"),
     Entry("style-transforms", "A standard network carries style once pixels are frequencies and the picture is moved "
-          "and turned.", STYLED, task="stylize"),
+          "and turned.", JUDGED, task="stylize"),
     Entry("style-swap", "The network of the style loss decides how it looks, that of the content loss hardly.",
           STYLED, task="compare-style"),
     Entry("style-layers", "How far a small change of the image moves each layer: early layers of VGG and AlexNet are "
           "about as robust as a robust ResNet's.", PAIR, task="layers"),
     Entry("style-single-layers", "Style carried by one layer at a time: robust layers can, others cannot.",
-          STYLED, task="compare-style"),
+          JUDGED, task="compare-style"),
     Entry("style-artifacts", "Checkerboards of a robust ResNet and of AlexNet, which VGG does not make.", STYLED,
           task="stylize"),
     Entry("style-visualization", "Units are visualized without regularization, if the network is robust or a VGG.",
-          PAIR, task="visualize"),
+          reason="it is figure 7 of the representations paper: give a VGG of the same classes as --beside"),
     # Transfer.
     Entry("transfer-figure-1", "Units of robust and standard representations, and images recovered from them.",
-          PAIR, task="visualize"),
+          reason="it shows figures 7 and 3 of the representations paper"),
     Entry("transfer-figure-2", "Accuracy of linear heads on fixed features of robust and standard sources.",
           TRANSFERRED, task="transfer-study"),
     Entry("transfer-figure-3", "Accuracy after fine-tuning robust and standard sources.", TRANSFERRED,
@@ -149,15 +150,16 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("transfer-figure-7", "Accuracy after transfer by eps, with images brought to 32 pixels first.",
           TRANSFERRED, task="transfer-study"),
     Entry("transfer-figure-8", "Robust sources, standard ones and one trained on stylized images, on stylized images.",
-          ("beside", "targets", "styles"), task="transfer-study"),
+          ("beside", "targets", "styles", "judge"), task="stylize-data"),
     Entry("transfer-table-1", "The best accuracy after transfer of robust and of standard sources, on 12 data sets.",
-          TRANSFERRED, task="transfer-study"),
+          reason="figures 2 and 3 have its numbers, beside the measured ones"),
     Entry("transfer-table-2", "At a fixed eps the source's own accuracy predicts that after transfer: R².",
           TRANSFERRED, task="transfer-study"),
     Entry("transfer-architectures", "Table 1 for each architecture, and the eps that is best on each data set.",
-          TRANSFERRED, task="transfer-study"),
-    Entry("transfer-linf", "Accuracy of linear heads on sources trained against linf attacks.", ("targets",),
-          task="transfer-study"),
-    Entry("transfer-sources", "The sources' own accuracy by architecture and eps.", PAIR, task="evaluate"),
+          reason="it is figures 2 and 3 of other sources: give those as --model and --beside"),
+    Entry("transfer-linf", "Accuracy of linear heads on sources trained against linf attacks.",
+          reason="it is figure 2 of such sources: give those as --model and --beside"),
+    Entry("transfer-sources", "The sources' own accuracy by architecture and eps.",
+          reason="pellucid models has the published ones; table 4 of the representations paper measures yours"),
     Entry("transfer-settings", "Epochs, batches and learning rates of both kinds of transfer.", task="transfer"),
 )  # fmt: skip

@@ -98,7 +98,8 @@ def transforms(scene: Scene) -> Finding:
     says = "Moves and frequencies improve the standard network's pictures"
     return Finding(
         "The standard network by plain descent on pixels; on decorrelated Fourier coefficients, with the picture "
-        f"moved, turned and scaled in every step (Mordvintsev et al. 2018); and the robust network, plainly. Score: {SCORE}.",
+        f"moved, turned and scaled in every step (Mordvintsev et al. 2018); and the robust network, plainly. "
+        f"Score: {SCORE}.",
         shown[:4],
         table=Table(("way", "score"), [(name, Interval.of_mean(values)) for name, values in scores.items()]),
         claims=[Claim(says, Interval.of_difference(scores["plain"], scores["transforms"]))],

@@ -20,6 +20,7 @@ from ..transfer_learning.transfer import transfer
 from ..zoo.checksum import cache_folder
 from .accuracy import difference
 from .entry import Claim, Finding, Interval, Table
+from .published.tables import table
 from .scene import Scene
 
 Results = list[dict[str, Any]]
@@ -153,6 +154,19 @@ def figure_8(scene: Scene) -> Finding:
         claims=gains(scene, stylized, says, {}),
         command="stylize-data --model JUDGE --data TARGET --styles paintings/ --out stylized.npz",
         python="pl.stylize_data(judge, data, styles)",
+    )
+
+
+def settings(scene: Scene) -> Finding:
+    """How transfers are trained."""
+    printed = table("transfer-settings")
+    rows = [[" ".join(map(str, cell)) if isinstance(cell, tuple) else cell for cell in row] for row in printed.rows]
+    return Finding(
+        f"{printed.place}: {printed.caption} The presets paper-fixed and full are these; by default a fixed transfer "
+        "fits its head to features that are computed once.",
+        table=Table(printed.columns, rows),
+        command="transfer --source SOURCE --data TARGET --preset paper-fixed",
+        python='pl.transfer(source, data, PRESETS["paper-fixed"])',
     )
 
 
