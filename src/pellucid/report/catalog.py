@@ -12,7 +12,6 @@ from .entry import Entry, Need
 
 PAIR: tuple[Need, ...] = ("beside", "data")
 STYLED: tuple[Need, ...] = ("beside", "data", "styles")
-JUDGED: tuple[Need, ...] = (*STYLED, "judge")
 TRANSFERRED: tuple[Need, ...] = ("beside", "targets")
 NO_TASK = "it lists which ImageNet classes make up Restricted ImageNet, whose labels torchvision's ImageNet gives"
 DETECTOR = "it needs COCO or Pascal VOC and a detector; export the classifier as the detector's backbone"
@@ -120,16 +119,16 @@ ENTRIES: tuple[Entry, ...] = (
           "adversarial examples.", PAIR, task="transferability"),
     Entry("style-prediction", "At the prediction AlexNet and VGG are hardly more robust than a standard ResNet.",
           reason="it is table 4 of the representations paper: give AlexNet, VGG and ResNets of the same classes"),
-    Entry("style-networks", "One algorithm with a standard ResNet-50, a robust one and VGG-19.", JUDGED,
+    Entry("style-networks", "One algorithm with a standard ResNet-50, a robust one and VGG-19.", STYLED,
           task="compare-style"),
     Entry("style-transforms", "A standard network carries style once pixels are frequencies and the picture is moved "
-          "and turned.", JUDGED, task="stylize"),
+          "and turned.", STYLED, task="stylize"),
     Entry("style-swap", "The network of the style loss decides how it looks, that of the content loss hardly.",
           STYLED, task="compare-style"),
     Entry("style-layers", "How far a small change of the image moves each layer: early layers of VGG and AlexNet are "
           "about as robust as a robust ResNet's.", PAIR, task="layers"),
     Entry("style-single-layers", "Style carried by one layer at a time: robust layers can, others cannot.",
-          JUDGED, task="compare-style"),
+          STYLED, task="compare-style"),
     Entry("style-artifacts", "Checkerboards of a robust ResNet and of AlexNet, which VGG does not make.", STYLED,
           task="stylize"),
     Entry("style-visualization", "Units are visualized without regularization, if the network is robust or a VGG.",
@@ -150,7 +149,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("transfer-figure-7", "Accuracy after transfer by eps, with images brought to 32 pixels first.",
           TRANSFERRED, task="transfer-study"),
     Entry("transfer-figure-8", "Robust sources, standard ones and one trained on stylized images, on stylized images.",
-          ("beside", "targets", "styles", "judge"), task="stylize-data"),
+          ("beside", "targets", "styles"), task="stylize-data"),
     Entry("transfer-table-1", "The best accuracy after transfer of robust and of standard sources, on 12 data sets.",
           reason="figures 2 and 3 have its numbers, beside the measured ones"),
     Entry("transfer-table-2", "At a fixed eps the source's own accuracy predicts that after transfer: R².",

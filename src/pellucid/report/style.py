@@ -22,11 +22,13 @@ from ..style.compare import single_layers as one_at_a_time
 from ..style.judge import Judge
 from ..style.recipe import PRESETS, StylizeRecipe
 from ..style.stylize import stylize
+from ..zoo.models import fingerprint, load
 from .accuracy import difference
 from .entry import Claim, Finding, Interval, Table
 from .published.tables import table
 from .scene import Scene
 
+JUDGES = ("cifar10-standard", "animals59-standard")
 SCORE = "style distance plus content distance under the judge; lower is better"
 
 
@@ -61,8 +63,7 @@ def networks(scene: Scene) -> Finding:
     grid = scene.by_scale(
         CompareRecipe((1.0,), ("content",)), CompareRecipe((0.3, 1.0, 3.0), ("content",)), CompareRecipe()
     )
-    assert scene.judge is not None  # the entry needs it
-    tried = compare_style(scene.classifiers, contents, styles, scene.judge, grid, recipe(scene), seed=scene.seed)
+    tried = compare_style(scene.classifiers, contents, styles, judge_of(scene), grid, recipe(scene), seed=scene.seed)
     best, pairs = chosen(tried), list(product(contents, styles))
     scores = {name: [best[name, c, s].verdict.score for c, s in pairs] for name in scene.classifiers}
     rows = [
@@ -88,7 +89,7 @@ def transforms(scene: Scene) -> Finding:
     plain = recipe(scene)
     moved = replace(PRESETS["mordvintsev2018"], evaluations=scene.by_scale(12, 128, 512))
     ways = {"plain": (standard, plain), "transforms": (standard, moved), "robust, plain": (robust, plain)}
-    judge, shown = judge_of(scene), []
+    judge, shown = Judge(judge_of(scene)), []
     scores: dict[str, list[float]] = {name: [] for name in ways}
     for content, style in pairs_of(scene, scene.by_scale(1, 4, 8)):
         made = {name: carried(scene, network, content, style, how) for name, (network, how) in ways.items()}
@@ -170,7 +171,7 @@ def layers(scene: Scene) -> Finding:
 
 def single_layers(scene: Scene) -> Finding:
     """Style by one layer at a time."""
-    judge, pairs = judge_of(scene), pairs_of(scene, scene.by_scale(1, 4, 8))
+    judge, pairs = Judge(judge_of(scene)), pairs_of(scene, scene.by_scale(1, 4, 8))
     rows, shown, last = [], [Row("content, style", torch.cat(framed(*pairs[0])))], []
     for name, classifier in scene.classifiers.items():
         known = robustness(scene, classifier, 16)
@@ -259,10 +260,13 @@ def strip(pictures: list[Tensor], names: Any, first: bool) -> Row:
     return Row("", torch.cat(images), ["content", "style", *names] if first else ())
 
 
-def judge_of(scene: Scene) -> Judge:
-    """The scene's judge, which the entry needs."""
-    assert scene.judge is not None
-    return Judge(scene.judge)
+def judge_of(scene: Scene) -> Classifier:
+    """The scene's judge, or a bundled classifier that is none of the scene's: style needs no classes in common."""
+    if scene.judge is not None:
+        return scene.judge
+    known = {fingerprint(classifier) for classifier in scene.classifiers.values()}
+    others = (load(name, str(scene.classifier.device)) for name in JUDGES)
+    return next(other for other in others if fingerprint(other) not in known)
 
 
 def robustness(scene: Scene, classifier: Classifier, count: int) -> dict[str, Interval]:

@@ -22,6 +22,7 @@ from .accuracy import difference
 from .entry import Claim, Finding, Interval, Table
 from .published.tables import table
 from .scene import Scene
+from .style import judge_of
 
 Results = list[dict[str, Any]]
 KNOWN = {"fgvcaircraft": "aircraft", "flowers102": "flowers", "food101": "food", "oxfordiiitpet": "pets",
@@ -132,13 +133,12 @@ def figure_7(scene: Scene) -> Finding:
 
 def figure_8(scene: Scene) -> Finding:
     """Accuracy on stylized test images, of heads that learned from plain ones."""
-    assert scene.judge is not None  # the entry needs it
     how = StylizeDataRecipe(seed=scene.seed)
     short = replace(how, style=replace(how.style, evaluations=scene.by_scale(4, 20, 20)))
     plain, stylized = transferred(scene, "fixed"), []
     for target in scene.targets:
         copy = stylize_data(
-            scene.judge, part_of(scene, target), list(scene.styles.values()), short, precision=scene.precision
+            judge_of(scene), part_of(scene, target), list(scene.styles.values()), short, precision=scene.precision
         )
         stylized += transferred(scene, "fixed", data={target: copy})
     rows = [
