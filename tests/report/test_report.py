@@ -26,9 +26,10 @@ def scene(tiny_bundle, other_bundle):
     classifiers = {"robust": pl.load(str(tiny_bundle), "cpu"), "standard": pl.load(str(other_bundle), "cpu")}
     size = classifiers["robust"].size
     data = pl.Dataset("pets", pictures(size, 24), pictures(size, 24, seed=1), classifiers["robust"].class_names)
-    return Scene(
-        classifiers, data, judge=classifiers["standard"], scale="tiny", styles={"red": torch.rand(1, 3, 64, 64)}
-    )
+    judge = pl.load(str(other_bundle), "cpu")
+    with torch.no_grad():
+        next(judge.network.parameters()).mul_(1.1)  # so that it is none of the others
+    return Scene(classifiers, data, judge=judge, scale="tiny", styles={"red": torch.rand(1, 3, 64, 64)})
 
 
 @pytest.mark.parametrize("entry", MADE, ids=lambda entry: entry.id)

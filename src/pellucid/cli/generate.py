@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
 from .run import carry_out, progress_bar
+
+MANY = 2000  # images that nobody looks at one by one
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ def main(argv: Sequence[str]) -> int:
         names = flags.classes or classifier.class_names or [str(i) for i in range(classifier.classes)]
         classes[:] = names
         labels = classifier.labels([name for name in names for _ in range(flags.count)])
+        if len(labels) > MANY:
+            instead = (
+                f"--out {flags.out.with_suffix('.npz')} makes a data set a batch at a time, and goes on if stopped"
+            )
+            warnings.warn(f"{len(labels)} images are made, held and then written at once; {instead}", stacklevel=2)
         start = None
         if files:
             if len(files) not in (1, len(labels)):
@@ -134,7 +142,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
 def duration(seconds: float) -> str:
     """A time in words.
 
-    >>> duration(40), duration(150), duration(9000)
+    >>> duration(40), duration(180), duration(9000)
     ('40 s', '3 min', '2.5 h')
     """
     if seconds < 90:

@@ -115,7 +115,7 @@ def _section(entry: Entry, facts: Mapping[str, Any]) -> str:
 
 def _claim(claim: Mapping[str, Any]) -> str:
     published = "" if claim["published"] is None else f", published {claim['published']:.3g}"
-    measured = Interval(**claim["difference"]) if claim["difference"]["value"] is not None else "not a number"
+    measured = _interval(claim["difference"])
     return (
         f'<p class="claim"><span class="verdict {claim["verdict"]}">{claim["verdict"]}</span> {escape(claim["says"])} '
         f'<span class="ago">(measured difference {measured}{published})</span></p>'
@@ -127,7 +127,7 @@ def _table(table: Mapping[str, Any]) -> str:
         if isinstance(value, str):
             return f"<{tag}>{escape(value)}</{tag}>"
         if isinstance(value, dict):
-            value = Interval(**value) if value["value"] is not None else ""
+            value = _interval(value)
         elif isinstance(value, float):
             value = f"{value:.4g}"
         return f'<{tag} class="number">{"" if value is None else value}</{tag}>'
@@ -135,6 +135,14 @@ def _table(table: Mapping[str, Any]) -> str:
     head = "".join(cell(column, "th") for column in table["columns"])
     rows = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in table["rows"])
     return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _interval(known: Mapping[str, float | None]) -> str:
+    """A measured number as it stands in JSON, which has no infinite bounds."""
+    value, low, high = known["value"], known["low"], known["high"]
+    if value is None:
+        return "not a number"
+    return str(Interval(value, low, high)) if low is not None and high is not None else f"{value:.3g}"
 
 
 def _place(entry: Entry) -> str:
