@@ -187,7 +187,7 @@ def _parts(split: LabeledImages, label: int, components: int) -> list[Tensor]:
 
     small = (THUMBNAIL, THUMBNAIL)
     thumbnails = torch.cat([cover(split.batch(chunk)[0], small).flatten(1) for chunk in index.split(BLOCK)])
-    clusters = KMeans(min(components, len(index)), n_init=4, random_state=0).fit_predict(thumbnails.numpy())
+    clusters = KMeans(min(components, len(index)), n_init="auto", random_state=0).fit_predict(thumbnails.numpy())
     parts = [index[torch.as_tensor(clusters) == number] for number in range(components)]
     if not all(map(len, parts)):
         raise InputError(f"class {label} has fewer different images than {components} components; give fewer")

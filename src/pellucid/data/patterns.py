@@ -45,7 +45,7 @@ PATTERNS: dict[str, Callable[[int, int, int], Tensor]] = {
 }
 
 
-def _places(size: int) -> tuple[Tensor, Tensor]:
+def _places(size: int) -> tuple[Tensor, ...]:
     """y and x of every pixel's center, in [-1, 1]."""
     line = (torch.arange(size) + 0.5) / size * 2 - 1
     return torch.meshgrid(line, line, indexing="ij")
