@@ -23,12 +23,12 @@ def test_logits_are_those_of_the_network_on_normalized_images():
 
 
 def test_a_network_that_yields_more_than_logits_is_named():
-    class Twice(nn.Conv2d):
+    class Twice(nn.Sequential):
         def forward(self, images):
             return super().forward(images), images
 
     with pytest.raises(InputError, match=r"yields logits \(N, classes\), not a tuple; wrap it"):
-        Classifier(Twice(3, 4, 1)).logits(images(1))
+        Classifier(Twice(*conv_network())).logits(images(1))
 
 
 # Layers by name
