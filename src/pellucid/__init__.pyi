@@ -31,12 +31,16 @@ from .data.kaleidoscope import kaleidoscope as kaleidoscope
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
+from .evaluation.inception import Inception as Inception
 from .evaluation.layers import LayerRobustness as LayerRobustness
 from .evaluation.layers import LayersRecipe as LayersRecipe
 from .evaluation.layers import layer_robustness as layer_robustness
 from .evaluation.misclassified import Misclassified as Misclassified
 from .evaluation.outcomes import Accuracies as Accuracies
 from .evaluation.outcomes import Outcomes as Outcomes
+from .evaluation.quality import Quality as Quality
+from .evaluation.quality import QualityRecipe as QualityRecipe
+from .evaluation.quality import quality as quality
 from .evaluation.sanity import sanity as sanity
 from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
@@ -78,6 +82,7 @@ from .synthesis.outside import Outside as Outside
 from .synthesis.paint import PaintRecipe as PaintRecipe
 from .synthesis.paint import Stroke as Stroke
 from .synthesis.paint import paint as paint
+from .synthesis.samples import sample_dataset as sample_dataset
 from .synthesis.sketch import SketchRecipe as SketchRecipe
 from .synthesis.sketch import sketch as sketch
 from .synthesis.superres import SuperresRecipe as SuperresRecipe

@@ -32,6 +32,8 @@ def test_any_classifier_generates_from_gaussians_of_a_data_set(run, here, data, 
     assert run(*made, *QUICK, "--eps", "1", "--out", "ships", model=False)[0] == 0
     assert [entry["path"] for entry in sidecar(here / "ships" / "descent.json")["inputs"]] == ["seeds.safetensors"]
     assert run("rerun", "ships/descent.json", "--out", "again", model=False)[0] == 0
+    assert run(*made, *QUICK, "--eps", "1", "--out", "ships.npz", model=False)[0] == 0
+    assert [entry["path"] for entry in sidecar(here / "ships.json")["inputs"]] == ["seeds.safetensors"]
     for name in ("0000.png", "0001.png"):
         assert (here / "again" / name).read_bytes() == (here / "ships" / name).read_bytes()
 

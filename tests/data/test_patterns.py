@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pellucid import GenerateRecipe, InputError, generate, kaleidoscope
 from pellucid.core.batch import generators
 from pellucid.data.patterns import PATTERNS, gradient, spots
+from pellucid.synthesis.start import seeds
 
 
 @given(st.integers(1, 4), st.integers(8, 64), st.integers(0, 5))
@@ -32,8 +33,8 @@ def test_nothing_is_no_pattern(count, size):
 
 
 def test_a_gradient_changes_evenly_from_one_color_to_another():
-    for number, image in enumerate(gradient(3, 6, seed=2)):
-        generator = generators(2, 1, first=number)[0]
+    for seed in range(3):
+        image, generator = gradient(6, generators(seed, 1)[0]), generators(seed, 1)[0]
         angle = float(torch.rand((), generator=generator)) * 2 * math.pi
         first, last = torch.rand(2, 3, generator=generator)
         across, down = math.cos(angle), math.sin(angle)
@@ -45,7 +46,7 @@ def test_a_gradient_changes_evenly_from_one_color_to_another():
 
 
 def test_spots_are_discs_of_at_most_nine_colors():
-    image = spots(1, 64, seed=3)[0]
+    image = spots(64, generators(3, 1)[0])
     colors, counts = (image * 255).round().flatten(1).unique(dim=1, return_counts=True)
     assert 3 <= int((counts > 20).sum()) <= 9  # the ground and eight discs; edges are one pixel wide
     assert counts[counts > 20].sum() > 0.8 * 64 * 64
@@ -55,7 +56,7 @@ def test_spots_are_discs_of_at_most_nine_colors():
 @pytest.mark.parametrize("kind", PATTERNS)
 def test_generation_starts_from_a_pattern_whatever_else_is_made(classifier, kind):
     made = generate(classifier, ["cat", "ship"], GenerateRecipe(0.5, 2, 0.3, kind), seed=4)
-    assert torch.equal(made.start, PATTERNS[kind](2, 8, 4))
-    assert torch.equal(made.start[:1], PATTERNS[kind](1, 8, 4))
+    assert torch.equal(made.start, torch.stack([PATTERNS[kind](8, generator) for generator in generators(4, 2)]))
     assert 0 <= float(made.start.min()) < float(made.start.max()) <= 1
     assert not torch.equal(made.start[0], made.start[1])
+    assert torch.equal(seeds(classifier, torch.tensor([2]), kind, seed=4, first=1), made.start[1:])

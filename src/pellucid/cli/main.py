@@ -19,6 +19,7 @@ COMMANDS = {
     "gaussians": "fit class Gaussians, from which generate draws its seeds, to a data set",
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "quality": "generated images as a set: Inception Score, FID, KID, precision and recall",
     "transferability": "adversarial examples of each model, tried on every other",
     "layers": "how robust each layer is",
     "generate": "images of a class, from class Gaussian seeds, noise, gray or patterns",
@@ -39,6 +40,7 @@ COMMANDS = {
     "transfer": "how well a source serves for other classes: fixed features, or fine-tuned",
     "stylize-data": "a copy of a data set with other textures, to see who relies on them",
     "transfer-study": "many sources transferred to many targets: by eps, width, accuracy and granularity",
+    "report": "every figure and table of the papers, published beside measured",
     "studio": "the local web app: draw, paint with features, and watch a classifier think",
     "rerun": "repeat a result from its JSON sidecar",
 }
@@ -49,6 +51,7 @@ KEPT = {
     "train": "the last checkpoint, if there is one yet, is kept: go on with --resume",
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
+    "report": AGAIN,
 }
 
 

@@ -27,6 +27,7 @@ def seeds(
     seed: int = 0,
     mixture: dict[str, float] | None = None,
     enlargement: Enlargement = "bicubic",
+    first: int = 0,
 ) -> Tensor:
     """A start for each label: `(N,)` to `(N, 3, S, S)` in [0, 1].
 
@@ -38,8 +39,9 @@ def seeds(
         seed: image number i has its own stream of it, whatever else is drawn.
         mixture: draw from these classes' Gaussians with these weights instead.
         enlargement: of a draw whose resolution is lower than the classifier's.
+        first: the number of the first image.
     """
-    rng = generators(seed, len(labels))
+    rng = generators(seed, len(labels), first)
     if kind == "gaussian":
         if classifier.gaussians is None:
             raise InputError(NO_GAUSSIANS)
@@ -48,6 +50,6 @@ def seeds(
             return classifier.gaussians.mixture(weights, len(labels), rng, enlargement)
         return classifier.gaussians.sample(labels, rng, enlargement)
     if kind in PATTERNS:
-        return PATTERNS[kind](len(labels), side(classifier), seed)
+        return torch.stack([PATTERNS[kind](side(classifier), generator) for generator in rng])
     blank = torch.full((len(labels), 3, side(classifier), side(classifier)), 0.5)
     return (blank + draw(torch.randn, blank, rng) / 20).clamp(0, 1) if kind == "noise" else blank
