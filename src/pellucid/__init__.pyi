@@ -27,6 +27,7 @@ from .data.gaussians import fit_gaussians as fit_gaussians
 from .data.grouping import Grouping as Grouping
 from .data.image import read_image as read_image
 from .data.image import write_image as write_image
+from .data.kaleidoscope import kaleidoscope as kaleidoscope
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
@@ -55,7 +56,6 @@ from .representation.interpolate import InterpolateRecipe as InterpolateRecipe
 from .representation.interpolate import interpolate as interpolate
 from .representation.invert import InvertRecipe as InvertRecipe
 from .representation.invert import invert as invert
-from .representation.kaleidoscope import kaleidoscope as kaleidoscope
 from .representation.maco import Maco as Maco
 from .representation.maco import magnitude_spectrum as magnitude_spectrum
 from .representation.manipulate import ManipulateRecipe as ManipulateRecipe
@@ -103,6 +103,9 @@ from .zoo.bundle import load_bundle as load_bundle
 from .zoo.bundle import save_bundle as save_bundle
 from .zoo.convert import ConvertRecipe as ConvertRecipe
 from .zoo.convert import convert as convert
+from .zoo.export import export as export
+from .zoo.gaussians import load_gaussians as load_gaussians
+from .zoo.gaussians import save_gaussians as save_gaussians
 from .zoo.models import bundled as bundled
 from .zoo.models import load as load
 from .zoo.published import Published as Published

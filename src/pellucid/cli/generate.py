@@ -20,6 +20,7 @@ from ..gallery.sheet import Row
 from ..gallery.sidecar import made_by, sidecar_path, write_sidecar
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
 from ..synthesis.samples import sample_dataset
+from ..zoo.gaussians import load_gaussians
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
@@ -48,6 +49,8 @@ class Generate(RunFlags):
     """Images of each class."""
     mixture: dict[str, float] = field(default_factory=dict)
     """Draw the seeds from these classes' Gaussians with these weights: --mixture cat 1 dog 2."""
+    gaussians: Path | None = None
+    """Class Gaussians from this file, which pellucid gaussians wrote, instead of the model's own."""
     start_images: tuple[Path, ...] = ()
     """Start from these images instead of seeds; one for all, or one for each result."""
     preset: str | None = None
@@ -66,6 +69,8 @@ def main(argv: Sequence[str]) -> int:
     classes: list[str] = []
 
     def task(classifier, **options):
+        for path in given_gaussians(flags):
+            classifier.gaussians = load_gaussians(path, classifier)
         names = flags.classes or classifier.class_names or [str(i) for i in range(classifier.classes)]
         classes[:] = names
         labels = classifier.labels([name for name in names for _ in range(flags.count)])
@@ -88,7 +93,12 @@ def main(argv: Sequence[str]) -> int:
             for name, descent in made.items()
         ]
 
-    return carry_out(flags, "generate", argv, files, task, rows)
+    return carry_out(flags, "generate", argv, [*files, *given_gaussians(flags)], task, rows)
+
+
+def given_gaussians(flags: Generate) -> list[Path]:
+    """The file of class Gaussians, if one is named."""
+    return [] if flags.gaussians is None else [flags.gaussians]
 
 
 def data_set(flags: Generate, argv: Sequence[str]) -> int:
@@ -98,6 +108,8 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
     check_file(flags.out, flags.overwrite)
     check_file(sidecar_path(flags.out), flags.overwrite)
     classifier, team = load(flags.model, flags.device), processes()
+    for path in given_gaussians(flags):
+        classifier.gaussians = load_gaussians(path, classifier)
     team.wait()  # until every process has seen that the place is free
     began: list[tuple[float, float]] = []
 
@@ -119,7 +131,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
         except KeyboardInterrupt:
             raise KeyboardInterrupt("what is finished is kept, and the same command goes on") from None
     if team.main:
-        facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=[])
+        facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=given_gaussians(flags))
         facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "classes": classifier.class_names}
         path = write_sidecar(flags.out, facts)
         if not flags.quiet:

@@ -9,12 +9,12 @@ import torch
 
 from ..core.classifier import Classifier
 from ..core.descent import Descent
+from ..data.kaleidoscope import kaleidoscope
 from ..gallery.sheet import Row
 from ..representation.activating import activating
 from ..representation.interpolate import PRESETS as INTERPOLATIONS
 from ..representation.interpolate import InterpolateRecipe, interpolate
 from ..representation.invert import InvertRecipe, invert
-from ..representation.kaleidoscope import kaleidoscope
 from ..representation.manipulate import PRESETS as MANIPULATIONS
 from ..representation.manipulate import ManipulateRecipe, manipulate
 from ..representation.visualize import PRESETS as VISUALIZATIONS
