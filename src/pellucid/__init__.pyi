@@ -36,7 +36,13 @@ from .evaluation.layers import layer_robustness as layer_robustness
 from .evaluation.misclassified import Misclassified as Misclassified
 from .evaluation.outcomes import Accuracies as Accuracies
 from .evaluation.outcomes import Outcomes as Outcomes
+from .evaluation.perceptual import Perceptual as Perceptual
+from .evaluation.perceptual import perceptual as perceptual
+from .evaluation.perceptual import perceptual_distance as perceptual_distance
 from .evaluation.sanity import sanity as sanity
+from .evaluation.similarity import Similarity as Similarity
+from .evaluation.similarity import SimilarityRecipe as SimilarityRecipe
+from .evaluation.similarity import similarity_study as similarity_study
 from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
 from .evaluation.transferability import transferability as transferability

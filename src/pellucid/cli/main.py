@@ -19,6 +19,8 @@ COMMANDS = {
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
     "transferability": "adversarial examples of each model, tried on every other",
     "layers": "how robust each layer is",
+    "similarity": "how unlike images look to a classifier",
+    "similarity-study": "how good a perceptual distance each classifier gives",
     "generate": "images of a class, from class Gaussian seeds, noise or gray",
     "inpaint": "fill in a region of an image",
     "brush": "brush a class onto a region of an image",
