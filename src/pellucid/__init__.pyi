@@ -90,9 +90,14 @@ from .synthesis.superres import SuperresRecipe as SuperresRecipe
 from .synthesis.superres import superres as superres
 from .synthesis.translate import TranslateRecipe as TranslateRecipe
 from .synthesis.translate import translate as translate
+from .training.nonrobust import NonrobustRecipe as NonrobustRecipe
+from .training.nonrobust import nonrobust_data as nonrobust_data
 from .training.recipe import Attack as Attack
 from .training.recipe import TrainRecipe as TrainRecipe
 from .training.train import train as train
+from .training.transferability_study import TransferabilityStudy as TransferabilityStudy
+from .training.transferability_study import TransferabilityStudyRecipe as TransferabilityStudyRecipe
+from .training.transferability_study import transferability_study as transferability_study
 from .transfer_learning.features import Features as Features
 from .transfer_learning.features import features as features
 from .transfer_learning.recipe import TransferRecipe as TransferRecipe

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
     "transferability": "adversarial examples of each model, tried on every other",
+    "transferability-study": "do examples transfer to whoever learns the same non-robust features?",
     "layers": "how robust each layer is",
     "similarity": "how unlike images look to a classifier",
     "similarity-study": "how good a perceptual distance each classifier gives",
@@ -49,6 +50,7 @@ KEPT = {
     "train": "the last checkpoint, if there is one yet, is kept: go on with --resume",
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
+    "transferability-study": AGAIN,
 }
 
 
@@ -104,7 +106,7 @@ def memory_asked_for(text: str) -> str | None:
 
 def overview() -> str:
     """The text of `pellucid --help`."""
-    lines = [f"  {name:<16}{text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<23}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
             "usage: pellucid COMMAND [flags]      (pellucid COMMAND --help lists a command's flags)",

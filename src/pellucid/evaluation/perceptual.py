@@ -76,9 +76,7 @@ def perceptual(classifier: Classifier, reference: Tensor, layers: Sequence[str] 
 
 
 @torch.no_grad()
-def perceptual_distance(
-    classifier: Classifier, a: Tensor, b: Tensor, layers: Sequence[str] | None = None
-) -> Tensor:
+def perceptual_distance(classifier: Classifier, a: Tensor, b: Tensor, layers: Sequence[str] | None = None) -> Tensor:
     """How unlike two images look to a classifier:
 
         d(a, b) = Σ over layers of the mean over positions of ‖φ(a) / ‖φ(a)‖₂ - φ(b) / ‖φ(b)‖₂‖₂²,
