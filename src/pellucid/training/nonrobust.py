@@ -104,10 +104,11 @@ def nonrobust_data(
     store, pieces = Parts(parts), []
     for first in range(0, len(split), PART):
         part = slice(first, first + PART)
-        made = store.get(
-            f"{digest}-{first:08d}", lambda p=part: {"images": _moved(classifier, split, p, recipe, precision)}
-        )
-        pieces.append(made["images"])
+
+        def make(part: slice = part) -> Tensors:
+            return {"images": _moved(classifier, split, part, recipe, precision)}
+
+        pieces.append(store.get(f"{digest}-{first:08d}", make)["images"])
         if callback is not None:
             callback(min(first + PART, len(split)) / len(split))
     return replace(data, name=f"{data.name}-nonrobust", train=Split(torch.cat(pieces), split.labels))
