@@ -160,10 +160,13 @@ def transferability_study(
         learned.append(_accuracy(trained[0], data.test))
         clean[arch] = trained[1]
     matrix = transferability({"the source": source, **clean}, data.test, recipe.attack, precision=passes, seed=seed)
-    rates = matrix.rates[0, 1:].tolist()
+    rates, tried = matrix.rates[0, 1:].tolist(), matrix.counts[0, 1:].tolist()
+    if 0 in tried:
+        raise InputError(f"the source and {recipe.archs[tried.index(0)]} are right on no test image together; "
+                         "train longer, or on more images")  # fmt: skip
     return TransferabilityStudy(
         list(recipe.archs), learned, [_accuracy(network, data.test) for network in clean.values()], rates,
-        len(data.test), matrix.counts[0, 1:].tolist(), *correlation(learned, rates),
+        len(data.test), tried, *correlation(learned, rates),
         {"recipe": asdict(recipe), "seed": seed, "precision": passes},
     )  # fmt: skip
 
