@@ -144,8 +144,8 @@ def test_a_study_is_its_parts_one_after_the_other_and_goes_on_where_it_was_stopp
     assert all(left <= x <= right for x, ((left, right), _) in zip(found.learned, found.intervals(), strict=True))
     again = transferability_study(source, DATA, RECIPE, folder=tmp_path, precision="float32")
     assert again.to_json() == found.to_json() or found.r != found.r
+    longer = replace(RECIPE, training=replace(RECIPE.training, epochs=4))
     with pytest.raises(InputError, match=r"was begun with other settings: epochs was 3"):
-        longer = replace(RECIPE, training=replace(RECIPE.training, epochs=4))
         transferability_study(source, DATA, longer, folder=tmp_path, precision="float32")
 
 
