@@ -53,7 +53,7 @@ def test_equal_images_have_none_and_the_order_does_not_matter():
     a, b = images(2), images(2, seed=1)
     assert perceptual_distance(conv_classifier(), a, a).tolist() == [0, 0]
     close(perceptual_distance(conv_classifier(), a, b), perceptual_distance(conv_classifier(), b, a))
-    assert perceptual_distance(conv_classifier(), a[:1], b[:1]) == perceptual_distance(conv_classifier(), a, b)[0]
+    close(perceptual_distance(conv_classifier(), a[:1], b[:1]), perceptual_distance(conv_classifier(), a, b)[:1])
 
 
 def test_the_last_layer_of_each_resolution_is_read():

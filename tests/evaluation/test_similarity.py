@@ -69,10 +69,11 @@ def test_the_order_is_that_of_distances_which_are_measured_one_by_one():
     assert found["one"].to_json()["images"] == 8
 
 
-def test_images_without_contrast_have_no_order_of_contrasts():
-    found = similarity_study({}, torch.full((3, 3, 16, 16), 0.25))
-    assert found["pixels"].order["contrast"] == 0
-    assert found["pixels"].order["brightness"] == 1
+def test_black_images_have_no_order_of_blurs():
+    order = similarity_study({}, torch.zeros(3, 3, 16, 16))["pixels"].order
+    assert {name: order[name] for name in ("blur", "contrast", "brightness", "occlusion", "noise")} == {
+        "blur": 0, "contrast": 0, "brightness": 0, "occlusion": 1, "noise": 1
+    }  # fmt: skip
 
 
 def test_of_a_linear_representation_the_worst_perturbation_is_known():

@@ -7,13 +7,16 @@ is random (the noise, the way of a shift or a turn, the place of a square) follo
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from ..base.blur import blurred
 from ..core.batch import draw
+from .image import to_pil, to_tensor
 from .transforms import rotate
 
 Distortion = Callable[[Tensor, float, list[torch.Generator]], Tensor]
@@ -31,9 +34,12 @@ def noise(images: Tensor, strength: float, generators: list[torch.Generator]) ->
 
 def jpeg(images: Tensor, strength: float, generators: list[torch.Generator]) -> Tensor:
     """JPEG; its standard's quantization table times `strength`, which is a quality of 50 / strength."""
-    from torchvision.transforms.v2.functional import jpeg
-
-    return jpeg((images * 255).round().byte().cpu(), max(1, round(50 / strength))).to(images) / 255
+    made = []
+    for image in images:
+        file = BytesIO()
+        to_pil(image).save(file, "JPEG", quality=max(1, round(50 / strength)))
+        made.append(to_tensor(Image.open(file)))
+    return torch.stack(made).to(images)
 
 
 def brightness(images: Tensor, strength: float, generators: list[torch.Generator]) -> Tensor:

@@ -54,17 +54,17 @@ def directions(values: Tensor) -> Tensor:
 def perceptual_layers(classifier: Classifier, images: Tensor) -> tuple[str, ...]:
     """The layers that are compared where none are named: the last named one of each resolution, from fine to coarse.
 
-    For VGG these are the published ones and the last pooling; for a ResNet its stem and its stages.
+    Of a ResNet these are the end of the stem and the stages.
 
     Raises:
         InputError: no named layer has channels at positions, as in a vision transformer.
     """
     read = classifier(images[:1].to(classifier.device), classifier.layers).layers
-    last = {values.shape[2:]: layer for layer, values in read.items() if values.ndim == 4}
+    last = {read[layer].shape[2:]: layer for layer in classifier.layers if read[layer].ndim == 4}
     if not last:
         raise InputError(f"{type(classifier.network).__name__} has no maps of features among its named layers; "
                          f"name layers to compare (there are: {', '.join(classifier.layers)})")  # fmt: skip
-    return tuple(layer for layer in classifier.layers if layer in last.values())
+    return tuple(last.values())
 
 
 def perceptual(classifier: Classifier, reference: Tensor, layers: Sequence[str] | None = None) -> Perceptual:
