@@ -89,7 +89,7 @@ def test_the_command_prints_distances_from_the_first_image(tiny_bundle, tmp_path
     assert lines[0][-1] == "tiny-0.5"
     assert lines[1] == ["same.png", "0.0000"]
     found = json.loads((tmp_path / "found.json").read_text())["models"][str(tiny_bundle)]
-    assert found["layers"] == ["stage1", "stage2"]
+    assert found["layers"] == ["stage1", "norm"]
     pixels = [(image * 255).round()[None] / 255 for image in (one, other)]
     expected = perceptual_distance(load(str(tiny_bundle), "cpu"), *pixels)
     assert found["distances"] == pytest.approx([0, float(expected)], abs=1e-5)
