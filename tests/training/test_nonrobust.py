@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from evaluation_helpers import SIDE, flat_classifier, gray_split, radii
+from evaluation_helpers import SIDE, between, flat_classifier, gray_split, radii
 from helpers import forward_batches
 from PIL import Image
 from training_helpers import split
@@ -38,15 +38,15 @@ GRAY = Dataset("gray", gray_split(60), gray_split(10, seed=2), ["a", "b"])
 
 def test_of_a_linear_classifier_it_is_known_which_images_reach_their_target():
     """An image whose own class is seen at a distance r reaches the other one if eps > r; 8 bits cost a little."""
-    classifier, eps = flat_classifier(), 0.3
+    classifier = flat_classifier()
+    far = radii(classifier, GRAY.train, 2)
+    eps = between(far)[1]
     made = nonrobust_data(classifier, GRAY, NonrobustRecipe(eps=eps, steps=20))
     assert torch.equal(made.train.labels, 1 - GRAY.train.labels)
     rounding = 0.5 / 255 * (3 * SIDE**2) ** 0.5
     seen = classifier.predict(made.train.batch(slice(None))[0])
-    far = radii(classifier, GRAY.train, 2)
     reached, sure = seen == made.train.labels, (far - eps).abs() > rounding
     assert torch.equal(reached[sure], (far < eps)[sure])
-    assert reached.any()
     assert not reached.all()
     moved = (made.train.images.float() - GRAY.train.images.float()).flatten(1).norm(dim=1) / 255
     assert (moved <= eps + rounding).all()
@@ -74,7 +74,7 @@ def test_it_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
         nonrobust_data(classifier, GRAY, recipe, parts=tmp_path, callback=stop)
     with forward_batches(classifier.network) as passes:
         made = nonrobust_data(classifier, GRAY, recipe, parts=tmp_path, callback=shares.append)
-    assert passes == []  # the attack runs on a twin
+    assert passes == [1, 20, 20, 20]  # a first look, and the three steps of the last part
     assert shares[2:] == pytest.approx([1 / 3, 2 / 3, 1])
     assert torch.equal(made.train.images, nonrobust_data(classifier, GRAY, recipe).train.images)
     files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
@@ -109,14 +109,14 @@ RECIPE = TransferabilityStudyRecipe(
     training=TrainRecipe(epochs=3, batch_size=8, lr=0.1, average=0.5, augment="none"),
     attack=TransferabilityRecipe(eps=1.0, steps=3),
 )
-DATA = Dataset("ramps", split(40, 0), split(24, 1), ["top", "bottom"])
+DATA = Dataset("ramps", split(40, 0), split(24, 1), ["bottom", "top"])
 
 
 @pytest.fixture(scope="module")
 def source():
-    """Sees what is brighter at the top exactly, by a linear layer."""
+    """Sees which end is brighter, by a linear layer."""
     linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2))
-    ramp = torch.linspace(1, -1, 8)[:, None].expand(3, 8, 8).flatten()
+    ramp = torch.linspace(-1, 1, 8)[:, None].expand(3, 8, 8).flatten()
     linear[1].weight.data, linear[1].bias.data = torch.stack([ramp, -ramp]), torch.zeros(2)
     return Classifier(linear, class_names=DATA.class_names, card={"size": 8}).eval()
 
@@ -141,7 +141,9 @@ def test_a_study_is_its_parts_one_after_the_other_and_goes_on_where_it_was_stopp
     assert found.archs == list(RECIPE.archs)
     assert (found.images, len(found.tried)) == (24, 4)
     assert (found.r, found.low, found.high) == correlation(found.learned, found.transfer) or found.r != found.r
-    assert all(left <= x <= right for x, ((left, right), _) in zip(found.learned, found.intervals(), strict=True))
+    assert all(
+        left - 1e-9 <= x <= right + 1e-9 for x, ((left, right), _) in zip(found.learned, found.intervals(), strict=True)
+    )
     again = transferability_study(source, DATA, RECIPE, folder=tmp_path, precision="float32")
     assert again.to_json() == found.to_json() or found.r != found.r
     longer = replace(RECIPE, training=replace(RECIPE.training, epochs=4))

@@ -66,7 +66,8 @@ def plot_transferability_study(study: TransferabilityStudy, path: str | Path) ->
     with figure(path, 6, 4.5) as (_, axes):
         points = zip(study.archs, study.learned, study.transfer, study.intervals(), strict=True)
         for arch, x, y, ((left, right), (low, high)) in points:
-            across, along = ([[value - low], [high - value]] for value, low, high in ((x, left, right), (y, low, high)))
+            ends = ((x, left, right), (y, low, high))
+            across, along = ([[max(v - least, 0)], [max(most - v, 0)]] for v, least, most in ends)
             axes.errorbar([x], [y], xerr=across, yerr=along, fmt="o", capsize=2, label=arch)
         axes.set_xlabel("accuracy on clean images, trained on the non-robust data set")
         axes.set_ylabel("adversarial examples that transfer")
