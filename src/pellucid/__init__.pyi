@@ -27,6 +27,7 @@ from .data.gaussians import fit_gaussians as fit_gaussians
 from .data.grouping import Grouping as Grouping
 from .data.image import read_image as read_image
 from .data.image import write_image as write_image
+from .data.kaleidoscope import kaleidoscope as kaleidoscope
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
@@ -37,10 +38,16 @@ from .evaluation.layers import layer_robustness as layer_robustness
 from .evaluation.misclassified import Misclassified as Misclassified
 from .evaluation.outcomes import Accuracies as Accuracies
 from .evaluation.outcomes import Outcomes as Outcomes
+from .evaluation.perceptual import Perceptual as Perceptual
+from .evaluation.perceptual import perceptual as perceptual
+from .evaluation.perceptual import perceptual_distance as perceptual_distance
 from .evaluation.quality import Quality as Quality
 from .evaluation.quality import QualityRecipe as QualityRecipe
 from .evaluation.quality import quality as quality
 from .evaluation.sanity import sanity as sanity
+from .evaluation.similarity import Similarity as Similarity
+from .evaluation.similarity import SimilarityRecipe as SimilarityRecipe
+from .evaluation.similarity import similarity_study as similarity_study
 from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
 from .evaluation.transferability import transferability as transferability
@@ -55,7 +62,6 @@ from .representation.interpolate import InterpolateRecipe as InterpolateRecipe
 from .representation.interpolate import interpolate as interpolate
 from .representation.invert import InvertRecipe as InvertRecipe
 from .representation.invert import invert as invert
-from .representation.kaleidoscope import kaleidoscope as kaleidoscope
 from .representation.maco import Maco as Maco
 from .representation.maco import magnitude_spectrum as magnitude_spectrum
 from .representation.manipulate import ManipulateRecipe as ManipulateRecipe
@@ -89,9 +95,14 @@ from .synthesis.superres import SuperresRecipe as SuperresRecipe
 from .synthesis.superres import superres as superres
 from .synthesis.translate import TranslateRecipe as TranslateRecipe
 from .synthesis.translate import translate as translate
+from .training.nonrobust import NonrobustRecipe as NonrobustRecipe
+from .training.nonrobust import nonrobust_data as nonrobust_data
 from .training.recipe import Attack as Attack
 from .training.recipe import TrainRecipe as TrainRecipe
 from .training.train import train as train
+from .training.transferability_study import TransferabilityStudy as TransferabilityStudy
+from .training.transferability_study import TransferabilityStudyRecipe as TransferabilityStudyRecipe
+from .training.transferability_study import transferability_study as transferability_study
 from .transfer_learning.features import Features as Features
 from .transfer_learning.features import features as features
 from .transfer_learning.recipe import TransferRecipe as TransferRecipe
@@ -103,6 +114,9 @@ from .zoo.bundle import load_bundle as load_bundle
 from .zoo.bundle import save_bundle as save_bundle
 from .zoo.convert import ConvertRecipe as ConvertRecipe
 from .zoo.convert import convert as convert
+from .zoo.export import export as export
+from .zoo.gaussians import load_gaussians as load_gaussians
+from .zoo.gaussians import save_gaussians as save_gaussians
 from .zoo.models import bundled as bundled
 from .zoo.models import load as load
 from .zoo.published import Published as Published

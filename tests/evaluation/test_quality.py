@@ -164,7 +164,7 @@ def test_images_are_read_some_at_a_time_and_at_the_size_of_the_classifier(monkey
     made, real = torch.rand(40, 3, 12, 12), torch.rand(40, 3, 8, 8)
     recipe = QualityRecipe(subsets=2)
     expected = quality(cover(made, 8), real, classifier, recipe)
-    monkeypatch.setattr("pellucid.evaluation.quality.READ", 7)
+    monkeypatch.setattr("pellucid.evaluation.features.READ", 7)
     found = quality(made, Split(real, torch.arange(40) % 4), classifier, recipe)
     assert found.fid == pytest.approx(expected.fid, rel=1e-4)
     assert found.inception_score == pytest.approx(expected.inception_score, rel=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +20,14 @@ from ..gallery.sheet import Row
 from ..gallery.sidecar import made_by, sidecar_path, write_sidecar
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
 from ..synthesis.samples import sample_dataset
+from ..zoo.gaussians import load_gaussians
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
 from .run import carry_out, progress_bar
+
+MANY = 2000  # images that nobody looks at one by one
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Generate(RunFlags):
     """Images of each class."""
     mixture: dict[str, float] = field(default_factory=dict)
     """Draw the seeds from these classes' Gaussians with these weights: --mixture cat 1 dog 2."""
+    gaussians: Path | None = None
+    """Class Gaussians from this file, which pellucid gaussians wrote, instead of the model's own."""
     start_images: tuple[Path, ...] = ()
     """Start from these images instead of seeds; one for all, or one for each result."""
     preset: str | None = None
@@ -63,9 +69,16 @@ def main(argv: Sequence[str]) -> int:
     classes: list[str] = []
 
     def task(classifier, **options):
+        for path in given_gaussians(flags):
+            classifier.gaussians = load_gaussians(path, classifier)
         names = flags.classes or classifier.class_names or [str(i) for i in range(classifier.classes)]
         classes[:] = names
         labels = classifier.labels([name for name in names for _ in range(flags.count)])
+        if len(labels) > MANY:
+            instead = (
+                f"--out {flags.out.with_suffix('.npz')} makes a data set a batch at a time, and goes on if stopped"
+            )
+            warnings.warn(f"{len(labels)} images are made, held and then written at once; {instead}", stacklevel=2)
         start = None
         if files:
             if len(files) not in (1, len(labels)):
@@ -80,7 +93,12 @@ def main(argv: Sequence[str]) -> int:
             for name, descent in made.items()
         ]
 
-    return carry_out(flags, "generate", argv, files, task, rows)
+    return carry_out(flags, "generate", argv, [*files, *given_gaussians(flags)], task, rows)
+
+
+def given_gaussians(flags: Generate) -> list[Path]:
+    """The file of class Gaussians, if one is named."""
+    return [] if flags.gaussians is None else [flags.gaussians]
 
 
 def data_set(flags: Generate, argv: Sequence[str]) -> int:
@@ -90,6 +108,8 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
     check_file(flags.out, flags.overwrite)
     check_file(sidecar_path(flags.out), flags.overwrite)
     classifier, team = load(flags.model, flags.device), processes()
+    for path in given_gaussians(flags):
+        classifier.gaussians = load_gaussians(path, classifier)
     team.wait()  # until every process has seen that the place is free
     began: list[tuple[float, float]] = []
 
@@ -111,7 +131,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
         except KeyboardInterrupt:
             raise KeyboardInterrupt("what is finished is kept, and the same command goes on") from None
     if team.main:
-        facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=[])
+        facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=given_gaussians(flags))
         facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "classes": classifier.class_names}
         path = write_sidecar(flags.out, facts)
         if not flags.quiet:
@@ -122,7 +142,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
 def duration(seconds: float) -> str:
     """A time in words.
 
-    >>> duration(40), duration(150), duration(9000)
+    >>> duration(40), duration(180), duration(9000)
     ('40 s', '3 min', '2.5 h')
     """
     if seconds < 90:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.files import replacing
-from .dataset import GIB, Dataset, Split, class_numbers, numbered_classes
+from .dataset import GIB, Dataset, LabeledImages, Split, class_numbers, numbered_classes
 
 MAX_BYTES = 64 * GIB
 KNOWN = ("train_images", "train_labels", "test_images", "test_labels", "class_names")
@@ -64,6 +64,18 @@ def write_npz(
             np.lib.format.write_array_header_1_0(file, header)
             for piece in images:
                 file.write(piece.permute(0, 2, 3, 1).numpy().tobytes())
+
+
+def save_npz(data: Dataset, path: Path) -> None:
+    """Write a data set in memory as an `.npz` that `load_data` reads, in one piece."""
+    arrays = {"class_names": np.array(data.class_names)}
+    for name in ("train", "test"):
+        split: LabeledImages = getattr(data, name)
+        if len(split):
+            arrays[f"{name}_images"] = split.raw(slice(0, None)).permute(0, 2, 3, 1).numpy()
+            arrays[f"{name}_labels"] = split.labels.numpy()
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def _check_names(names: list[str], path: Path) -> None:

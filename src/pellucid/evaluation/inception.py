@@ -62,7 +62,7 @@ def inception_weights() -> Path:
     try:
         if not digest(path).startswith(FILE[-12:-4]):
             raise UnpicklingError("its sha256 is another")
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # torch-fidelity itself would run any code
+        torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity itself would run any code
     except (UnpicklingError, RuntimeError, EOFError) as error:
         raise InputError(f"{path} is not the published file ({first_line(error)}); download {URL} again") from None
     return path

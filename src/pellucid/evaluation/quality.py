@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..base.checks import check_classifier, positive_int
+from ..base.checks import positive_int
 from ..base.errors import InputError
 from ..base.recipes import Recipe, checked
 from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages, Split, check_labeled
 from ..data.draw import drawn
-from ..data.image import cover
 from ..zoo.models import fingerprint
+from .features import feature_reader, read_features
 from .inception import Inception
-from .threat import check_runs
 
-READ = 512  # images that are read from a split at once
 ROWS = 1000  # of a matrix of distances at once
-
-Read = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ def quality(
         if len(images) < least:
             raise InputError(f"{len(images)} {which} images are too few; give at least {least}")
     example, _ = sets["generated"].batch(slice(0, 1))
-    read = _reader(features, example)
+    read = feature_reader(features, example)
     width = read(example)[0].shape[1]
     side = features.size or example.shape[2]
     batch = at_once(torch.empty(0, 3, side, side, device=features.device))
@@ -149,7 +145,7 @@ def quality(
         keep = torch.zeros(len(images), dtype=torch.bool)
         keep[drawn(images.labels, recipe.kept, seed)] = True
         rows = []
-        for index, values, logits in _read(read, images, batch):
+        for index, values, logits in read_features(read, images, batch):
             metrics.update(values, logits, which == "real")
             rows.append(values[keep[index]])
             done += len(index)
@@ -238,39 +234,6 @@ def _split(images: LabeledImages | Tensor) -> LabeledImages:
     split = Split(images, torch.zeros(len(images), dtype=torch.int64)) if isinstance(images, Tensor) else images
     check_labeled(split)
     return split
-
-
-def _reader(features: Classifier | Inception, example: Tensor) -> Read:
-    """From images to features and logits."""
-    if isinstance(features, Inception):
-        return features
-    check_classifier(features)
-    size = features.size
-
-    def fitted(images: Tensor) -> Tensor:
-        return (cover(images, size) if size else images).to(features.device)
-
-    check_runs(features, fitted(example))
-    reader = features.reader()
-
-    def read(images: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            seen = reader(fitted(images))
-        return seen.representation, seen.logits
-
-    return read
-
-
-def _read(read: Read, split: LabeledImages, batch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Numbers of images with their features and logits, float64 on the CPU, batch by batch."""
-    for some in torch.arange(len(split)).split(READ):
-        images, _ = split.batch(some)
-        for index, part in zip(some.split(batch), images.split(batch), strict=True):
-            values, logits = (found.cpu().double() for found in read(part))
-            if not bool(values.isfinite().all() and logits.isfinite().all()):
-                first, last = (split.name(int(number)) for number in (index[0], index[-1]))
-                raise InputError(f"the features of images {first} to {last} are not finite")
-            yield index, values, logits
 
 
 def _name(features: Classifier | Inception, name: str | None) -> str:

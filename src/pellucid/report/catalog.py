@@ -75,7 +75,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("representations-settings", "Radius, steps and step size of visualization, inversion and interpolation.",
           task="invert"),
     Entry("representations-similarity", "Whether the distance of two representations is one of what people see.",
-          PAIR, task="similarity"),
+          PAIR, task="similarity-study"),
     # Synthesis.
     Entry("synthesis-figure-1", "Every task, one picture of each.", reason="it is a montage of figures 3 to 8"),
     Entry("synthesis-figure-2", "Images turned into one class after the other.", ("data",), task="translate"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,13 @@ import torch
 
 from ..core.classifier import Classifier
 from ..core.descent import Descent
+from ..data.kaleidoscope import kaleidoscope
+from ..evaluation.similarity import SimilarityRecipe, similarity_study
 from ..gallery.sheet import Row
 from ..representation.activating import activating
 from ..representation.interpolate import PRESETS as INTERPOLATIONS
 from ..representation.interpolate import InterpolateRecipe, interpolate
 from ..representation.invert import InvertRecipe, invert
-from ..representation.kaleidoscope import kaleidoscope
 from ..representation.manipulate import PRESETS as MANIPULATIONS
 from ..representation.manipulate import ManipulateRecipe, manipulate
 from ..representation.visualize import PRESETS as VISUALIZATIONS
@@ -306,6 +308,26 @@ def settings(scene: Scene) -> Finding:
     """Radius, steps and step size of each study."""
     own = {"visualize": VisualizeRecipe(), "invert": InvertRecipe(), "interpolate": InterpolateRecipe()}
     return steps(scene, ["representations-settings"], own, "invert --preset paper")
+
+
+def similarity(scene: Scene) -> Finding:
+    """How good a distance of images the layers give: distortions in their order, and how easily it is fooled."""
+    images = scene.images(scene.by_scale(6, 40, 200))[0]
+    how = SimilarityRecipe(steps=scene.by_scale(10, 40, 40))
+    found = similarity_study(scene.classifiers, images, how, seed=scene.seed)
+    rows = [(name, one.mean, Interval(one.fooled, one.low, one.high)) for name, one in found.items()]
+    robust, standard = (found[name] for name in list(scene.classifiers)[:2])
+    gap = math.log(standard.fooled / robust.fooled)
+    half = math.hypot(*(math.log(one.high / one.low) / 2 for one in (robust, standard)))
+    return Finding(
+        f"Of {len(images)} test images and eight distortions: how often a distortion of twice the strength is farther, "
+        "and how many times farther than noise of the same norm a perturbation can be made.",
+        table=Table(("distance", "right order", "fooled, times noise"), rows),
+        claims=[Claim("A standard network's distance is fooled more (logarithm of the ratio)",
+                      Interval(gap, gap - half, gap + half))],
+        command=f"similarity-study --models {' '.join(scene.classifiers)} --data DATA",
+        python="pl.similarity_study(classifiers, images)",
+    )  # fmt: skip
 
 
 def table_4(scene: Scene) -> Finding:

@@ -35,9 +35,7 @@ def inception_scores(scene: Scene) -> Finding:
     if len(scene.classifiers) > 1:
         own, other = list(scene.classifiers)[1], readers[-1] if scene.judge is not None else scene.name
         high, low = (share(found[reader][own], found[reader][REAL]) for reader in (own, other))
-        says = (
-            f"The score of {own}'s samples beside that of real images is higher under {own} itself than under {other}"
-        )
+        says = f"The score of {own}'s samples beside that of real images is higher under itself than under {other}"
         claims = [Claim(says, minus(high, low))]
     return Finding(
         WHAT,

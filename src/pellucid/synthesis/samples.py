@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -78,6 +79,7 @@ def sample_dataset(
     parts = Parts(out.with_name(f"{out.stem}-parts"))
     settings = {
         "model_sha256": fingerprint(classifier),
+        "gaussians": classifier.gaussians and crc32(classifier.gaussians.means.numpy()),
         "classes": labels[: len(labels) // count].tolist(),
         "recipe": plain(recipe),
         "mixture": mixture or {},
