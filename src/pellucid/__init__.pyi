@@ -27,9 +27,11 @@ from .data.gaussians import fit_gaussians as fit_gaussians
 from .data.grouping import Grouping as Grouping
 from .data.image import read_image as read_image
 from .data.image import write_image as write_image
+from .data.kaleidoscope import kaleidoscope as kaleidoscope
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
+from .evaluation.inception import Inception as Inception
 from .evaluation.layers import LayerRobustness as LayerRobustness
 from .evaluation.layers import LayersRecipe as LayersRecipe
 from .evaluation.layers import layer_robustness as layer_robustness
@@ -39,6 +41,9 @@ from .evaluation.outcomes import Outcomes as Outcomes
 from .evaluation.perceptual import Perceptual as Perceptual
 from .evaluation.perceptual import perceptual as perceptual
 from .evaluation.perceptual import perceptual_distance as perceptual_distance
+from .evaluation.quality import Quality as Quality
+from .evaluation.quality import QualityRecipe as QualityRecipe
+from .evaluation.quality import quality as quality
 from .evaluation.sanity import sanity as sanity
 from .evaluation.similarity import Similarity as Similarity
 from .evaluation.similarity import SimilarityRecipe as SimilarityRecipe
@@ -57,7 +62,6 @@ from .representation.interpolate import InterpolateRecipe as InterpolateRecipe
 from .representation.interpolate import interpolate as interpolate
 from .representation.invert import InvertRecipe as InvertRecipe
 from .representation.invert import invert as invert
-from .representation.kaleidoscope import kaleidoscope as kaleidoscope
 from .representation.maco import Maco as Maco
 from .representation.maco import magnitude_spectrum as magnitude_spectrum
 from .representation.manipulate import ManipulateRecipe as ManipulateRecipe
@@ -84,6 +88,7 @@ from .synthesis.outside import Outside as Outside
 from .synthesis.paint import PaintRecipe as PaintRecipe
 from .synthesis.paint import Stroke as Stroke
 from .synthesis.paint import paint as paint
+from .synthesis.samples import sample_dataset as sample_dataset
 from .synthesis.sketch import SketchRecipe as SketchRecipe
 from .synthesis.sketch import sketch as sketch
 from .synthesis.superres import SuperresRecipe as SuperresRecipe
@@ -109,6 +114,9 @@ from .zoo.bundle import load_bundle as load_bundle
 from .zoo.bundle import save_bundle as save_bundle
 from .zoo.convert import ConvertRecipe as ConvertRecipe
 from .zoo.convert import convert as convert
+from .zoo.export import export as export
+from .zoo.gaussians import load_gaussians as load_gaussians
+from .zoo.gaussians import save_gaussians as save_gaussians
 from .zoo.models import bundled as bundled
 from .zoo.models import load as load
 from .zoo.published import Published as Published
