@@ -1,6 +1,7 @@
 """The study of perceptual distances: its distortions, its two numbers, its command."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -82,12 +83,17 @@ def test_of_a_linear_representation_the_worst_perturbation_is_known():
     network[1].weight.data = torch.eye(48)
     classifier, clean = Classifier(network).eval(), images(3, 4) * 0.2 + 0.4
     recipe = SimilarityRecipe(eps=0.1, steps=100)
-    found = deception(classifier, clean, ("representation",), recipe, seed=5)
+    found, plain = deception(classifier, clean, ("representation",), recipe, seed=5)
     noise = L2(0.1).random(clean, generators(5 * 7919 + 1, 3))
     x, moved = clean.flatten(1).double(), noise.flatten(1).double()
     worst = 2 - 2 * (1 - 0.01 / x.square().sum(1)).sqrt()
     by_noise = 2 - 2 * torch.cosine_similarity(x, moved)
-    assert (worst / by_noise).tolist() == pytest.approx(found.tolist(), rel=0.01)
+    assert found.tolist() == pytest.approx(worst.tolist(), rel=0.01)
+    assert plain.tolist() == pytest.approx(by_noise.tolist(), rel=0.01)
+    study = similarity_study({"one": classifier}, clean, replace(recipe, layers=("representation",)), seed=5)["one"]
+    assert study.fooled == pytest.approx(float((worst / by_noise).log().mean().exp()), rel=0.01)
+    others = 2 - 2 * torch.cosine_similarity(x, x.roll(1, 0))
+    assert study.unlike == pytest.approx(float(worst.mean() / others.mean()), rel=0.01)
 
 
 def test_one_image_has_no_interval():

@@ -74,5 +74,8 @@ def table(found: dict[str, Similarity]) -> None:
     rows.append(("mean", *(f"{100 * result.mean:.1f}" for result in results)))
     print_table(("distortion", *(f"{name} " for name in found)), rows,
                 f"{results[0].images} images, nearer to the weaker distortion, in percent")  # fmt: skip
-    fooled = [(name, f"{r.fooled:.2f}", f"[{r.low:.2f}, {r.high:.2f}]") for name, r in found.items()]
-    print_table(("distance", "times that of noise ", "95%"), fooled, "the worst perturbation found")
+    fooled = [
+        (name, f"{r.fooled:.2f}", f"[{r.low:.2f}, {r.high:.2f}]", f"{100 * r.unlike:.1f}") for name, r in found.items()
+    ]
+    columns = ("distance", "times that of noise ", "95%", "percent of that of two images ")
+    print_table(columns, fooled, "the worst perturbation found")

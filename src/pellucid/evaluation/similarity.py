@@ -58,6 +58,7 @@ class Similarity:
         images: how many images each share is of.
         fooled: d of the worst perturbation found, over d of noise with the same norm: geometric mean over the images.
         low, high: its 95% interval.
+        unlike: mean d of the worst perturbation found, over mean d of two different images.
     """
 
     order: dict[str, float]
@@ -65,6 +66,7 @@ class Similarity:
     fooled: float
     low: float
     high: float
+    unlike: float
 
     @property
     def mean(self) -> float:
@@ -74,7 +76,7 @@ class Similarity:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 4 places."""
         order = {name: round(share, 4) for name, share in self.order.items()}
-        numbers = {name: round(getattr(self, name), 4) for name in ("mean", "fooled", "low", "high")}
+        numbers = {name: round(getattr(self, name), 4) for name in ("mean", "fooled", "low", "high", "unlike")}
         return {"order": order, "images": self.images, **numbers}
 
 
@@ -92,7 +94,8 @@ def similarity_study(
     - Order: an image is nearer to itself distorted a little than to itself distorted twice as much. The two
       distortions have random numbers of their own, so a shift goes another way and a square hides another place.
     - Fooled: max over ‖δ‖₂ <= eps of d(x, x + δ), as far as `descend` finds it, over d(x, x + noise) with noise of the
-      norm eps. Pixels have 1: no perturbation moves them farther than noise does.
+      norm eps. Pixels have 1: no perturbation moves them farther than noise does. And the same over the distance of
+      two different images, which says whether such a perturbation could pass for another image.
 
     Args:
         classifiers: by name, of one input size.
@@ -130,18 +133,27 @@ def similarity_study(
         def apart(one: Tensor, other: Tensor, classifier=classifier, layers=layers) -> Tensor:
             return perceptual_distance(classifier, one, other, layers).cpu()
 
-        order = _order(apart, images, recipe.strength, seed)
-        ratios = []
+        order, worst, noise = _order(apart, images, recipe.strength, seed), [], []
         for first in range(0, len(images), recipe.batch_size):
             part = images[first : first + recipe.batch_size]
-            ratios.append(deception(classifier, part, layers, recipe, seed, precision, first))
+            moved, plain = deception(classifier, part, layers, recipe, seed, precision, first)
+            worst.append(moved)
+            noise.append(plain)
             if callback is not None:
                 callback((number + (first + len(part)) / len(images)) / len(classifiers))
-        logs = torch.cat(ratios).log()
-        middle, half = float(logs.mean()), Z95 * float(logs.std()) / math.sqrt(len(logs))
-        ends = (math.exp(middle), math.exp(middle - half), math.exp(middle + half))
-        found[name] = Similarity(order, len(images), *ends)
-    return found | {PIXELS: Similarity(_order(_pixels, images, recipe.strength, seed), len(images), 1.0, 1.0, 1.0)}
+        found[name] = _similarity(order, torch.cat(worst), torch.cat(noise), apart(images, images.roll(1, 0)))
+    still = torch.full((len(images),), recipe.eps)
+    pixels = _similarity(
+        _order(_pixels, images, recipe.strength, seed), still, still, _pixels(images, images.roll(1, 0))
+    )
+    return found | {PIXELS: pixels}
+
+
+def _similarity(order: dict[str, float], worst: Tensor, noise: Tensor, others: Tensor) -> Similarity:
+    logs = (worst / noise).log()
+    middle, half = float(logs.mean()), Z95 * float(logs.std()) / math.sqrt(len(logs))
+    ends = (math.exp(middle), math.exp(middle - half), math.exp(middle + half))
+    return Similarity(order, len(logs), *ends, float(worst.mean() / others.mean()))
 
 
 def _order(apart: Callable[[Tensor, Tensor], Tensor], images: Tensor, strength: float, seed: int) -> dict[str, float]:
@@ -169,8 +181,8 @@ def deception(
     seed: int = 0,
     precision: Precision = "float32",
     first: int = 0,
-) -> Tensor:
-    """max over ‖δ‖₂ <= eps of d(x, x + δ) over d(x, x + noise) for each image, `(N,)`; noise is the search's start.
+) -> tuple[Tensor, Tensor]:
+    """max over ‖δ‖₂ <= eps of d(x, x + δ), and d(x, x + noise), for each image, `(N,)`; noise is the search's start.
 
     The first of the images is number `first` of all: its noise is its own, in whatever batch it comes.
     """
@@ -180,5 +192,5 @@ def deception(
         classifier, -perceptual(classifier, images, layers), noise, center=images, ball=ball, steps=recipe.steps,
         keep_best=True, precision=precision,
     ).images  # fmt: skip
-    moved, plain = (perceptual_distance(classifier, images, other, layers) for other in (worst, noise))
-    return (moved / plain).cpu()
+    moved, plain = (perceptual_distance(classifier, images, other, layers).cpu() for other in (worst, noise))
+    return moved, plain

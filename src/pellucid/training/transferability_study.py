@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,8 @@ def correlation(x: list[float], y: list[float]) -> tuple[float, float, float]:
     from scipy.stats import pearsonr
 
     if len(set(x)) == 1 or len(set(y)) == 1:
-        return (float("nan"),) * 3
-    found = pearsonr(x, y)
+        return nan, nan, nan
+    found: Any = pearsonr(x, y)
     interval = found.confidence_interval(0.95)
     return float(found.statistic), float(interval.low), float(interval.high)
 
