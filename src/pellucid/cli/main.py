@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
     "transferability": "adversarial examples of each model, tried on every other",
     "layers": "how robust each layer is",
+    "statistics": "superres, inpaint, invert or translate over a test set: means with intervals",
     "generate": "images of a class, from class Gaussian seeds, noise or gray",
     "inpaint": "fill in a region of an image",
     "brush": "brush a class onto a region of an image",
