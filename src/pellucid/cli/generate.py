@@ -33,6 +33,8 @@ class Generate(RunFlags):
     """Draw the seeds from these classes' Gaussians with these weights: --mixture cat 1 dog 2."""
     start_images: tuple[Path, ...] = ()
     """Start from these images instead of seeds; one for all, or one for each result."""
+    starts: bool = False
+    """The sheet also shows what the images began as."""
     preset: str | None = None
     """Published settings: paper-cifar10, notebook-restricted-imagenet, ...; other flags change them."""
     recipe: Annotated[GenerateRecipe, INLINE] = GenerateRecipe()
@@ -58,10 +60,12 @@ def main(argv: Sequence[str]) -> int:
         return generate(classifier, labels, flags.recipe, start=start, mixture=flags.mixture, **options)
 
     def rows(made: dict[str, Descent]) -> list[Row]:
+        shown = {"start": next(iter(made.values())).start} if flags.starts else {}
+        shown |= {name if len(made) > 1 else "": descent.images for name, descent in made.items()}
         return [
-            Row(f"{called}, {name}" if len(made) > 1 else called, descent.images[begin : begin + flags.count])
+            Row(", ".join(filter(None, (called, name))), images[begin : begin + flags.count])
             for begin, called in zip(range(0, len(classes) * flags.count, flags.count), classes, strict=True)
-            for name, descent in made.items()
+            for name, images in shown.items()
         ]
 
     return carry_out(flags, "generate", argv, files, task, rows)

@@ -44,8 +44,8 @@ class StatisticsFlags(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     judge: str | None = None
     """A classifier that has no part in the results, and is asked about them."""
     out: Path | None = None
-    """Also write the table, to a .json or a .csv file. What is finished is kept beside it, in NAME.partial, and the same
-    command goes on from there."""
+    """Also write the table, to a .json or a .csv file. What is finished is kept beside it, in NAME.partial, and the
+    same command goes on from there."""
 
     def ordered(self, data: Dataset, classifier: Classifier) -> Dataset:
         """The data set; where its labels matter, in the class order of the classifier."""
@@ -76,8 +76,8 @@ class SuperresStatistics(StatisticsFlags):
 
 @dataclass(frozen=True)
 class InpaintStatistics(StatisticsFlags):
-    """How near inpainting comes to what was there: PSNR and SSIM within a square hole at a random place, beside the mean
-    color and a membrane, and with --judge a perceptual distance.
+    """How near inpainting comes to what was there: PSNR and SSIM within a square hole at a random place, beside the
+    mean color and a membrane, and with --judge a perceptual distance.
 
     pellucid statistics inpaint --data photos/ --patch 40 --judge squeezenet --out inpaint.json
     """
@@ -141,7 +141,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     if not argv or argv[0] in ("-h", "--help"):
         print(f"usage: pellucid statistics {{{','.join(TASKS)}}} --data DATA [flags]\n\n"
-              "How well a task does over a test set, with intervals; pellucid statistics TASK --help lists its flags.")  # fmt: skip
+              "How well a task does over a test set, with intervals.\n"
+              "pellucid statistics TASK --help lists its flags.")  # fmt: skip
         return 0
     task = argv[0]
     if task not in TASKS:

@@ -27,7 +27,7 @@ def inpaint_statistics(
     fills: Mapping[str, Fill] = FILLS,
     **options,
 ) -> Statistics:
-    """PSNR and SSIM within square holes of test images (synthesis paper, 3.2), and with a judge the perceptual distance.
+    """PSNR and SSIM within square holes of test images (synthesis paper, 3.2); with a judge the perceptual distance.
 
     Each image has its hole at a random place. The methods: the mean color of what is visible, the membrane that solves
     Laplace's equation in the hole, and every classifier. PSNR and SSIM are those of the holes alone, as small images;

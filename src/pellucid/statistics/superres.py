@@ -20,9 +20,9 @@ def superres_statistics(
 ) -> Statistics:
     """PSNR and SSIM of test images that are made small, by block means, and enlarged again (synthesis paper, 3.4).
 
-    The methods: nearest neighbors, bicubic, where the first classifier's descent starts (with `consistent`, bicubic with
-    the small image's block means), and every classifier. With a judge also the perceptual distance. Labels are what
-    the classifier sees in the enlarged image.
+    The methods: nearest neighbors; bicubic; where the first classifier's descent starts, which with `consistent` is
+    bicubic with the small image's block means; and every classifier. With a judge also the perceptual distance. Labels
+    are what the classifier sees in the enlarged image.
 
     Args:
         comparison: the images and the classifiers.

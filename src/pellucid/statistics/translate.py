@@ -37,8 +37,8 @@ def translate_statistics(
         comparison: the images, whose labels are classes of the first classifier; the classifiers, of the same classes;
             and the judge.
         recipe: of `translate`.
-        pairs: from which class to which: only images of the first of each pair are taken. If not given, every image goes
-            to another class, drawn by the seed.
+        pairs: from which class to which: only images of the first of each pair are taken. If not given, every image
+            goes to another class, drawn by the seed.
         blur: standard deviation of the Gaussian, in pixels.
         **options: of `descend`, such as `precision`.
 
