@@ -11,7 +11,7 @@ TASKS = {
     "superres": (["--factor", "2"], "PSNR, dB"),
     "inpaint": (["--patch", "5"], "SSIM"),
     "invert": ([], "distance in representation"),
-    "translate": (["--pairs", "cat", "dog", "dog", "ship"], "in the target class"),
+    "translate": (["--eps", "2", "--pairs", "cat", "dog", "dog", "ship"], "in the target class"),
 }
 
 

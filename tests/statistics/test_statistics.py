@@ -37,14 +37,16 @@ from pellucid.statistics import comparison as module
 from pellucid.statistics.inpaint import FILLS
 from pellucid.statistics.judge import Judge, perceptual
 
-SUPERRES = SuperresRecipe(eps=0.5, steps=3, step_size=0.1)
+SUPERRES = SuperresRecipe(eps=0.2, steps=3, step_size=0.1)
 INPAINT = InpaintRecipe(steps=3, step_size=0.1, surroundings=0.0)
 TRANSLATE = TranslateRecipe(eps=0.5, steps=3, step_size=0.2)
 
 
 @pytest.fixture
 def other():
-    return conv_classifier(len(PETS), seed=3)
+    other = conv_classifier(len(PETS), seed=3)
+    other.card["size"] = 8
+    return other
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_translate_is_judged_by_class_names(compared, classifier, judge):
     assert torch.equal(targets, torch.where(sources == 0, 2, 0))
     made = translate(classifier, photos, targets, TRANSLATE).images
     for metric, shown in (("in the target class", made), ("after a blur of 1 px", blurred(made, 1.0).clamp(0, 1))):
-        logits = judge.logits(shown)[:, [2, 3, 1]]  # in the classifier's order, without the frog
+        logits = judge(shown).logits[:, [2, 3, 1]]  # in the classifier's order, without the frog
         assert torch.equal(found.values[metric]["ours"], logits.argmax(1) == targets)
 
 
@@ -209,7 +211,8 @@ def test_a_judge_chooses_among_the_classes_that_it_knows(judge):
     assert asked.own.tolist() == [3, -1, 2]
     photos = images(20)
     seen, representation = asked.look(photos)
-    assert torch.equal(seen, torch.where(judge.logits(photos)[:, 3] > judge.logits(photos)[:, 2], 0, 2))
+    logits = judge(photos).logits
+    assert torch.equal(seen, torch.where(logits[:, 3] > logits[:, 2], 0, 2))
     assert representation.shape == (20, 24)
 
 

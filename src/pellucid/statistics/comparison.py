@@ -96,7 +96,8 @@ class Comparison:
         facts["models"] = {name: fingerprint(classifier) for name, classifier in self.classifiers.items()}
         facts["judge"] = None if self.judge is None else fingerprint(self.judge)
         facts["data_sha256"] = split_digest(self.images)
-        of = hashlib.sha256(json.dumps([task, finite(facts)], sort_keys=True).encode()).hexdigest()
+        facts = json.loads(json.dumps(finite(facts), default=repr))
+        of = hashlib.sha256(json.dumps([task, facts], sort_keys=True).encode()).hexdigest()
         kept = Parts(None if self.parts is None else Path(self.parts))
         found = []
         for first in range(0, len(self.images), AT_ONCE):
