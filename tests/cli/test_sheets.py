@@ -64,7 +64,7 @@ def test_an_image_is_filled_with_several_seeds_that_differ(rows, run, here):
     assert (one != other).any()
     assert (one == other).float().mean() > 0.8  # but for the hole
     assert (one == last).float().mean() < 0.5
-    assert sidecar(here / "made" / "descent.json")["recipe"]["variety"] == 0.2
+    assert sidecar(here / "made" / "descent.json")["recipe"]["variety"] == 0.1
 
 
 def test_generate_shows_what_it_began_with(rows, run, here):
@@ -72,12 +72,14 @@ def test_generate_shows_what_it_began_with(rows, run, here):
     assert [row[:2] for row in rows()] == [("cat, start", 2), ("cat", 2), ("ship, start", 2), ("ship", 2)]
 
 
-def test_units_have_the_names_that_the_user_gives(rows, run, refused, here):
+def test_units_have_the_names_that_the_user_gives(rows, run, refused, here, other_bundle):
     words = ("visualize", "--units", "3", "logits:cat", "--seeds", "2", "--steps", "2", "--names", "3", "dog ears")
     assert run(*words, "--out", "made.png")[0] == 0
     assert all(captions[1].startswith("dog ears: ") for _, _, captions in rows())
     facts = sidecar(here / "made.json")["features"]
     assert [fact.get("name") for fact in facts] == ["dog ears", "dog ears", None, None]
+    assert run(*words, "--beside", other_bundle, "--out", "two.png")[0] == 0
+    assert [captions[1][:3] for _, _, captions in rows()] == ["dog", "dog", "3: ", "3: "]  # a unit of --model has it
     assert "unknown unit '4'" in refused("visualize", "--units", "3", "--names", "4", "ears", "--out", "x.png")
 
 

@@ -47,7 +47,7 @@ class Visualize(RunFlags):
     """For maco: photos, or folders of them, whose magnitude spectrum the images are to have; if not given, draws from
     the classifier's class Gaussians."""
     names: dict[str, str] = field(default_factory=dict)
-    """What captions and the sidecar call units: --names 12 "dog ears" layer4:3 stripes."""
+    """What captions and the sidecar call units of --model: --names 12 "dog ears" layer4:3 stripes."""
     preset: str | None = None
     """paper, notebook-figure8, lucid or maco; other flags change them."""
     also: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
         descent, *others = (
             named(visualize(
                 classifier, words, recipe, seeds=flags.seeds, start=start, magnitude=magnitude, **options
-            ), words, flags.names)
+            ), words, {} if further else flags.names)
             for recipe in (flags.recipe, *(replace(PRESETS[name], size=flags.recipe.size) for name in flags.also))
         )  # fmt: skip
         further.append(dict(zip(flags.also, others, strict=True)))
