@@ -17,6 +17,7 @@ LEVELS = [  # a room imports from rooms above it in this list, and from no other
     {"training", "synthesis", "style", "representation"},
     {"transfer_learning", "statistics"},
     {"gallery"},
+    {"report"},
     {"studio"},
     {"cli"},
 ]

@@ -15,12 +15,18 @@ COMMANDS = {
     "models": "what can be loaded",
     "show": "one classifier: its card, layers, parameters and cost",
     "convert": "a published checkpoint as a bundle, executing nothing in it",
+    "export": "a classifier for torchvision, timm or ONNX",
+    "gaussians": "fit class Gaussians, from which generate draws its seeds, to a data set",
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "quality": "generated images as a set: Inception Score, FID, KID, precision and recall",
     "transferability": "adversarial examples of each model, tried on every other",
+    "transferability-study": "do examples transfer to whoever learns the same non-robust features?",
     "layers": "how robust each layer is",
     "statistics": "superres, inpaint, invert or translate over a test set: means with intervals",
-    "generate": "images of a class, from class Gaussian seeds, noise or gray",
+    "generate": "images of a class, from class Gaussian seeds, noise, gray or patterns",
+    "similarity": "how unlike images look to a classifier",
+    "similarity-study": "how good a perceptual distance each classifier gives",
     "inpaint": "fill in a region of an image",
     "brush": "brush a class onto a region of an image",
     "translate": "turn an image into one of another class",
@@ -38,6 +44,7 @@ COMMANDS = {
     "transfer": "how well a source serves for other classes: fixed features, or fine-tuned",
     "stylize-data": "a copy of a data set with other textures, to see who relies on them",
     "transfer-study": "many sources transferred to many targets: by eps, width, accuracy and granularity",
+    "report": "every figure and table of the papers, published beside measured",
     "studio": "the local web app: draw, paint with features, and watch a classifier think",
     "rerun": "repeat a result from its JSON sidecar",
 }
@@ -48,6 +55,8 @@ KEPT = {
     "train": "the last checkpoint, if there is one yet, is kept: go on with --resume",
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
+    "report": AGAIN,
+    "transferability-study": AGAIN,
 }
 
 
@@ -103,7 +112,7 @@ def memory_asked_for(text: str) -> str | None:
 
 def overview() -> str:
     """The text of `pellucid --help`."""
-    lines = [f"  {name:<16}{text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<23}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
             "usage: pellucid COMMAND [flags]      (pellucid COMMAND --help lists a command's flags)",

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..base.recipes import checked, plain
 from ..core.classifier import Classifier
+from ..data.image import fit
 from ..representation.invert import InvertRecipe, begin, invert, resemblance
 from .comparison import Comparison
 from .quality import fidelity, perceived
@@ -43,8 +44,8 @@ def invert_statistics(comparison: Comparison, recipe: InvertRecipe | None = None
             away[name] = _distance(classifier, made[name], photos)
         values = {"distance in representation": away, **fidelity(made, photos), **perceived(made, photos, judge)}
         if judge is not None:
-            wanted = judge.predict(photos)
-            values["the target's class, says the judge"] = {n: judge.predict(i) == wanted for n, i in made.items()}
+            wanted, called = judge.predict(fit(judge, photos)), "the target's class, says the judge"
+            values[called] = {name: judge.predict(fit(judge, images)) == wanted for name, images in made.items()}
         return values
 
     return comparison.measure("invert", compare, {"recipe": plain(recipe), **options})

@@ -1,4 +1,4 @@
-"""A judge: a classifier that had no part in making images, and says what they show and how far they are from others."""
+"""A judge: a classifier that had no part in making images, and says what they show."""
 
 from __future__ import annotations
 
@@ -54,23 +54,3 @@ class Judge:
         seen = [read(part) for part in images.split(at_once(images))]
         logits = torch.cat([s.logits for s in seen]).cpu()
         return self.known[logits[:, self.own[self.known]].argmax(1)], torch.cat([s.representation for s in seen]).cpu()
-
-
-@torch.no_grad()
-def perceptual(judge: Classifier, images: Tensor, others: Tensor) -> Tensor:
-    """The distance of images from others in a judge's eyes, `(N, 3, H, W)` twice to `(N,)`:
-
-        Σ over layers of the mean over positions of ‖f(x) - f(y)‖²,   f of length 1 at each position,
-
-    which is LPIPS without learned weights (Zhang et al. 2018). The images are not resized.
-    """
-    read, parts = judge.reader(judge.layers), []
-    for one, other in zip(images.split(at_once(images)), others.split(at_once(others)), strict=True):
-        found, wanted = (read(part.to(judge.device)).layers.values() for part in (one, other))
-        maps = [
-            (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1)
-            for a, b in zip(found, wanted, strict=True)
-            if a.ndim == 4
-        ]
-        parts.append(torch.stack([values.mean((1, 2)) for values in maps]).sum(0).cpu())
-    return torch.cat(parts)

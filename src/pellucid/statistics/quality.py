@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..core.classifier import Classifier
 from ..data.quality import psnr, ssim
-from .judge import perceptual
+from ..evaluation.perceptual import perceptual_distance
 from .table import Values
 
 
@@ -21,7 +21,8 @@ def fidelity(made: Mapping[str, Tensor], real: Tensor) -> Values:
 
 
 def perceived(made: Mapping[str, Tensor], real: Tensor, judge: Classifier | None) -> Values:
-    """The perceptual distance of every method's images, if there is a judge."""
+    """The perceptual distance of every method's images over all named layers of the judge, if there is one."""
     if judge is None:
         return {}
-    return {"perceptual distance": {name: perceptual(judge, images, real) for name, images in made.items()}}
+    layers = tuple(judge.layers)
+    return {"perceptual distance": {n: perceptual_distance(judge, images, real, layers) for n, images in made.items()}}

@@ -1,0 +1,1 @@
+"""Every figure and table of the papers, published beside measured: `pellucid report`."""
