@@ -107,8 +107,9 @@ def given_gaussians(flags: Generate) -> list[Path]:
 
 def data_set(flags: Generate, argv: Sequence[str]) -> int:
     """Write the images as a data set, in one process or several."""
-    if flags.beside or flags.save_frames or flags.start_images:
-        raise InputError("a data set, --out NAME.npz, goes with neither --beside, --save-frames nor --start-images")
+    if flags.beside or flags.save_frames or flags.start_images or flags.starts:
+        given = "--beside, --save-frames nor --start-images, nor with --starts"
+        raise InputError(f"a data set, --out NAME.npz, goes with neither {given}")
     check_file(flags.out, flags.overwrite)
     check_file(sidecar_path(flags.out), flags.overwrite)
     classifier, team = load(flags.model, flags.device), processes()
