@@ -71,6 +71,7 @@ export class Brush {
     if (this.#last) this.picture.finished();
     this.#last = null;
     this.#panning = this.#held = false;
+    this.view.pixelated(false);
   }
 
   /** A second finger came down: what was begun was not meant. */
@@ -86,6 +87,7 @@ export class Brush {
     if (tool === "pick") this.#pick(point);
     else if (tool === "fill") this.#fill(point);
     else if (tool in TRAILS) {
+      this.view.pixelated(true);
       this.picture.begin(TRAILS[tool].mask ? "mask" : "pixels");
       this.#last = snap(point, this.state.size);
       this.#drag(point);

@@ -2,10 +2,11 @@
 
 import { Bars } from "./bars.js";
 import { decodePng } from "./codec.js";
+import { Downloads } from "./downloads.js";
 import { $, make, say, telling } from "./dom.js";
 import { Job } from "./job.js";
 import { forgetRun, rememberRun } from "./rejoin.js";
-import { offer, result, title } from "./report.js";
+import { result, title } from "./report.js";
 
 /** Events: "turn" (what can be done with its run has changed). */
 export class Compare extends EventTarget {
@@ -25,9 +26,7 @@ export class Compare extends EventTarget {
     this.studio = studio;
     this.canvas = $("beside-picture");
     this.bars = new Bars($("beside-bars"), 3);
-    const link = (text) => make("a", { download: true }, text);
-    this.downloads = make("span", { hidden: true }, "Download ", link("PNG"), " ", link("JSON"));
-    $("beside-status").after(this.downloads);
+    this.downloads = new Downloads($("beside-downloads"), this.canvas, "beside");
     // At the same place and scale as the picture, so that the two can be compared pixel by pixel.
     const { sheet } = studio.view;
     sheet.addEventListener("place", () => {
@@ -105,7 +104,7 @@ export class Compare extends EventTarget {
     this.#ticket += 1;
     forgetRun("second");
     this.bars.clear();
-    this.downloads.hidden = true;
+    this.downloads.hide();
     this.canvas.hidden = true;
     this.#tell("");
   }
@@ -135,7 +134,7 @@ export class Compare extends EventTarget {
     Object.assign(this.canvas, { width: image.width, height: image.height, hidden: false });
     this.canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
     this.bars.show(frame.top, job.order.label, frame.wanted);
-    if (job.kept) offer(this.downloads, job, frame, title(this.studio.state.actions, job.order));
+    if (job.kept) this.downloads.of(job, frame, title(this.studio.state.actions, job.order));
   }
 
   #toggle() {

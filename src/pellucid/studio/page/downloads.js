@@ -1,32 +1,95 @@
-/** Downloads of what the picture shows: a run's result, one of its frames, or a picture of the person's own. */
+/** Downloads of what a pane shows: PNGs of three sizes, before and after side by side, and what repeats a run. */
 
-import { canvasOf } from "./codec.js";
-import { $ } from "./dom.js";
-import { offer } from "./report.js";
+import { canvasOf, decodePng, pngUrl } from "./codec.js";
+import { make } from "./dom.js";
+import { result } from "./report.js";
 
-/** @param {Object} studio see main.js */
-export function downloads({ picture, run, film, state }) {
-  const element = $("downloads");
-  const [png, json] = [$("result-png"), $("result-json")];
-  // The person's own picture becomes a file only when it is asked for.
-  png.addEventListener("click", () => {
-    if (!film.seen) png.href = canvasOf(picture.image).toDataURL("image/png");
-  });
-  picture.addEventListener("change", show);
-  for (const name of ["frames", "ended"]) run.addEventListener(name, show);
-  state.on("classifier", show);
+export class Downloads {
+  /** With what a run began, for before | after. @type {HTMLCanvasElement|null} */
+  #before = null;
+  #ticket = 0;
 
-  function show() {
-    if (run.live) element.hidden = true;
-    else if (film.seen) offer(element, run.job, film.seen, run.title);
-    else own();
+  /**
+   * @param {HTMLElement} element to be filled
+   * @param {HTMLCanvasElement} shown what the pane shows
+   * @param {string} name of the pane: its links are NAME-png and so on
+   */
+  constructor(element, shown, name) {
+    const link = (kind, text, title = "") => make("a", { id: `${name}-${kind}`, download: true, title }, text);
+    const png = () => this.#own && (this.png.href = shown.toDataURL("image/png"));
+    this.element = element;
+    this.text = document.createTextNode("");
+    this.png = link("png", "PNG");
+    this.json = link("json", "JSON", "Repeat it with: pellucid rerun FILE.json");
+    this.gif = link("gif", "GIF", "The picture as it forms");
+    this.pair = link("pair", "Before | after");
+    const larger = [2, 4].map((times) => {
+      const one = link(`x${times}`, `×${times}`, `PNG of ${times} times the size, smoothly enlarged`);
+      one.addEventListener("click", () => (one.href = beside([shown], times).toDataURL("image/png")));
+      return one;
+    });
+    this.png.addEventListener("click", png);
+    this.pair.addEventListener("click", () => (this.pair.href = beside([this.#before, shown], 2).toDataURL("image/png")));
+    this.larger = larger;
+    element.append(this.text, this.png, " ", ...larger.flatMap((one) => [one, " "]), this.pair, " ", this.gif, " ", this.json);
   }
 
-  function own() {
-    png.href = "#";
-    png.download = "picture.png";
-    json.hidden = true;
-    element.firstChild.data = "Download this picture ";
-    element.hidden = false;
+  #own = false;
+
+  /** Nothing is offered. */
+  hide() {
+    this.element.hidden = true;
   }
+
+  /** Offer the person's own picture, which becomes a file only when it is asked for. */
+  own() {
+    this.#own = true;
+    this.#offer("Download this picture: ", "picture");
+    this.json.hidden = this.gif.hidden = this.pair.hidden = true;
+    this.png.href = "#";
+  }
+
+  /**
+   * Offer one of a run's frames: the result with what repeats it, or another one.
+   * @param {import("./job.js").Job} job that is over
+   * @param {import("./job.js").Frame} frame
+   * @param {string} title of the run
+   */
+  of(job, frame, title) {
+    const at = job.frames.indexOf(frame);
+    const whole = job.kept && at === result(job);
+    this.#own = false;
+    this.#offer(whole ? `Download ${title}: ` : `Download frame ${at + 1} of ${title}: `, whole ? "" : `frame-${at + 1}`);
+    this.png.href = whole ? `api/jobs/${job.id}/result.png` : pngUrl(frame.picture);
+    this.json.href = `api/jobs/${job.id}/result.json`;
+    this.gif.href = `api/jobs/${job.id}/result.gif`;
+    this.json.hidden = this.gif.hidden = !whole;
+    this.#start(job.frames[0], at);
+  }
+
+  /** @param {string} text @param {string} name of the files; "" for the server's */
+  #offer(text, name) {
+    this.text.data = text;
+    this.png.download = name && `${name}.png`;
+    this.larger.forEach((one, at) => (one.download = `${name || "result"}-x${[2, 4][at]}.png`));
+    this.pair.download = `${name || "result"}-before-after.png`;
+    this.element.hidden = false;
+  }
+
+  async #start(first, at) {
+    const ticket = ++this.#ticket;
+    this.pair.hidden = at === 0;
+    const before = canvasOf(await decodePng(first.picture));
+    if (ticket === this.#ticket) this.#before = before;
+  }
+}
+
+/** Canvases side by side, each this many times as large, smoothly. @param {HTMLCanvasElement[]} canvases */
+function beside(canvases, times) {
+  const [{ width, height }] = canvases;
+  const sheet = make("canvas", { width: times * width * canvases.length, height: times * height });
+  const context = sheet.getContext("2d", { alpha: false });
+  context.imageSmoothingQuality = "high";
+  canvases.forEach((one, at) => context.drawImage(one, at * times * width, 0, times * width, times * height));
+  return sheet;
 }

@@ -6,7 +6,7 @@ import { before } from "./before.js";
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { $, say } from "./dom.js";
-import { downloads } from "./downloads.js";
+import { Downloads } from "./downloads.js";
 import { Film } from "./film.js";
 import { History } from "./history.js";
 import { keys } from "./keys.js";
@@ -46,10 +46,20 @@ tools(studio);
 strokes(studio);
 actions(studio);
 transport(studio);
-downloads(studio);
 keys(studio);
 
-const { state, picture, run, history, view } = studio;
+const { state, picture, run, history, view, film } = studio;
+
+const downloads = new Downloads($("downloads"), view.canvas, "result");
+const offer = () => {
+  if (run.live) downloads.hide();
+  else if (film.seen) downloads.of(run.job, film.seen, run.title);
+  else downloads.own();
+};
+picture.addEventListener("change", offer);
+for (const name of ["frames", "ended"]) run.addEventListener(name, offer);
+state.on("classifier", offer);
+
 // The mask tints the picture only where it matters: not over a result, and not for an action that has none.
 const tint = () => {
   const used = state.chosen?.needs.mask === "yes" || state.chosen?.needs.strokes || state.tool.endsWith("mask");

@@ -1,6 +1,4 @@
-/** What is said of a run, and its pictures as downloads. */
-
-import { pngUrl } from "./codec.js";
+/** What is said of a run. */
 
 /** An action for people. @param {import("./state.js").Action[]} actions @param {string} name */
 export const actionTitle = (actions, name) => actions.find((action) => action.name === name)?.title ?? name;
@@ -41,23 +39,4 @@ export function ended(message, frame, steps) {
   }
   if (steps === undefined) return "Stopped";
   return `Stopped at step ${message.step} of ${steps}` + (frame ? "" : ", before there was a result");
-}
-
-/**
- * Offer one of a run's frames as a download: the result with what repeats it, or another one.
- * @param {HTMLElement} element text, and links to PNG and JSON
- * @param {import("./job.js").Job} job that is over
- * @param {import("./job.js").Frame} frame
- * @param {string} title of the run
- */
-export function offer(element, job, frame, title) {
-  const [png, json] = element.querySelectorAll("a");
-  const at = job.frames.indexOf(frame);
-  const whole = job.kept && at === result(job);
-  png.href = whole ? `api/jobs/${job.id}/result.png` : pngUrl(frame.picture);
-  png.download = whole ? "" : `frame-${at + 1}.png`;
-  json.href = `api/jobs/${job.id}/result.json`;
-  json.hidden = !whole;
-  element.firstChild.data = whole ? `Download ${title} ` : `Download frame ${at + 1} of ${title} `;
-  element.hidden = false;
 }

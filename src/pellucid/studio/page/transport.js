@@ -7,6 +7,13 @@ export function transport({ run, film, compare, picture, state }) {
   onPress($("run"), () => run.start(false));
   onPress($("continue"), () => run.start(true));
   onPress($("stop"), () => run.stop());
+  // In a small window the controls are a sheet, which makes way for the picture of a run.
+  const sheet = (open) => {
+    $("panel").parentElement.classList.toggle("controls", open);
+    $("panel-button").setAttribute("aria-expanded", String(open));
+  };
+  $("panel-button").addEventListener("click", () => sheet($("panel-button").getAttribute("aria-expanded") !== "true"));
+  run.addEventListener("turn", () => run.live && sheet(false));
   for (const one of [run, compare]) one.addEventListener("turn", show);
   film.addEventListener("taken", show);
   picture.addEventListener("change", show);

@@ -78,11 +78,11 @@ export class View {
     this.overlayContext.putImageData(drawn, x, y);
   }
 
-  /** As large as there is room for, with whole screen pixels for each pixel if it is magnified. */
+  /** As large as there is room for. */
   fit() {
     const { clientWidth, clientHeight } = this.element;
-    const zoom = Math.min((clientWidth - 12) / this.canvas.width, (clientHeight - 12) / this.canvas.height);
-    this.zoom = zoom >= 1 ? Math.floor(zoom) : Math.max(zoom, 0.05);
+    const zoom = Math.min(clientWidth / this.canvas.width, clientHeight / this.canvas.height);
+    this.zoom = Math.max(zoom, 0.05);
     this.left = (clientWidth - this.zoom * this.canvas.width) / 2;
     this.top = (clientHeight - this.zoom * this.canvas.height) / 2;
     this.#fitted = true;
@@ -107,6 +107,11 @@ export class View {
     this.top += dy;
     this.#fitted = false;
     this.#place();
+  }
+
+  /** Show single pixels, as one wants to see what a brush covers; otherwise the display is smooth. @param {boolean} on */
+  pixelated(on) {
+    this.sheet.classList.toggle("painting", on);
   }
 
   #place() {
