@@ -119,6 +119,13 @@ class ModelBody(Body):
     name: Name
 
 
+class SeeBody(Body):
+    """A picture to look at."""
+
+    model: Name
+    picture: Png
+
+
 class StartBody(Body):
     """What to begin with."""
 
@@ -158,12 +165,26 @@ class SessionStroke(StrokeBody):
     on: bool = True
 
 
+class Made(Body):
+    """The run that made a picture, as far as it can be asked for again; `job` is its id while the studio goes on."""
+
+    job: Annotated[str, Field(max_length=64)] | None = None
+    action: Name
+    model: Name
+    label: Name | None = None
+    unit: Unit | None = None
+    seed: Seed = 0
+    settings: Settings = {}
+    factor: Factor | None = None
+
+
 class Moment(Body):
     """An earlier picture of a session."""
 
     picture: Png
     action: Name
     note: Annotated[str, Field(max_length=500)]
+    run: Made | None = None
 
 
 class Session(Body):

@@ -86,6 +86,7 @@ class Studio:
         machine = Machine(self.settings.device, self.settings.precision)
         checked = order(body, loaded, machine)
         asked = {"label": checked.call.label, "unit": checked.call.unit, "seed": checked.call.seed}
+        asked |= {"settings": body.settings, "factor": body.factor}
         job = Job(body.tab, body.action, body.model, checked.work, name=checked.name, asked=asked, about=checked)
         return self.jobs.submit(job)
 

@@ -53,24 +53,26 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield image
 
 
-def photo(data: bytes, size: Literal["fit", "keep"], side: int) -> Tensor:
+def photo(data: bytes, size: Literal["fit", "keep"], side: int, at: float = 0.5) -> Tensor:
     """An uploaded photo as `(3, H, W)`: cut square at `side`, or whole with a longer side of at most 512.
+
+    `at` says where the square lies along the longer side, from 0 to 1.
 
     Raises:
         InputError: as of `decoded`.
     """
     with _one_at_a_time, _opened(data) as image:
         if size == "fit":
-            return _resized(image, _middle(*image.size), (side, side))
+            return _resized(image, _square(*image.size, at), (side, side))
         scale = min(1.0, KEPT_SIDE / max(image.size))
         width, height = (max(1, round(length * scale)) for length in image.size)
         return _resized(image, (0, 0, *image.size), (height, width))
 
 
-def _middle(width: int, height: int) -> Box:
-    """The largest square in the middle of a picture, as `cover` cuts it out."""
+def _square(width: int, height: int, at: float) -> Box:
+    """The largest square in a picture; with 0.5 in its middle, as `cover` cuts it out."""
     side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
+    left, top = int((width - side) * at), int((height - side) * at)
     return left, top, left + side, top + side
 
 
@@ -103,6 +105,18 @@ def png(image: Tensor) -> bytes:
     """`(3, H, W)` or `(1, H, W)` in [0, 1] as an 8-bit PNG, compressed quickly rather than well."""
     buffer = io.BytesIO()
     to_pil(image).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def gif(frames: list[bytes], side: int = 256) -> bytes:
+    """PNGs of one run as a GIF that rests on the last one, enlarged to about this height."""
+    images = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    width, height = images[-1].size
+    times = max(1, side // height)
+    first, *rest = [image.resize((times * width, times * height), Image.Resampling.BICUBIC) for image in images]
+    each = [max(40, 3000 // len(images))] * len(rest)
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=rest, duration=[*each, 1500], loop=0)
     return buffer.getvalue()
 
 

@@ -1,9 +1,15 @@
 /** The ten actions, and the inputs of the chosen one. */
 
 import { Chooser } from "./chooser.js";
-import { $, make, say } from "./dom.js";
+import { $, icon, make, say } from "./dom.js";
 import { showForm } from "./form.js";
 import { whole } from "./state.js";
+
+/** Of icons.svg; some are the tools'. */
+const ICONS = {
+  generate: "spark", sketch: "brush", brush: "mask", paint: "paint", translate: "turn", inpaint: "patch",
+  superres: "zoom-in", manipulate: "raise", interpolate: "walk", stylize: "fill",
+};
 
 /** @param {Object} studio see main.js */
 export function actions(studio) {
@@ -17,6 +23,7 @@ export function actions(studio) {
   state.on("classifier", list);
   state.on("action classifier", show);
   state.on("label optional", showLabel);
+  state.on("label", () => studio.hint(""));
   state.on("seed", () => ($("seed").value = String(state.seed)));
   state.on("factor", () => ($("factor").value = String(state.factor)));
   picture.addEventListener("mask", showMask);
@@ -24,10 +31,10 @@ export function actions(studio) {
   const clear = () => say($("run-error"));
   picture.addEventListener("mask", clear);
   state.on("strokes second label optional unit settings", clear);
-  picture.addEventListener("edit", () => {
-    const unused = state.chosen && !state.chosen.needs.picture;
-    studio.hint(unused ? `${state.chosen.title} begins with a seed of its own, the others with this picture.` : "");
-  });
+  picture.addEventListener("edit", () => studio.hint(""));
+  // Who draws wants an action that begins with the drawing.
+  picture.addEventListener("draw", () => state.chosen?.needs.picture === false && choose("sketch"));
+  studio.choose = choose;
   $("mask-paint").addEventListener("click", () => state.set({ tool: "mask" }));
   $("mask-clear").addEventListener("click", () => picture.clearMask());
   $("factor").addEventListener("change", () => state.set({ factor: Number($("factor").value) }));
@@ -37,13 +44,17 @@ export function actions(studio) {
   function list() {
     if (!state.classifier.classes.includes(state.optional)) state.set({ optional: null });
     const legend = $("actions").querySelector("legend");
-    $("actions").replaceChildren(legend, ...state.actions.map(radio));
+    const groups = Object.groupBy(state.actions, ({ group }) => group);
+    const lists = Object.entries(groups).map(([group, members]) =>
+      make("div", { role: "group", "aria-label": group }, make("h3", {}, group), ...members.map(radio)),
+    );
+    $("actions").replaceChildren(legend, ...lists);
   }
 
   function radio({ name, title, help }) {
     const input = make("input", { type: "radio", name: "action", value: name, checked: name === state.action });
     input.addEventListener("change", () => choose(name));
-    return make("label", { title: help }, input, make("span", {}, title));
+    return make("label", { title: help }, input, icon(ICONS[name]), make("span", {}, title));
   }
 
   /** @param {string} action */

@@ -13,10 +13,10 @@ export class Bars {
     this.clear();
   }
 
-  /** Nothing seen yet. */
-  clear() {
+  /** Nothing seen yet. @param {string} why */
+  clear(why = "Nothing yet.") {
     this.#rows.clear();
-    this.element.replaceChildren(make("p", { class: "soft" }, "Run an action and its probabilities move here."));
+    this.element.replaceChildren(make("p", { class: "soft" }, why));
     this.element.style.setProperty("--rows", "2");
   }
 
@@ -62,7 +62,7 @@ export class Bars {
 }
 
 /** A probability for people. @param {number} probability */
-function percent(probability) {
+export function percent(probability) {
   if (probability < 0.001) return probability ? "<0.1%" : "0%";
   return `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}%`;
 }

@@ -1,6 +1,6 @@
 /** Choose one of many names: a field to type in, and a list of those that match. */
 
-import { make } from "./dom.js";
+import { make, say } from "./dom.js";
 
 /** So many matches are listed; more typing finds the others. */
 const LISTED = 200;
@@ -22,8 +22,9 @@ export class Chooser {
       "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list",
     });
     this.list = make("ul", { id: `${id}-list`, role: "listbox", hidden: true });
+    this.error = make("p", { class: "error", role: "alert", hidden: true });
     container.classList.add("chooser");
-    container.append(this.input, this.list);
+    container.append(this.input, this.list, this.error);
     this.input.addEventListener("focus", () => this.input.select());
     this.input.addEventListener("click", () => this.#open(""));
     this.input.addEventListener("input", () => this.#open(this.input.value));
@@ -41,14 +42,16 @@ export class Chooser {
    * @param {boolean} optional nothing may be chosen
    */
   show(names, value, empty, optional = false) {
-    this.#names = names;
+    this.#names = names.toSorted((one, other) => one.localeCompare(other, "en", { numeric: true }));
     this.#value = value;
     this.optional = optional;
+    this.#refuse("");
     this.input.placeholder = empty;
     this.input.value = value ?? "";
   }
 
   #open(text) {
+    this.#refuse("");
     const words = text.toLowerCase();
     const found = this.#names.filter((name) => name.toLowerCase().includes(words)).slice(0, LISTED);
     this.list.replaceChildren(...found.map((name, at) => this.#option(name, at)));
@@ -68,6 +71,14 @@ export class Chooser {
 
   #expand(open) {
     this.list.hidden = !open;
+    // Above everything around it, and on the side where there is more room.
+    const { left, top, bottom, width } = this.input.getBoundingClientRect();
+    const below = innerHeight - bottom;
+    const up = below < Math.min(top, 220);
+    Object.assign(this.list.style, {
+      left: `${left}px`, width: `${width}px`, maxHeight: `${Math.min(320, (up ? top : below) - 12)}px`,
+      top: up ? "auto" : `${bottom + 2}px`, bottom: up ? `${innerHeight - top + 2}px` : "auto",
+    });
     this.input.setAttribute("aria-expanded", String(open));
   }
 
@@ -112,11 +123,33 @@ export class Chooser {
     this.choose(name);
   }
 
-  /** What was typed counts if it is a name, or empty where that is allowed; otherwise what was chosen before stays. */
+  /** What was typed counts if it is a name, or empty where that is allowed; otherwise the nearest names are told. */
   #leave() {
     this.#expand(false);
     const typed = this.input.value.trim().toLowerCase();
-    if (!typed && this.optional) this.#set(null);
-    else this.#set(this.#names.find((name) => name.toLowerCase() === typed) ?? this.#value);
+    if (!typed) return this.#set(this.optional ? null : this.#value);
+    const found = this.#names.find((name) => name.toLowerCase() === typed);
+    if (found) return this.#set(found);
+    const [nearest] = this.#names.toSorted((one, other) => distance(typed, one) - distance(typed, other));
+    this.#refuse(`No such class; nearest: ${nearest}. It stays ${this.#value ?? "open"}.`);
+    this.input.value = this.#value ?? "";
   }
+
+  #refuse(problem) {
+    say(this.error, problem);
+    this.input.setAttribute("aria-invalid", String(Boolean(problem)));
+  }
+}
+
+/** How many letters differ between a typed text and a name (Levenshtein), which may go on after it. */
+function distance(typed, name) {
+  let row = Array.from({ length: name.length + 1 }, (_, at) => at);
+  for (const letter of typed) {
+    row = row.reduce((next, above, at) => {
+      const same = at && name[at - 1].toLowerCase() === letter ? row[at - 1] : Infinity;
+      next.push(at ? Math.min(same, 1 + Math.min(row[at - 1], above, next[at - 1])) : above + 1);
+      return next;
+    }, []);
+  }
+  return Math.min(...row) + 0.1 * row.at(-1);
 }

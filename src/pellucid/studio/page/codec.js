@@ -30,10 +30,10 @@ export const encodePng = (image) => canvasOf(image).toDataURL("image/png").split
 /** A PNG of an image. @param {ImageData} image */
 export const pngBlob = (image) => new Blob([fromBase64(encodePng(image))], { type: "image/png" });
 
-/** The pixels of a base64 PNG. @param {string} text @returns {Promise<ImageData>} */
-export async function decodePng(text) {
+/** The pixels of a base64 PNG or WebP. @param {string} text @returns {Promise<ImageData>} */
+export async function decodeImage(text) {
   const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-  const bitmap = await createImageBitmap(new Blob([fromBase64(text)], { type: "image/png" }), options);
+  const bitmap = await createImageBitmap(new Blob([fromBase64(text)], { type: typeOf(text) }), options);
   const canvas = document.createElement("canvas");
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
@@ -43,8 +43,19 @@ export async function decodePng(text) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-/** A base64 PNG as the source of an `img`. @param {string} text */
-export const pngUrl = (text) => `data:image/png;base64,${text}`;
+/** What a base64 picture is, by its first bytes. @param {string} text */
+const typeOf = (text) => (text.startsWith("UklGR") ? "image/webp" : "image/png");
+
+/** A base64 picture as the source of an `img`. @param {string} text */
+export const pictureUrl = (text) => `data:${typeOf(text)};base64,${text}`;
+
+/** Between two images of one size: the first at 0, the second at 1. @param {ImageData} a @param {ImageData} b */
+export function blend(a, b, share) {
+  const mixed = copyImage(b);
+  const { data } = mixed;
+  for (let at = 0; at < data.length; at++) data[at] = a.data[at] + share * (b.data[at] - a.data[at]);
+  return mixed;
+}
 
 /** A mask as it is sent. @param {Uint8Array} mask @param {number} width @param {number} height */
 export const encodeMask = (mask, width, height) => ({ width, height, bytes: toBase64(mask) });

@@ -1,11 +1,10 @@
 /** The same action with a second classifier, side by side. */
 
 import { Bars } from "./bars.js";
-import { decodePng } from "./codec.js";
+import { decodeImage } from "./codec.js";
 import { Downloads } from "./downloads.js";
 import { $, make, say, telling } from "./dom.js";
-import { Job } from "./job.js";
-import { forgetRun, rememberRun } from "./rejoin.js";
+import { forgetRun, Job, rememberRun } from "./job.js";
 import { result, title } from "./report.js";
 
 /** Events: "turn" (what can be done with its run has changed). */
@@ -128,7 +127,7 @@ export class Compare extends EventTarget {
   async #show(frame) {
     const { job } = this;
     const ticket = ++this.#ticket;
-    const image = await decodePng(frame.picture);
+    const image = await decodeImage(frame.picture);
     if (ticket !== this.#ticket) return;
     this.seen = frame;
     Object.assign(this.canvas, { width: image.width, height: image.height, hidden: false });

@@ -1,6 +1,6 @@
 /** What a session holds: taken from the page, and put back. */
 
-import { decodePng, encodeMask, encodePng, fromBase64 } from "./codec.js";
+import { decodeImage, encodeMask, encodePng, fromBase64 } from "./codec.js";
 
 /** What is on the page, at once and not a moment later: the page may be closing. @param {Object} studio see main.js */
 export function content(studio) {
@@ -27,7 +27,7 @@ export async function fill(studio, saved, known = true) {
   const { title, action, seed } = saved;
   if (known) checkUnits(saved, state.classifier);
   const mask = saved.mask ? fromBase64(saved.mask.bytes) : undefined;
-  const image = await decodePng(saved.picture);
+  const image = await decodeImage(saved.picture);
   picture.reset(image, mask?.length === image.width * image.height ? mask : undefined);
   history.results = saved.history;
   // The action last: what is shown for it depends on the others.
@@ -37,6 +37,15 @@ export async function fill(studio, saved, known = true) {
     state.set({ settings, label: label ?? state.label, optional, unit, strokes: saved.strokes.map(decodeStroke) });
   }
   state.set({ action: state.actions.some(({ name }) => name === action) ? action : state.action });
+}
+
+/** Choose again what a run was asked for. @param {State} state @param {import("./job.js").Order} order */
+export function choose(state, { action, label, unit, seed, settings, factor }) {
+  const asked = state.actions.find(({ name }) => name === action);
+  if (!asked) return;
+  const chosen = asked.needs.label === "optional" ? { optional: label ?? null } : { label: label ?? state.label };
+  const own = settings ? { ...state.settings, [action]: settings } : state.settings;
+  state.set({ ...chosen, seed, unit: unit ?? state.unit, factor: factor ?? state.factor, settings: own, action });
 }
 
 /** What is in a file need not fit the classifier that it names. */
@@ -55,6 +64,6 @@ function encodeStroke({ mask, width, height, unit, strength, on }) {
   return { mask: encodeMask(mask, width, height), unit, strength, on };
 }
 
-function decodeStroke({ mask, unit, strength, on }) {
+export function decodeStroke({ mask, unit, strength, on }) {
   return { mask: fromBase64(mask.bytes), width: mask.width, height: mask.height, unit, strength, on };
 }

@@ -1,6 +1,6 @@
 /** Downloads of what a pane shows: PNGs of three sizes, before and after side by side, and what repeats a run. */
 
-import { canvasOf, decodePng, pngUrl } from "./codec.js";
+import { canvasOf, decodeImage, pictureUrl } from "./codec.js";
 import { make } from "./dom.js";
 import { result } from "./report.js";
 
@@ -60,7 +60,7 @@ export class Downloads {
     const whole = job.kept && at === result(job);
     this.#own = false;
     this.#offer(whole ? `Download ${title}: ` : `Download frame ${at + 1} of ${title}: `, whole ? "" : `frame-${at + 1}`);
-    this.png.href = whole ? `api/jobs/${job.id}/result.png` : pngUrl(frame.picture);
+    this.png.href = whole ? `api/jobs/${job.id}/result.png` : pictureUrl(frame.picture);
     this.json.href = `api/jobs/${job.id}/result.json`;
     this.gif.href = `api/jobs/${job.id}/result.gif`;
     this.json.hidden = this.gif.hidden = !whole;
@@ -79,7 +79,7 @@ export class Downloads {
   async #start(first, at) {
     const ticket = ++this.#ticket;
     this.pair.hidden = at === 0;
-    const before = canvasOf(await decodePng(first.picture));
+    const before = canvasOf(await decodeImage(first.picture));
     if (ticket === this.#ticket) this.#before = before;
   }
 }

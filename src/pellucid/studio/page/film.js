@@ -1,17 +1,45 @@
 /** A run's frames on the picture: the newest one as they come, one that is looked at, one that is made the picture. */
 
-import { decodePng, same } from "./codec.js";
-import { rememberRun } from "./rejoin.js";
+import { blend, decodeImage, same } from "./codec.js";
+import { sleep } from "./dom.js";
+import { rememberRun } from "./job.js";
 import { result } from "./report.js";
+
+/** Milliseconds in which one frame becomes the next, as they come and when they are played. */
+const FADE = 150;
+/** Milliseconds that playing all frames takes, at least. */
+const PLAYED = 2500;
 
 /** @typedef {import("./job.js").Frame} Frame */
 
-/** Events: "taken" (a frame became the picture, or is it again). */
+/**
+ * Let one image become another.
+ * @param {ImageData|null} from @param {ImageData} to
+ * @param {number} milliseconds
+ * @param {(image: ImageData) => void} paint
+ * @param {() => boolean} wanted
+ */
+export async function fade(from, to, milliseconds, paint, wanted) {
+  const fits = from && from.width === to.width && from.height === to.height;
+  const still = !fits || document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const began = performance.now();
+  let share = still ? 1 : 0;
+  while (share < 1 && wanted()) {
+    paint(blend(from, to, share));
+    const now = await new Promise(requestAnimationFrame);
+    share = Math.max(0, (now - began) / milliseconds);
+  }
+  if (wanted()) paint(to);
+}
+
+/** Events: "taken" (a frame became the picture, or is it again), "playing" (at another frame, or not any more). */
 export class Film extends EventTarget {
   /** The picture shows the newest frame, until a person looks at another or draws. */
   following = true;
   /** The frame that the picture shows or was made of. @type {Frame|null} */
   seen = null;
+  /** Index of the frame that is being played. @type {number|null} */
+  playing = null;
 
   /** @type {import("./job.js").Job|null} */
   #job = null;
@@ -90,30 +118,64 @@ export class Film extends EventTarget {
     this.#own(frame);
   }
 
+  /** Play all frames, each becoming the next, and show then what was shown before. */
+  async play() {
+    const { frames } = this.#job;
+    const { seen, studio: { picture } } = this;
+    const ticket = ++this.#ticket;
+    const images = await Promise.all(frames.map((frame) => decodeImage(frame.picture)));
+    const wanted = () => ticket === this.#ticket && this.playing !== null;
+    for (let at = 0; at < frames.length && ticket === this.#ticket; at++) {
+      if (at && this.playing === null) break;
+      this.#play(at);
+      this.showBars(frames[at]);
+      this.studio.compare.look(at / Math.max(1, frames.length - 1));
+      await fade(images[at - 1] ?? null, images[at], PLAYED / frames.length, (image) => picture.show(image), wanted);
+    }
+    this.#play(null);
+    if (ticket !== this.#ticket) return;
+    await sleep(300);
+    if (ticket !== this.#ticket) return;
+    picture.show(null);
+    this.showBars(seen);
+  }
+
+  pause() {
+    this.#play(null);
+  }
+
+  #play(at) {
+    this.playing = at;
+    this.dispatchEvent(new Event("playing"));
+  }
+
   /** Show what the classifier sees in a frame; nothing if another one is chosen now. @param {Frame|null} frame */
   showBars(frame) {
     const { bars, state } = this.studio;
-    const { model, label } = this.#job?.order ?? {};
-    if (frame && model === state.classifier.name) bars.show(frame.top, label, frame.wanted);
+    const { model, label, action } = this.#job?.order ?? {};
+    if (action === "stylize") bars.clear("A style has no class.");
+    else if (frame && model === state.classifier.name) bars.show(frame.top, label, frame.wanted);
     else bars.clear();
   }
 
   #paint() {
     const frame = this.#waiting;
     this.#waiting = null;
-    if (frame && this.following && this.#job?.live) this.#show(frame);
+    if (frame && this.following && this.#job?.live) this.#show(frame, FADE);
   }
 
   /** @returns {Promise<ImageData|null>} the frame's image, or null if another frame was asked for in the meantime */
-  async #show(frame) {
+  async #show(frame, milliseconds = 0) {
     const ticket = ++this.#ticket;
+    const { picture } = this.studio;
+    const from = milliseconds ? picture.visible : null;
     this.#job.held = frame;
-    const image = await decodePng(frame.picture);
+    const image = await decodeImage(frame.picture);
     if (ticket !== this.#ticket) return null;
-    this.studio.picture.show(image);
     this.seen = frame;
     this.showBars(frame);
-    return image;
+    await fade(from, image, milliseconds, (mixed) => picture.show(mixed), () => ticket === this.#ticket);
+    return ticket === this.#ticket ? image : null;
   }
 
   /** Whether the newest frame is shown is known to the next page in this tab too. */

@@ -15,8 +15,9 @@ import { make, say } from "./dom.js";
  * @property {string} help
  */
 
-/** So many fields are shown at once, the others under "More settings". */
-const FIRST = 3;
+/** The setting that says how much may change, and by how many times the slider makes it smaller or larger. */
+const AMOUNT = "eps";
+const TIMES = 4;
 /** A least number below this stands for "more than 0", as such settings must be. */
 const TINY = 1e-3;
 /** Choices beside the names of the presets. */
@@ -45,15 +46,35 @@ export function showForm(container, action, values, change) {
       change(values);
     });
   });
-  container.replaceChildren(
+  const advanced = make(
+    "details", { open },
+    make("summary", {}, "Advanced"),
     make("div", { class: "row presets" }, make("h2", { class: "grow" }, "Settings"), preset),
-    ...rows.slice(0, FIRST),
+    ...rows,
   );
-  if (rows.length > FIRST) {
-    container.append(
-      make("details", { open }, make("summary", {}, `More settings (${rows.length - FIRST})`), ...rows.slice(FIRST)),
-    );
-  }
+  container.replaceChildren(...amount(action.form, rows), advanced);
+}
+
+/** A slider over the setting that matters most, if it has a default to be compared with. */
+function amount(form, rows) {
+  const at = form.findIndex(({ name, default: value }) => name === AMOUNT && value > 0);
+  if (at < 0) return [];
+  const field = rows[at].querySelector("input");
+  const { default: usual } = form[at];
+  const slider = make("input", { type: "range", id: "amount", min: -1, max: 1, step: 0.05 });
+  const told = make("output", { for: "amount" });
+  const show = () => {
+    const times = Number(field.value) / usual;
+    slider.value = String(Math.log(times) / Math.log(TIMES));
+    told.textContent = Math.abs(times - 1) < 0.01 ? "as usual" : `× ${times.toPrecision(2)}`;
+  };
+  slider.addEventListener("input", () => {
+    field.value = String(Number((usual * TIMES ** Number(slider.value)).toPrecision(3)));
+    field.dispatchEvent(new Event("change"));
+  });
+  field.addEventListener("change", show);
+  show();
+  return [make("div", { class: "amount" }, make("label", { for: "amount" }, "How much may change"), told, slider)];
 }
 
 /** Only what differs from the defaults. @param {Field[]} form @param {Object<string, any>} values */

@@ -1,7 +1,8 @@
-/** One run on the server: its stream of frames, kept even when the connection breaks. */
+/** One run on the server: its stream of frames, kept when the connection breaks and found again after a reload. */
 
-import { messages, post } from "./api.js";
+import { get, messages, post, query } from "./api.js";
 import { sleep } from "./dom.js";
+import { TAB } from "./tab.js";
 
 /** So many frames are kept; of more every second one is dropped, never the first, the last or the held one. */
 const KEPT = 400;
@@ -26,6 +27,9 @@ const TRIES = 6;
  * @property {string|null} label
  * @property {string} model
  * @property {number} seed
+ * @property {number|null} [unit]
+ * @property {Object<string, any>} [settings]
+ * @property {number|null} [factor]
  */
 
 /**
@@ -54,8 +58,13 @@ export class Job extends EventTarget {
   /** Put a run into the queue. @param {Object} body of POST /api/jobs @returns {Promise<Job>} */
   static async begin(body) {
     const { job } = await post("api/jobs", body);
-    const { action, label = null, model, seed } = body;
-    return new Job(job, { action, label, model, seed });
+    const { action, label = null, unit = null, model, seed, settings, factor = null } = body;
+    return new Job(job, { action, label, unit, model, seed, settings, factor });
+  }
+
+  /** A run that is over and that the server need not know. @param {Order} order @param {Frame[]} frames */
+  static saved(order, frames) {
+    return Object.assign(new Job("", order), { frames, live: false, outcome: "done" });
   }
 
   /** Listen until the end. A connection that breaks is made again and goes on after the newest frame. */
@@ -96,4 +105,33 @@ export class Job extends EventTarget {
     const { held } = this;
     this.frames = this.frames.filter((one, at, all) => at % 2 === 0 || at === all.length - 1 || one === held);
   }
+}
+
+/**
+ * Have the next page in this tab find a run.
+ * @param {"first"|"second"} place beside the other classifier's
+ * @param {Job} job
+ * @param {boolean} [following] false if the picture does not show its newest frame
+ */
+export function rememberRun(place, job, following = true) {
+  sessionStorage.setItem(`${place} run`, JSON.stringify({ id: job.id, following }));
+}
+
+/** Its end was seen. @param {"first"|"second"} place */
+export const forgetRun = (place) => sessionStorage.removeItem(`${place} run`);
+
+const remembered = (place) => JSON.parse(sessionStorage.getItem(`${place} run`)) ?? {};
+
+/** After the page was reloaded: find the runs that this tab had begun. @param {Object} studio see main.js */
+export async function rejoin({ state, run, compare }) {
+  const { jobs } = await get(query("jobs", { tab: TAB }));
+  const live = jobs.filter(({ status }) => status === "running" || status === "queued");
+  const here = ({ order }) => order.model === state.classifier.name;
+  const known = (place) => jobs.find(({ job }) => job === remembered(place).id);
+  // The page may have been left before the studio had told it of a run.
+  const first = known("first") ?? live.find(here);
+  const second = known("second") ?? live.find((one) => one !== first && !here(one));
+  const { following = true } = remembered("first");
+  if (first) run.rejoin(new Job(first.job, first.order), following);
+  if (second) compare.attach(new Job(second.job, second.order));
 }

@@ -27,6 +27,7 @@ export function keys(studio) {
     ["escape", "Esc", "Stop", () => run.stop()],
     ["c", "C", "Continue", () => $("continue").click()],
     ["h", "H, held", "See the picture before the run", () => before(true)],
+    ["p", "P", "Play the frames of the run", () => $("play").click()],
     [",", ",", "One frame back", () => step(-1)],
     [".", ".", "One frame on", () => step(1)],
     ["+", "+", "Larger", () => view.zoomBy(1.5)],

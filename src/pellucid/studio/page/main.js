@@ -2,28 +2,29 @@
 
 import { actions } from "./actions.js";
 import { Bars } from "./bars.js";
-import { before } from "./before.js";
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { $, say } from "./dom.js";
 import { Downloads } from "./downloads.js";
+import { Examples } from "./examples.js";
 import { Film } from "./film.js";
 import { History } from "./history.js";
+import { rejoin } from "./job.js";
 import { keys } from "./keys.js";
 import { Models } from "./models.js";
 import { Photo } from "./photo.js";
 import { Picture } from "./picture.js";
-import { rejoin } from "./rejoin.js";
 import { actionTitle } from "./report.js";
 import { Run } from "./run.js";
+import { seen } from "./seen.js";
 import { Session } from "./session.js";
 import { Start } from "./start.js";
 import { State } from "./state.js";
 import { strokes } from "./strokes.js";
-import { timeline } from "./timeline.js";
 import { tools } from "./tools.js";
-import { transport } from "./transport.js";
+import { before, timeline, transport } from "./transport.js";
 import { Units } from "./units.js";
+import { Variants } from "./variants.js";
 import { View } from "./view.js";
 
 /** What the parts know of each other. */
@@ -40,6 +41,8 @@ studio.start = new Start(studio);
 studio.session = new Session(studio);
 studio.film = new Film(studio);
 studio.run = new Run(studio);
+studio.examples = new Examples(studio);
+studio.variants = new Variants(studio);
 studio.before = before(studio);
 studio.step = timeline(studio);
 tools(studio);
@@ -47,6 +50,7 @@ strokes(studio);
 actions(studio);
 transport(studio);
 keys(studio);
+seen(studio);
 
 const { state, picture, run, history, view, film } = studio;
 
@@ -72,8 +76,9 @@ picture.addEventListener("mask", () => view.sheet.classList.remove("result"));
 picture.addEventListener("change", tint);
 run.addEventListener("frames", () => studio.hint(""));
 run.addEventListener("ended", ({ detail: frame }) => {
-  const { action, label } = run.job.order;
-  if (frame) history.add({ picture: frame.picture, action: actionTitle(state.actions, action), note: label ?? "" });
+  const { id, order } = run.job;
+  const result = { action: actionTitle(state.actions, order.action), note: order.label ?? "" };
+  if (frame) history.add({ ...result, picture: frame.picture, run: { job: id, ...order } }, run.job);
 });
 view.sheet.addEventListener("place", () => {
   $("caption").textContent = `${view.canvas.width} × ${view.canvas.height} pixels`;
@@ -85,7 +90,11 @@ const menus = ["model-button", "start-button", "compare-button", "session-button
 async function open() {
   for (const menu of menus) menu.disabled = true;
   studio.hint("One moment: the classifier is being loaded.");
-  await studio.models.ready();
+  let starting = true;
+  const playing = studio.examples.play(() => starting).catch(() => {});
+  await studio.models.ready().finally(() => (starting = false));
+  await playing;
+  picture.show(null);
   const restored = await studio.session.restore();
   studio.hint(restored ? "" : await beginAnew().catch(told));
   studio.session.autosave.begin();
@@ -95,6 +104,9 @@ async function open() {
 }
 
 async function beginAnew() {
+  if (await studio.examples.first().catch(() => false)) {
+    return "This drawing became a dog, step by step: press Play to watch it, or Run again. Or draw on it.";
+  }
   const { image, hint } = await studio.start.first();
   picture.reset(image);
   return hint;

@@ -1,9 +1,10 @@
 /**
- * Pictures from outside: by button, dropped on the page, or pasted; and bringing the picture to a classifier's size.
+ * Pictures from outside: by button, dropped on the page, or pasted; and bringing the picture to a classifier's size,
+ * by the square that the person chose.
  */
 
 import { post, query } from "./api.js";
-import { decodePng, encodePng, pngBlob, pngUrl, same } from "./codec.js";
+import { decodeImage, encodePng, pngBlob, pictureUrl, same } from "./codec.js";
 import { covered } from "./disc.js";
 import { $, say, telling } from "./dom.js";
 
@@ -21,7 +22,7 @@ export function pickFile(accept) {
 export class Photo {
   /**
    * The file that was opened last, and what the page has made of it: an action may want another size than was shown.
-   * @type {{file: Blob, shown: ImageData[]}|null}
+   * @type {{file: Blob, shown: ImageData[], at: number}|null} at: where its square lies along the longer side
    */
   #opened = null;
 
@@ -40,6 +41,11 @@ export class Photo {
     );
     $("second-current").addEventListener("click", () => this.#second(() => this.#current()));
     studio.state.on("second action classifier", () => this.#showSecond());
+    studio.state.on("action factor", () => this.#showCrop());
+    studio.picture.addEventListener("change", () => this.#showCrop());
+    $("crop-at").addEventListener("input", () => this.#frame());
+    $("crop-at").addEventListener("change", () => telling($("picture-error"), () => this.#crop()));
+    $("crop-picture").addEventListener("load", () => this.#frame());
   }
 
   /** Whether the picture is a photo as it was opened, whose file can be reduced again. */
@@ -54,22 +60,25 @@ export class Photo {
 
   /** Have a file cut to the classifier's size, or only made smaller. @param {Blob} file @param {"fit"|"keep"} size */
   #upload(file, size) {
-    return post(query("photo", { model: this.studio.state.classifier.name, size }), file);
+    const at = file === this.#opened?.file ? this.#opened.at : 0.5;
+    return post(query("photo", { model: this.studio.state.classifier.name, size, at }), file);
   }
 
   /** Make a photo the picture. @param {Blob} file @param {HTMLElement} error where to tell what is wrong with it */
   async open(file, error) {
-    const { state, picture, hint } = this.studio;
+    const { state, picture, run, choose } = this.studio;
     const status = $("start-status");
     say(status, "Reading the photo …");
     const opened = await telling(error, async () => {
-      const { takesWhole, chosen } = state;
-      const image = await decodePng((await this.#upload(file, takesWhole ? "keep" : "fit")).picture);
-      this.#opened = { file, shown: [image] };
+      const image = await decodeImage((await this.#upload(file, state.takesWhole ? "keep" : "fit")).picture);
+      await run.leave();
+      this.#opened = { file, shown: [image], at: 0.5 };
+      URL.revokeObjectURL($("crop-picture").src);
+      $("crop-picture").src = URL.createObjectURL(file);
+      $("crop-at").value = "0.5";
       picture.replace(image);
-      if (chosen.needs.picture && !takesWhole) {
-        hint(`Here it has ${image.width} × ${image.height} pixels; Stylize takes the whole photo.`);
-      }
+      // Who brings a photo wants an action that begins with it.
+      if (!state.chosen.needs.picture) choose("translate");
       return true;
     });
     say(status);
@@ -97,9 +106,38 @@ export class Photo {
     const photo = this.#shows(image) ? this.#opened : null;
     if (takesWhole ? !photo : !size || (image.width === size && image.height === size)) return image;
     const { picture } = await this.#upload(photo?.file ?? pngBlob(image), takesWhole ? "keep" : "fit");
-    const sized = await decodePng(picture);
+    const sized = await decodeImage(picture);
     photo?.shown.push(sized);
     return sized;
+  }
+
+  /** Another square of the photo becomes the picture. */
+  async #crop() {
+    if (!this.untouched) return;
+    this.#opened.at = Number($("crop-at").value);
+    const image = await decodeImage((await this.#upload(this.#opened.file, "fit")).picture);
+    await this.studio.run.leave();
+    this.#opened.shown = [image];
+    this.studio.picture.replace(image);
+  }
+
+  /** Which part of a photo is used is shown as long as the picture is that photo, and not all of it. */
+  #showCrop() {
+    const { naturalWidth, naturalHeight } = $("crop-picture");
+    const square = naturalWidth === naturalHeight;
+    $("input-crop").hidden = square || !this.untouched || this.studio.state.takesWhole;
+  }
+
+  /** Draw the square on the photo. */
+  #frame() {
+    const { naturalWidth: width, naturalHeight: height } = $("crop-picture");
+    const [side, at] = [Math.min(width, height), Number($("crop-at").value)];
+    const { style } = $("crop-frame");
+    style.width = `${(100 * side) / width}%`;
+    style.height = `${(100 * side) / height}%`;
+    style.left = `${(100 * at * (width - side)) / width}%`;
+    style.top = `${(100 * at * (height - side)) / height}%`;
+    this.#showCrop();
   }
 
   /** The picture as a second one: all of a photo that is untouched. */
@@ -123,7 +161,7 @@ export class Photo {
     const { second, chosen } = this.studio.state;
     const image = $("second-picture");
     image.hidden = !second;
-    if (second) image.src = pngUrl(second);
+    if (second) image.src = pictureUrl(second);
     $("second-name").textContent = chosen?.needs.style ? "Style picture" : "Second picture";
     const wanted = chosen?.needs.style ? "whose colors and strokes to take over" : "to end with";
     $("second-about").textContent = second ? "" : `None yet: the picture ${wanted}.`;

@@ -9,7 +9,7 @@ const MEMORY = 96e6;
 
 /**
  * Events: "paint" (detail: the rectangle that changed, null for all), "edit" (a person changed pixels or is about to),
- * "mask" (the mask changed), "change" (pixels, mask or undo changed).
+ * "draw" (with a brush), "mask" (the mask changed), "change" (pixels, mask or undo changed).
  */
 export class Picture extends EventTarget {
   image = blank(32, 32);
@@ -60,7 +60,8 @@ export class Picture extends EventTarget {
     if (this.glimpsed) this.glimpse(null);
     if (this.shown && (kind === "pixels" || !this.#fits(this.shown))) this.#take(this.shown, "run");
     this.#keep(kind);
-    if (kind === "pixels") this.dispatchEvent(new Event("edit"));
+    if (kind !== "pixels") return;
+    for (const name of ["edit", "draw"]) this.dispatchEvent(new Event(name));
   }
 
   /**

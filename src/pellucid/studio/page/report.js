@@ -11,9 +11,17 @@ export function place(before) {
   return before ? `Waiting: ${before} ${before === 1 ? "run" : "runs"} before yours` : "Next in line";
 }
 
-/** How far. @param {{step: number, steps: number, loss?: number|null}} message */
-export function progress({ step, steps, loss }) {
-  return `step ${step} of ${steps}` + (loss == null ? "" : `, loss ${loss.toFixed(3)}`);
+/** Runs of which less is left say nothing of it, in milliseconds. */
+const SOON = 5000;
+
+/**
+ * How far, and how long a long run will take still.
+ * @param {{step: number, steps: number, loss?: number|null}} message @param {number} passed milliseconds
+ */
+export function progress({ step, steps, loss }, passed) {
+  const left = step ? (passed * (steps - step)) / step : 0;
+  const rest = left < SOON ? "" : `, ${left < 90_000 ? `${Math.round(left / 1000)} s` : `${Math.round(left / 60_000)} min`} left`;
+  return `step ${step} of ${steps}` + (loss == null ? "" : `, loss ${loss.toFixed(3)}`) + rest;
 }
 
 /**

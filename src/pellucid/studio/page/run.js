@@ -1,13 +1,16 @@
 /** A run from start to end: what it begins with, how it is stopped, and what is said of it. */
 
+import { percent } from "./bars.js";
 import { copyImage } from "./codec.js";
 import { $, enable, say, telling } from "./dom.js";
 import { wrong } from "./form.js";
-import { Job } from "./job.js";
-import { forgetRun } from "./rejoin.js";
+import { forgetRun, Job } from "./job.js";
 import { ended, place, progress, result, title } from "./report.js";
 import { missing, requestBody } from "./request.js";
 import { TAB } from "./tab.js";
+
+/** A run whose class is less likely than this did not reach it. */
+const REACHED = 0.5;
 
 /**
  * Events: "frames" (there is a new one, or another run), "ended" (detail: the result's frame, null if there is none),
@@ -19,6 +22,8 @@ export class Run extends EventTarget {
 
   /** What the last run began with, if that is known. @type {ImageData|null} */
   #start = null;
+  /** When it was, by the page's clock. */
+  #began = 0;
   #starting = false;
   /** It is over, and its result is about to be shown. */
   #ending = false;
@@ -109,6 +114,27 @@ export class Run extends EventTarget {
   }
 
   /**
+   * Show a run that is over.
+   * @param {Job} job @param {ImageData} start what it began with
+   */
+  async bring(job, start) {
+    const { compare, film } = this.studio;
+    compare.drop();
+    this.job = job;
+    this.#start = start;
+    film.watch(job, true);
+    await film.take(result(job), "run");
+    this.#forget();
+    this.dispatchEvent(new Event("turn"));
+    this.dispatchEvent(new Event("frames"));
+  }
+
+  /** What the last run began with. */
+  get began() {
+    return this.#start;
+  }
+
+  /**
    * Listen again to a run that the page before had begun.
    * @param {Job} job
    * @param {boolean} following false if the picture is not what the run began with any more
@@ -129,7 +155,13 @@ export class Run extends EventTarget {
     job.addEventListener("started", () => ($("status").textContent = "Running"));
     job.addEventListener("broken", () => ($("status").textContent = "Connection lost, trying again"));
     job.addEventListener("frame", ({ detail }) => this.#frame(detail));
-    job.addEventListener("progress", ({ detail }) => ($("step").textContent = progress(detail)));
+    const began = performance.now();
+    job.addEventListener("progress", ({ detail }) => {
+      // There is nothing to see yet, and the bars are of another picture.
+      this.studio.bars.clear("The walk is seen at its end.");
+      $("step").textContent = progress(detail, performance.now() - began);
+    });
+    this.#began = began;
     for (const name of ["done", "stopped", "failed"]) job.addEventListener(name, ({ detail }) => this.#end(detail));
     job.follow();
     this.dispatchEvent(new Event("turn"));
@@ -138,7 +170,7 @@ export class Run extends EventTarget {
 
   #frame(frame) {
     this.dispatchEvent(new Event("frames"));
-    if (frame.share === undefined) $("step").textContent = progress(frame);
+    if (frame.share === undefined) $("step").textContent = progress(frame, performance.now() - this.#began);
     this.studio.film.add(frame);
   }
 
@@ -151,6 +183,13 @@ export class Run extends EventTarget {
     await this.studio.film.end();
     this.#ending = false;
     $("status").textContent = ended(message, frame, job.frames.at(-1)?.steps);
+    const { label, model } = job.order;
+    if (message.type === "done" && label && frame?.wanted < REACHED) {
+      const [name, share] = frame.top[0];
+      this.studio.hint(
+        `Not “${label}” yet: ${model} sees ${name}, ${percent(share)}. Continue, let more change, or try another seed.`,
+      );
+    }
     // The status says it already.
     if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";
     this.dispatchEvent(new Event("turn"));

@@ -1,7 +1,7 @@
 /** The sessions that are kept: looking for one, going on with it, deleting it. */
 
 import { get, query, request } from "./api.js";
-import { pngUrl } from "./codec.js";
+import { pictureUrl } from "./codec.js";
 import { $, debounce, make, telling } from "./dom.js";
 
 /** Milliseconds of quiet after which what is typed is looked for. */
@@ -39,7 +39,7 @@ export class SessionList {
 
   /** @param {{id: string, title: string, saved: number, picture: string}} session */
   #item({ id, title, saved, picture }) {
-    const image = make("img", { src: pngUrl(picture), alt: "", width: 40, height: 40, class: "thumbnail" });
+    const image = make("img", { src: pictureUrl(picture), alt: "", width: 40, height: 40, class: "thumbnail" });
     const when = new Date(1000 * saved).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const titled = make("span", { class: "titled" }, make("span", { title }, title), make("small", {}, when));
     const open = { type: "button", class: "row grow", onclick: () => this.choose(id) };

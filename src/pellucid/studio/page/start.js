@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { Chooser } from "./chooser.js";
-import { decodePng } from "./codec.js";
+import { decodeImage } from "./codec.js";
 import { $, telling } from "./dom.js";
 import { pickFile } from "./photo.js";
 import { whole } from "./state.js";
@@ -25,6 +25,16 @@ export class Start {
       const opened = await studio.photo.open(await pickFile("image/*"), $("start-error"));
       if (opened) $("start-menu").hidePopover();
     });
+    $("begin-photo").addEventListener("click", async () => {
+      await studio.photo.open(await pickFile("image/*"), $("picture-error"));
+    });
+    $("begin-draw").addEventListener("click", async () => {
+      await this.#make("blank");
+      state.set({ tool: "brush" });
+      studio.choose("sketch");
+      studio.hint("Draw something, choose its class at the right, and press Run.");
+    });
+    $("begin-surprise").addEventListener("click", () => this.#surprise());
   }
 
   /**
@@ -44,15 +54,28 @@ export class Start {
   async #draw(kind, label, seed) {
     const body = { model: this.studio.state.classifier.name, kind, seed };
     if (kind === "class") body.label = label;
-    return decodePng((await post("api/start", body)).picture);
+    return decodeImage((await post("api/start", body)).picture);
   }
 
   #make(kind) {
     const { state, picture } = this.studio;
     return telling($("start-error"), async () => {
-      picture.replace(await this.#draw(kind, state.label, state.seed));
+      const image = await this.#draw(kind, state.label, state.seed);
+      await this.studio.run.leave();
+      picture.replace(image);
       this.#leave();
     });
+  }
+
+  /** Any class, any seed. */
+  async #surprise() {
+    const { state, run, choose } = this.studio;
+    const any = (count) => Math.floor(Math.random() * count);
+    const { classes } = state.classifier;
+    await run.leave();
+    state.set({ label: classes[any(classes.length)], seed: any(1000) });
+    choose("generate");
+    await run.start(false);
   }
 
   #leave() {

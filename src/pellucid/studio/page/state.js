@@ -1,7 +1,7 @@
 /** What the person has chosen. Parts of the page read it and are told when something they show has changed. */
 
 /** The seeds that the server takes are below this. */
-const SEEDS = 2 ** 31;
+export const SEEDS = 2 ** 31;
 
 /**
  * @typedef {Object} Needs which inputs an action takes

@@ -1,10 +1,9 @@
 /** The browser of units: what each one looks like, which pictures activate it, and the names a person gives. */
 
 import { get, put, query } from "./api.js";
-import { pngUrl } from "./codec.js";
+import { pictureUrl } from "./codec.js";
 import { $, debounce, make, sleep, telling } from "./dom.js";
-import { matching, short, title } from "./search.js";
-import { Thumbnails } from "./thumbnails.js";
+import { matching, short, Thumbnails, title } from "./unit.js";
 
 /** Milliseconds after which one looks again for pictures that are not found yet. */
 const AGAIN = 3000;
@@ -138,7 +137,7 @@ export class Units extends EventTarget {
     }
     const { name, classes } = this.#units[unit];
     const alt = `What unit ${unit} looks for`;
-    const image = make("img", { alt, title: DRAWN, class: "thumbnail", width: 160, height: 160 });
+    const image = make("img", { alt: "", title: DRAWN, class: "thumbnail", width: 160, height: 160 });
     const error = make("p", { class: "error", role: "alert", hidden: true });
     const input = make(
       "input",
@@ -150,7 +149,7 @@ export class Units extends EventTarget {
     detail.replaceChildren(
       make("h3", {}, `Unit ${unit}`),
       image,
-      make("p", {}, make("span", { class: "soft" }, "speaks for "), classes.join(", ") || "no class"),
+      make("p", {}, make("span", { class: "soft" }, "contributes most to "), classes.join(", ") || "no class"),
       make("label", { for: "unit-name" }, "Your name for it"),
       input,
       error,
@@ -158,7 +157,7 @@ export class Units extends EventTarget {
       images,
     );
     const here = () => image.isConnected && $("units").open;
-    this.#thumbnails.fetch(unit, here).then((url) => url && Object.assign(image, { src: url, title: "" }));
+    this.#thumbnails.fetch(unit, here).then((url) => url && Object.assign(image, { src: url, title: "", alt }));
     await telling(error, () => this.#activating(unit, images, here));
   }
 
@@ -169,7 +168,7 @@ export class Units extends EventTarget {
     if (answer.missing && this.#data) sleep(AGAIN).then(() => here() && this.#activating(unit, images, here));
     const pictures = answer.images.map(({ picture, value }) => {
       const title = `activation ${value.toFixed(2)}`;
-      return make("img", { src: pngUrl(picture), class: "thumbnail", width: 68, height: 68, alt: title, title });
+      return make("img", { src: pictureUrl(picture), class: "thumbnail", width: 68, height: 68, alt: title, title });
     });
     images.replaceChildren(...pictures);
     if (answer.missing) images.append(make("p", { class: "soft" }, answer.missing));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -33,6 +33,7 @@ class Action:
 
     Attributes:
         name: of the library's function and of the command.
+        group: what one does with it: make a picture, change one, or study the classifier.
         title, help: as the page shows them.
         needs: the inputs besides the settings.
         recipe: the default settings, for 32 px.
@@ -41,6 +42,7 @@ class Action:
     """
 
     name: str
+    group: Literal["Make", "Change", "Study"]
     title: str
     help: str
     needs: Needs
@@ -107,46 +109,46 @@ ACTIONS = {
     action.name: action
     for action in (
         Action(
-            "generate", "Generate", "An image of a class, from a random seed of it.",
+            "generate", "Make", "Generate", "An image of a class, from a random seed of it.",
             Needs(picture=False, label="yes"), generation.GenerateRecipe(), generation.PRESETS,
             direct(generation.generate),
         ),
         Action(
-            "sketch", "Sketch to image", "Turn a drawing into an image of a class; flat colors say more than lines.",
+            "sketch", "Make", "Sketch to image", "Turn a drawing into an image of a class; flat colors say more than lines.",
             Needs(label="yes"), sketching.SketchRecipe(), sketching.PRESETS, direct(sketching.sketch),
         ),
         Action(
-            "brush", "Class brush", "Paint a class into a region, over what is there.",
+            "brush", "Change", "Class brush", "Paint a class into a region, over what is there.",
             Needs(mask="yes", label="yes"), BrushRecipe(), {}, direct(brush),
         ),
         Action(
-            "paint", "Paint with features", "Paint units of the representation, stroke by stroke.",
+            "paint", "Change", "Paint with features", "Paint units of the representation, stroke by stroke.",
             Needs(strokes=True), painting.PaintRecipe(), painting.PRESETS, call_paint,
         ),
         Action(
-            "translate", "Translate", "Turn the image into one of another class.",
+            "translate", "Change", "Translate", "Turn the image into one of another class.",
             Needs(label="yes"), translation.TranslateRecipe(), translation.PRESETS, direct(translation.translate),
         ),
         Action(
-            "inpaint", "Inpaint", "Fill in a region as if it were missing.",
+            "inpaint", "Change", "Inpaint", "Fill in a region as if it were missing.",
             Needs(mask="yes", label="optional"), inpainting.InpaintRecipe(), inpainting.PRESETS,
             direct(inpainting.inpaint),
         ),
         Action(
-            "superres", "Super-resolve", "Enlarge a small image; a larger one is first brought down by a factor.",
+            "superres", "Change", "Super-resolve", "Enlarge a small image; a larger one is first brought down by a factor.",
             Needs(label="optional", factor=True),
             superresolution.SuperresRecipe(), superresolution.PRESETS, direct(superresolution.superres),
         ),
         Action(
-            "manipulate", "Manipulate", "Add a feature: raise one unit until it exceeds every other one.",
+            "manipulate", "Study", "Manipulate", "Add a feature: raise one unit until it exceeds every other one.",
             Needs(unit=True), manipulation.ManipulateRecipe(), manipulation.PRESETS, direct(manipulation.manipulate),
         ),
         Action(
-            "interpolate", "Interpolate", "Walk from this image to another through their representations.",
+            "interpolate", "Study", "Interpolate", "Walk from this image to another through their representations.",
             Needs(second=True), interpolation.InterpolateRecipe(), interpolation.PRESETS, call_interpolate,
         ),
         Action(
-            "stylize", "Stylize", "The content of this image in the style of another.",
+            "stylize", "Change", "Stylize", "The content of this image in the style of another.",
             Needs(second=True, style=True), StylizeRecipe(), STYLES, call_stylize,
         ),
     )

@@ -94,14 +94,22 @@ class Camera:
         self.taken += 1
 
     def _probabilities(self, image: Tensor) -> tuple[list[tuple[str, float]], float | None]:
-        import torch
+        found = probabilities(self.classifier, image)
+        return likeliest(self.classifier, found), None if self.label is None else round(float(found[self.label]), 5)
 
-        from ...data.image import fit
 
-        with torch.no_grad():
-            images = fit(self.classifier, image[None].to(self.classifier.device))
-            probabilities = self.classifier.logits(images)[0].softmax(0).cpu()
-        best = probabilities.topk(min(BEST, len(probabilities)))
-        names = self.classifier.class_names or [str(label) for label in range(len(probabilities))]
-        top = [(names[i], round(p, 5)) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
-        return top, None if self.label is None else round(float(probabilities[self.label]), 5)
+def probabilities(classifier: Classifier, image: Tensor) -> Tensor:
+    """Of each class, for `(3, H, W)`: one pass of the network."""
+    import torch
+
+    from ...data.image import fit
+
+    with torch.no_grad():
+        return classifier.logits(fit(classifier, image[None].to(classifier.device)))[0].softmax(0).cpu()
+
+
+def likeliest(classifier: Classifier, found: Tensor) -> list[tuple[str, float]]:
+    """The names of the likeliest classes with their probabilities, best first."""
+    best = found.topk(min(BEST, len(found)))
+    names = classifier.class_names or [str(label) for label in range(len(found))]
+    return [(names[i], round(p, 5)) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]

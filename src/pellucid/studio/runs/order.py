@@ -124,14 +124,21 @@ def catalog(classifier: Classifier) -> list[dict[str, Any]]:
     return [
         {
             "name": action.name,
+            "group": action.group,
             "title": action.title,
             "help": action.help,
             "needs": asdict(action.needs),
             "form": described(action.recipe.at(classifier.size)),
-            "presets": {name: values(preset) for name, preset in action.presets.items()},
+            "presets": {name: values(preset) for name, preset in action.presets.items() if _fits(name, classifier.size)},
         }
         for action in ACTIONS.values()
     ]
+
+
+def _fits(preset: str, size: int | None) -> bool:
+    """Whether a preset is for pictures of about this size: its name ends with the data of its paper, or names none."""
+    sizes = {"cifar10": range(16, 65), "imagenet": range(128, 513)}
+    return all(size is None or size in sizes[data] for data in sizes if preset.endswith(data))
 
 
 def _input(name: str) -> str:

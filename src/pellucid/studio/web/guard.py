@@ -20,7 +20,7 @@ from ...base.errors import InputError
 COOKIE = "pellucid"
 HEADER = "x-pellucid"  # a page of another origin cannot set it: that takes a preflight request, which is refused
 SITE, OWN_SITE = "sec-fetch-site", ("same-origin", "none")  # set by browsers; none: a person typed the address
-DOWNLOAD = re.compile(r"/api/jobs/[\w-]+/result\.(png|json)")  # a plain link; the id in it cannot be guessed
+DOWNLOAD = re.compile(r"/api/jobs/[\w-]+/result\.(png|json|gif)")  # a plain link; the id in it cannot be guessed
 LIMITS = {"/api/photo": 20 * 2**20, "/api/sessions": 30 * 2**20}  # bytes of a body
 LIMIT = 24 * 2**20
 HEADERS = {

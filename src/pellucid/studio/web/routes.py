@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from ... import __version__
 from ..runs.job import Job
-from ..schema import ID, JobBody, ModelBody, Session, StartBody, UnitNameBody
+from ..schema import ID, JobBody, ModelBody, SeeBody, Session, StartBody, UnitNameBody, check_base64
 from ..studio import Studio
 from ..validation import Kind, parsed
 from .stream import events, loading
@@ -108,17 +108,37 @@ def start(studio: Here, body: Annotated[StartBody, Depends(posted(StartBody))]) 
 
 
 @router.post("/photo")
-async def photo(request: Request, studio: Here, model: Name, size: Literal["fit", "keep"] = "fit") -> JSONResponse:
-    """An uploaded photo as a picture."""
+async def photo(
+    request: Request,
+    studio: Here,
+    model: Name,
+    size: Literal["fit", "keep"] = "fit",
+    at: Annotated[float, Query(ge=0, le=1)] = 0.5,
+) -> JSONResponse:
+    """An uploaded photo as a picture: whole, or a square `at` this share of the way along its longer side."""
     data = await request.body()
     side = (await run_in_threadpool(studio.models.get, model)).side
 
     def read() -> dict[str, object]:
         from ..kept.pictures import message, photo
 
-        return message(photo(data, size, side))
+        return message(photo(data, size, side, at))
 
     return JSONResponse(await asyncio.wrap_future(studio.decoder.submit(read)))
+
+
+@router.post("/see")
+async def see(studio: Here, body: Annotated[SeeBody, Depends(posted(SeeBody))]) -> JSONResponse:
+    """What a classifier in memory sees in a picture: one pass, in the thread that decodes photos."""
+
+    def look() -> list[tuple[str, float]]:
+        from ..kept.pictures import decoded
+        from ..runs.frames import likeliest, probabilities
+
+        classifier = studio.models.here(body.model).classifier
+        return likeliest(classifier, probabilities(classifier, decoded(check_base64(body.picture))))
+
+    return JSONResponse({"top": await asyncio.wrap_future(studio.decoder.submit(look))})
 
 
 @router.post("/jobs")
@@ -158,6 +178,14 @@ def sidecar(found: Finished) -> Response:
     """The sidecar of a run, from which `pellucid rerun` repeats it."""
     text = json.dumps(found.about.sidecar(found), indent=1) + "\n"
     return _download(text.encode(), "application/json", f"{found.name}.json")
+
+
+@router.get("/jobs/{job}/result.gif")
+def animation(found: Finished) -> Response:
+    """The frames of a run as a GIF."""
+    from ..kept.pictures import gif
+
+    return _download(gif([frame.png for frame in found.frames]), "image/gif", f"{found.name}.gif")
 
 
 @router.get("/jobs/{job}/frames/{number}.png")

@@ -1,0 +1,78 @@
+/** The same run with several seeds, as a grid; one of the results can be kept. */
+
+import { copyImage, decodeImage, pictureUrl } from "./codec.js";
+import { $, make, say, telling } from "./dom.js";
+import { Job } from "./job.js";
+import { missing, requestBody } from "./request.js";
+import { SEEDS } from "./state.js";
+import { TAB } from "./tab.js";
+
+export class Variants {
+  /** The run that goes on. @type {Job|null} */
+  #job = null;
+  #ticket = 0;
+
+  /** @param {Object} studio see main.js */
+  constructor(studio) {
+    this.studio = studio;
+    for (const button of document.querySelectorAll("[data-variants]")) {
+      button.addEventListener("click", () => telling($("run-error"), () => this.#start(Number(button.dataset.variants))));
+    }
+    $("variants-close").addEventListener("click", () => this.close());
+    studio.run.addEventListener("turn", () => studio.run.live && this.close());
+    studio.state.on("classifier action", () => this.close());
+  }
+
+  /** Turn away from the grid. */
+  close() {
+    this.#ticket += 1;
+    if (this.#job?.live) this.#job.stop().catch(() => {});
+    $("variants").hidden = true;
+  }
+
+  async #start(count) {
+    const { run, photo, picture } = this.studio;
+    if (run.live) return;
+    this.close();
+    const problem = missing(this.studio.state, picture);
+    if (problem) throw new Error(problem);
+    await photo.fit();
+    const ticket = this.#ticket;
+    const start = run.repeats ? await photo.sized(run.began) : copyImage(picture.image);
+    const state = this.studio.state.copy();
+    const tiles = Array.from({ length: count }, () => make("li", {}, make("button", { type: "button", disabled: true })));
+    $("variants-grid").replaceChildren(...tiles);
+    $("variants-grid").style.setProperty("--columns", String(Math.sqrt(count)));
+    $("variants").hidden = false;
+    say($("variants-about"), "One after the other …");
+    for (let at = 0; at < count && ticket === this.#ticket; at++) {
+      const seed = (this.studio.state.seed + at) % SEEDS;
+      const body = requestBody(Object.assign(state, { seed }), picture, {
+        tab: TAB, model: state.classifier.name, start, continued: false,
+      });
+      await this.#run(await Job.begin(body), tiles[at].firstChild, start);
+    }
+    if (ticket === this.#ticket) say($("variants-about"), "Click the one that you want to keep.");
+  }
+
+  async #run(job, tile, start) {
+    const ticket = this.#ticket;
+    this.#job = job;
+    const image = make("img", { alt: `Seed ${job.order.seed}` });
+    tile.append(image, make("span", {}, `seed ${job.order.seed}`));
+    job.addEventListener("frame", ({ detail }) => (image.src = pictureUrl(detail.picture)));
+    await job.follow();
+    if (ticket !== this.#ticket || !job.kept) return;
+    tile.disabled = false;
+    tile.title = `Keep seed ${job.order.seed}`;
+    tile.addEventListener("click", () => this.#keep(job, start));
+  }
+
+  async #keep(job, start) {
+    const { state, run } = this.studio;
+    this.close();
+    state.set({ seed: job.order.seed });
+    await run.bring(job, start ?? await decodeImage(job.frames[0].picture));
+    run.dispatchEvent(new CustomEvent("ended", { detail: run.job.frames.at(-1) }));
+  }
+}
