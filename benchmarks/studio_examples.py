@@ -1,6 +1,7 @@
 """The examples on the studio's page: runs that are kept with their inputs, and the first with its frames.
 
 python benchmarks/studio_examples.py     writes src/pellucid/studio/page/examples/*.json
+python benchmarks/studio_examples.py --classes     writes src/pellucid/studio/page/classes/*.webp, an image of each class
 
 The pictures are scikit-learn's sample photos, the project's own drawings, and generated ones.
 """
@@ -8,6 +9,7 @@ The pictures are scikit-learn's sample photos, the project's own drawings, and g
 import base64
 import io
 import json
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -91,6 +93,23 @@ def example(name: str) -> None:
     print(f"{name}: {len(taken)} frames, {path.stat().st_size >> 10} kB, {frames[-1]['top'][0]}", flush=True)
 
 
+def classes(name: str, tile: int = 40) -> None:
+    """A row of generated images, one of each class, for the list of classes."""
+    classifier = Models(name, device="cpu").load(name).classifier
+    names = classifier.class_names
+    row = Image.new("RGB", (tile * len(names), tile))
+    for at, image in enumerate(generate(classifier, names, seed=1).images):
+        row.paste(Image.open(io.BytesIO(png(image))).resize((tile, tile)), (tile * at, 0))
+    path = Path(server.PAGE) / "classes" / f"{classifier.card['data']}.webp"
+    path.parent.mkdir(exist_ok=True)
+    row.save(path, "WEBP", quality=80, method=6)
+    print(path, path.stat().st_size >> 10, "kB", flush=True)
+
+
 if __name__ == "__main__":
-    for name in EXAMPLES:
-        example(name)
+    if "--classes" in sys.argv:
+        for name in ("cifar10-l2-0.5", "animals59-l2-1.0", "natural20-l2-2.0"):
+            classes(name)
+    else:
+        for name in EXAMPLES:
+            example(name)

@@ -24,7 +24,7 @@ if "cifar10-l2-0.5" not in pellucid.bundled():
     pytest.skip("needs the bundled classifier", allow_module_level=True)
 
 expect = playwright.expect
-expect.set_options(timeout=60_000)  # the machine may be busy; what has to be quick is measured
+expect.set_options(timeout=20_000)  # the machine may be busy; what has to be quick is measured
 PHOTO = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
 
 

@@ -19,8 +19,9 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
     known = list(names)
     close = get_close_matches(str(name), known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    shown = shortened(known or ["none"], 12)
-    return InputError(f"unknown {kind} {str(name)!r}{hint} (there are: {shown})")
+    # Beside near names, a dozen of hundreds says nothing.
+    listed = "" if close and len(known) > 100 else f" (there are: {shortened(known or ['none'], 12)})"
+    return InputError(f"unknown {kind} {str(name)!r}{hint}{listed}")
 
 
 def first_line(error: BaseException) -> str:

@@ -30,7 +30,7 @@ def nothing_has_run(page):
     expect(page.locator("#status")).to_have_text("")
     expect(page.locator("#downloads")).to_contain_text("Download this picture")
     expect(page.locator("#run")).to_have_text("Run")
-    expect(page.locator("#bars .bar")).to_have_count(0)
+    expect(page.locator("#bars .bar.wanted")).to_have_count(1)  # of the picture that is there
 
 
 def test_the_result_of_a_run_stays_in_the_session_that_is_left(open_page):

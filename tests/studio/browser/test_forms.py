@@ -70,6 +70,7 @@ def test_what_was_said_of_an_earlier_picture_or_classifier_goes(open_page):
 
 def test_a_setting_out_of_bounds_is_told_and_not_sent(open_page):
     page = open_page()
+    page.click("#form summary")
     page.fill("#field-steps", "0")
     page.press("#field-steps", "Tab")
     expect(page.locator("#field-steps-error")).to_have_text("Steps is at least 1.")

@@ -31,10 +31,14 @@ def test_everything_is_done_by_keyboard_alone(open_page):
     page.keyboard.press("Space")
     drawn = (pixels(page) != before).any(-1)
     assert np.array_equal(drawn, covered(3, [(16.5, 16.5), (17.5, 16.5)]))
+    expect(page.locator("#actions input[value=sketch]")).to_be_checked()  # what begins with a drawing
     tab_to("label")
     page.keyboard.type("trUCK")
     page.keyboard.press("Enter")
     assert page.input_value("#label") == "truck"
+    tab_to("amount")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # opens what is under Advanced
     tab_to("field-steps")
     page.keyboard.press("Control+a")
     page.keyboard.type("2")

@@ -56,6 +56,7 @@ def test_a_session_is_saved_loaded_and_gone_on_with(open_page, tmp_path):
 
 def test_a_reload_brings_the_classes_of_all_actions_back(open_page):
     page = open_page()
+    stroke(page, (4.5, 4.5))
     act(page, "inpaint")
     choose_class(page, "ship")
     act(page, "sketch")

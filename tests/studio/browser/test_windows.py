@@ -45,6 +45,7 @@ def luminance(color):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fields_and_buttons_stand_out_from_what_is_around_and_in_them(open_page, scheme):
     page = open_page(color_scheme=scheme)
+    page.click("#form summary")
     style = "(e, of) => getComputedStyle(e)[of]"
     paper = page.locator("body").evaluate(style, "backgroundColor")
     for part in ("#seed", "#label", "#session-button", ".presets select"):

@@ -51,6 +51,7 @@ class Loaded:
         return {
             "name": self.name,
             "size": self.side,
+            "data": self.classifier.card.get("data"),
             "classes": self.class_names,
             "units": self.units,
             "gaussians": self.classifier.gaussians is not None,

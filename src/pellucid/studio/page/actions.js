@@ -91,7 +91,7 @@ export function actions(studio) {
 
   function showLabel() {
     chooser.show(
-      state.classifier?.classes ?? [],
+      state.classifier,
       state.wanted,
       optional() ? "what the classifier sees" : "Which class?",
       optional(),

@@ -19,6 +19,8 @@ export class Autosave {
   #changes = 0;
   #saved = 0;
   #timer = 0;
+  /** Whether there is something to keep: a picture of the person's own, a run or a title. Settings alone are not. */
+  #own = false;
   /** One saving after the other, so that the newest is the last to arrive. */
   #saving = Promise.resolve();
 
@@ -26,10 +28,10 @@ export class Autosave {
   constructor(studio) {
     this.studio = studio;
     const { state, picture, history } = studio;
-    const changed = () => this.#changed();
-    state.on("classifier action label optional unit seed factor settings second strokes title", changed);
-    picture.addEventListener("change", changed);
-    history.addEventListener("change", changed);
+    state.on("classifier action label optional unit seed factor settings second strokes", () => this.#changed(false));
+    state.on("title", () => this.#changed(true));
+    picture.addEventListener("change", () => this.#changed(true));
+    history.addEventListener("change", () => this.#changed(true));
     document.addEventListener("visibilitychange", () => document.hidden && this.#unsaved && this.save());
     addEventListener("pagehide", () => this.#leave());
     addEventListener("pageshow", ({ persisted }) => persisted && this.begin());
@@ -38,7 +40,14 @@ export class Autosave {
   /** From now on what changes is saved. */
   begin() {
     this.#ready = true;
+    this.#own ||= sessionStorage.getItem("saved") === this.id;
     if (this.#unsaved) this.save();
+  }
+
+  /** Save, as there is a run now that belongs to the session. */
+  keep() {
+    this.#own = true;
+    return this.save();
   }
 
   /** From now on what changes belongs to no session. */
@@ -58,8 +67,9 @@ export class Autosave {
     return this.#saving;
   }
 
-  /** Go on as another session. @param {string} id that no other tab has */
-  rename(id) {
+  /** Go on as another session. @param {string} id that no other tab has @param {boolean} own of something to keep */
+  rename(id, own = true) {
+    this.#own = own;
     if (id !== this.id) letGo(this.id);
     hold(id);
     this.id = id;
@@ -71,8 +81,9 @@ export class Autosave {
     return this.#changes !== this.#saved;
   }
 
-  #changed() {
+  #changed(own) {
     if (!this.#ready) return;
+    this.#own ||= own;
     this.touch();
     this.#saveIn(QUIET);
   }
@@ -83,7 +94,7 @@ export class Autosave {
   }
 
   async #put() {
-    if (!this.#ready) return;
+    if (!this.#ready || !this.#own) return;
     const changes = this.#changes;
     const { id } = this;
     try {
@@ -111,7 +122,7 @@ export class Autosave {
     const unsaved = content(this.studio);
     const body = new Blob([JSON.stringify(unsaved)], { type: "application/json" });
     const options = { method: "PUT", headers: { "X-Pellucid": "1" }, body, keepalive: true };
-    if (body.size < KEEPALIVE) fetch(`api/sessions/${this.id}`, options).catch(() => {});
+    if (this.#own && body.size < KEEPALIVE) fetch(`api/sessions/${this.id}`, options).catch(() => {});
     leave(this.id, unsaved);
   }
 }

@@ -4,11 +4,15 @@ import { make, say } from "./dom.js";
 
 /** So many matches are listed; more typing finds the others. */
 const LISTED = 200;
+/** Data of whose classes there are pictures, in a row of squares of this side. */
+const PICTURED = ["natural20", "animals59", "cifar10"];
+const SIDE = 40;
 
 export class Chooser {
   #names = [];
   #value = null;
   #active = -1;
+  #classifier = null;
 
   /**
    * @param {HTMLElement} container
@@ -36,12 +40,14 @@ export class Chooser {
   }
 
   /**
-   * @param {string[]} names
+   * @param {{classes: string[], data: string|null}|null} classifier
    * @param {string|null} value
    * @param {string} empty shown while nothing is chosen
    * @param {boolean} optional nothing may be chosen
    */
-  show(names, value, empty, optional = false) {
+  show(classifier, value, empty, optional = false) {
+    const names = classifier?.classes ?? [];
+    this.#classifier = classifier;
     this.#names = names.toSorted((one, other) => one.localeCompare(other, "en", { numeric: true }));
     this.#value = value;
     this.optional = optional;
@@ -65,8 +71,18 @@ export class Chooser {
     return make(
       "li",
       { role: "option", id: `${this.input.id}-${at}`, "aria-selected": selected, "data-name": name },
+      ...this.#picture(name),
       name,
     );
+  }
+
+  #picture(name) {
+    const { classes, data } = this.#classifier;
+    if (!PICTURED.includes(data)) return [];
+    const picture = make("span", { class: "class-picture" });
+    picture.style.backgroundImage = `url(page/classes/${data}.webp)`;
+    picture.style.backgroundPosition = `${-SIDE * classes.indexOf(name)}px 0`;
+    return [picture];
   }
 
   #expand(open) {

@@ -6,7 +6,7 @@ import { decodeImage, encodeMask, encodePng, fromBase64 } from "./codec.js";
 export function content(studio) {
   const { state, picture, history } = studio;
   const content = {
-    pellucid_session: 1, title: title(state), model: state.classifier.name, action: state.action,
+    pellucid_session: 1, title: title(studio), model: state.classifier.name, action: state.action,
     picture: encodePng(picture.image), strokes: state.strokes.map(encodeStroke), settings: state.settings,
     label: state.label, optional: state.optional, unit: state.unit, seed: state.seed, factor: state.factor,
     history: history.results,
@@ -55,9 +55,10 @@ function checkUnits({ unit, strokes }, { name, units }) {
   throw new Error(`The session has unit ${unknown}, but ${name} has units 0 to ${units - 1}.`);
 }
 
-/** The session's title, made up if the person gave none. @param {import("./state.js").State} state */
-export function title({ title, chosen, wanted }) {
-  return title || [chosen?.title, wanted].filter(Boolean).join(", ");
+/** The session's title; if the person gave none, what was made last. @param {Object} studio see main.js */
+export function title({ state, history }) {
+  const { action, note } = history.results.at(-1) ?? { action: "A picture" };
+  return state.title || [action, note].filter(Boolean).join(", ");
 }
 
 function encodeStroke({ mask, width, height, unit, strength, on }) {

@@ -81,7 +81,8 @@ run.addEventListener("ended", ({ detail: frame }) => {
   if (frame) history.add({ ...result, picture: frame.picture, run: { job: id, ...order } }, run.job);
 });
 view.sheet.addEventListener("place", () => {
-  $("caption").textContent = `${view.canvas.width} × ${view.canvas.height} pixels`;
+  const size = `${view.canvas.width} × ${view.canvas.height} pixels`;
+  $("caption").textContent = state.compare ? `${state.classifier?.name}, ${size}` : size;
 });
 
 /** What works only once there is a classifier and a picture. */

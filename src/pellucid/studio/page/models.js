@@ -1,7 +1,7 @@
 /** Which classifier: the one at the start, another one, and how far loading is. */
 
 import { get, messages, query } from "./api.js";
-import { $, make, sleep, telling } from "./dom.js";
+import { $, make, say, sleep, telling } from "./dom.js";
 
 /** Milliseconds between two looks at how far the start is. */
 const POLL = 200;
@@ -9,6 +9,8 @@ const POLL = 200;
 export class Models {
   /** Names of those that can be chosen. @type {string[]} */
   names = [];
+  /** What the person was asked about: it would be fetched over the network. @type {string|null} */
+  #asked = null;
 
   /** @param {Object} studio see main.js */
   constructor(studio) {
@@ -18,8 +20,10 @@ export class Models {
     $("model-other").addEventListener("submit", (event) => {
       event.preventDefault();
       const name = $("model-typed").value.trim();
-      if (name) this.#choose(name);
+      if (name === this.#asked || this.names.includes(name)) this.#choose(name);
+      else if (name) this.#ask(name);
     });
+    $("model-typed").addEventListener("input", () => this.#ask(null));
   }
 
   /** Wait for the classifier that the studio was started with. */
@@ -82,12 +86,22 @@ export class Models {
     $("model-status").textContent = loading ? loadingText(loading.what) : "";
   }
 
+  /** Nothing is fetched before the person has read from where. @param {string|null} name */
+  #ask(name) {
+    this.#asked = name;
+    const host = name?.startsWith("torchvision:") ? "download.pytorch.org" : "huggingface.co or where its card says";
+    const about = `If ${name} is not here yet, its weights are fetched from ${host}. Nothing of yours is sent.`;
+    say($("model-ask"), name ? about : "");
+    $("model-load").textContent = name ? "Fetch it" : "Load";
+  }
+
   async #choose(name) {
     await telling($("model-error"), async () => {
       const before = this.state.copy();
       await this.load(name);
       await this.studio.photo.fit();
       this.studio.hint(lost(before, this.state));
+      this.#ask(null);
       $("model-menu").hidePopover();
     });
   }

@@ -82,7 +82,7 @@ export class Run extends EventTarget {
     // What one has drawn, the second classifier does not have on its own picture.
     const own = continued && film.seen ? compare.seen : null;
     const job = await Job.begin(body);
-    session.autosave.save();
+    session.autosave.keep();
     this.#attach(job, start, picture.version === version);
     this.#starting = false;
     if (this.#unwanted) await this.stop();

@@ -24,7 +24,7 @@ export class Session {
     $("session-menu").addEventListener("beforetoggle", (event) => {
       if (event.newState !== "open") return;
       $("session-title").value = state.title;
-      $("session-title").placeholder = title(state);
+      $("session-title").placeholder = title(studio);
       list.open(this.autosave.id);
     });
   }
@@ -108,7 +108,7 @@ export class Session {
     const { history, start, state } = this.studio;
     return this.#change(() => start.first(), async ({ image, hint }) => {
       this.studio.picture.reset(image);
-      this.autosave.rename(identity());
+      this.autosave.rename(identity(), false);
       history.results = [];
       state.set({ title: "", strokes: [], second: null, settings: {}, optional: null });
       this.studio.hint(hint);

@@ -86,7 +86,7 @@ export class Start {
   #show() {
     const { classifier, label, seed } = this.studio.state;
     if (!classifier) return;
-    this.chooser.show(classifier.classes, label, "Which class?");
+    this.chooser.show(classifier, label, "Which class?");
     $("start-seed").value = String(seed);
     $("start-class").disabled = !classifier.gaussians;
     $("start-about").textContent = classifier.gaussians ? SEEDS : NO_SEEDS;

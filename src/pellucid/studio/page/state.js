@@ -32,7 +32,7 @@ export const SEEDS = 2 ** 31;
  */
 
 export class State {
-  /** @type {{name: string, size: number, classes: string[], units: number, gaussians: boolean, beside: string|null}} */
+  /** @type {{name: string, size: number, data: string|null, classes: string[], units: number, gaussians: boolean, beside: string|null}} */
   classifier = null;
   /** @type {Action[]} */
   actions = [];
