@@ -2,6 +2,12 @@
 
 import { make } from "./dom.js";
 
+/** Bars in several places that tell the same. @param {...Bars} all */
+export const together = (...all) => ({
+  show: (...seen) => all.forEach((bars) => bars.show(...seen)),
+  clear: (why) => all.forEach((bars) => bars.clear(why)),
+});
+
 export class Bars {
   /** Rows by class. @type {Map<string, HTMLElement>} */
   #rows = new Map();

@@ -1,7 +1,7 @@
 /** The page: its parts, and what happens when it is opened. */
 
 import { actions } from "./actions.js";
-import { Bars } from "./bars.js";
+import { Bars, together } from "./bars.js";
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { $, say } from "./dom.js";
@@ -31,7 +31,8 @@ import { View } from "./view.js";
 const studio = { state: new State(), picture: new Picture(), hint: (text) => ($("hint").textContent = text) };
 studio.view = new View(studio.picture);
 studio.brush = new Brush(studio);
-studio.bars = new Bars($("bars"), 8);
+// In the panel, and below the picture where another stands beside it.
+studio.bars = together(new Bars($("bars"), 8), new Bars($("first-bars"), 3));
 studio.models = new Models(studio);
 studio.units = new Units(studio);
 studio.history = new History(studio);
