@@ -72,6 +72,12 @@ from .representation.stop import Near as Near
 from .representation.stop import Reaches as Reaches
 from .representation.visualize import VisualizeRecipe as VisualizeRecipe
 from .representation.visualize import visualize as visualize
+from .statistics.comparison import Comparison as Comparison
+from .statistics.inpaint import inpaint_statistics as inpaint_statistics
+from .statistics.invert import invert_statistics as invert_statistics
+from .statistics.superres import superres_statistics as superres_statistics
+from .statistics.table import Statistics as Statistics
+from .statistics.translate import translate_statistics as translate_statistics
 from .style.recipe import StylizeRecipe as StylizeRecipe
 from .style.stylize import Stylized as Stylized
 from .style.stylize import stylize as stylize

@@ -53,6 +53,8 @@ class Generate(RunFlags):
     """Class Gaussians from this file, which pellucid gaussians wrote, instead of the model's own."""
     start_images: tuple[Path, ...] = ()
     """Start from these images instead of seeds; one for all, or one for each result."""
+    starts: bool = False
+    """The sheet also shows what the images began as."""
     preset: str | None = None
     """Published settings: paper-cifar10, notebook-restricted-imagenet, ...; other flags change them."""
     recipe: Annotated[GenerateRecipe, INLINE] = GenerateRecipe()
@@ -87,10 +89,12 @@ def main(argv: Sequence[str]) -> int:
         return generate(classifier, labels, flags.recipe, start=start, mixture=flags.mixture, **options)
 
     def rows(made: dict[str, Descent]) -> list[Row]:
+        shown = {"start": next(iter(made.values())).start} if flags.starts else {}
+        shown |= {name if len(made) > 1 else "": descent.images for name, descent in made.items()}
         return [
-            Row(f"{called}, {name}" if len(made) > 1 else called, descent.images[begin : begin + flags.count])
+            Row(", ".join(filter(None, (called, name))), images[begin : begin + flags.count])
             for begin, called in zip(range(0, len(classes) * flags.count, flags.count), classes, strict=True)
-            for name, descent in made.items()
+            for name, images in shown.items()
         ]
 
     return carry_out(flags, "generate", argv, [*files, *given_gaussians(flags)], task, rows)
@@ -103,8 +107,9 @@ def given_gaussians(flags: Generate) -> list[Path]:
 
 def data_set(flags: Generate, argv: Sequence[str]) -> int:
     """Write the images as a data set, in one process or several."""
-    if flags.beside or flags.save_frames or flags.start_images:
-        raise InputError("a data set, --out NAME.npz, goes with neither --beside, --save-frames nor --start-images")
+    if flags.beside or flags.save_frames or flags.start_images or flags.starts:
+        given = "--beside, --save-frames nor --start-images, nor with --starts"
+        raise InputError(f"a data set, --out NAME.npz, goes with neither {given}")
     check_file(flags.out, flags.overwrite)
     check_file(sidecar_path(flags.out), flags.overwrite)
     classifier, team = load(flags.model, flags.device), processes()

@@ -23,6 +23,7 @@ COMMANDS = {
     "transferability": "adversarial examples of each model, tried on every other",
     "transferability-study": "do examples transfer to whoever learns the same non-robust features?",
     "layers": "how robust each layer is",
+    "statistics": "superres, inpaint, invert or translate over a test set: means with intervals",
     "generate": "images of a class, from class Gaussian seeds, noise, gray or patterns",
     "similarity": "how unlike images look to a classifier",
     "similarity-study": "how good a perceptual distance each classifier gives",

@@ -19,7 +19,7 @@ from ..core.batch import generators, norms
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..data.distortions import DISTORTIONS
-from .outcomes import Z95
+from .intervals import Z95
 from .perceptual import perceptual, perceptual_distance, perceptual_layers
 from .threat import check_runs
 

@@ -87,7 +87,7 @@ def transforms(scene: Scene) -> Finding:
     """The standard network, plainly and under random moves on decorrelated frequencies."""
     robust, standard = scene.pair
     plain = recipe(scene)
-    moved = replace(PRESETS["mordvintsev2018"], evaluations=scene.by_scale(12, 128, 512))
+    moved = replace(PRESETS["mordvintsev2018"], evaluations=scene.by_scale(48, 128, 512))
     ways = {"plain": (standard, plain), "transforms": (standard, moved), "robust, plain": (robust, plain)}
     judge, shown = Judge(judge_of(scene)), []
     scores: dict[str, list[float]] = {name: [] for name in ways}
@@ -152,7 +152,7 @@ def layers(scene: Scene) -> Finding:
             axes.plot(range(1, len(values) + 1), [each.value for each in values.values()], marker="o", label=name)
         for name, *values in table("style-layers").rows:
             axes.plot(range(1, 5), values, "--x", alpha=0.6, label=f"published: {name}")
-        axes.set(yscale="log", xlabel="layer that carries style", ylabel="R")
+        axes.set(yscale="log", xticks=range(1, wide + 1), xlabel="layer that carries style", ylabel="R")
         axes.legend(fontsize="x-small")
 
     says = "The first layer of the robust network is more robust than that of the standard one"
@@ -228,7 +228,7 @@ def artifacts(scene: Scene) -> Finding:
 
 def recipe(scene: Scene) -> StylizeRecipe:
     """Settings of a transfer, at one scale."""
-    return StylizeRecipe(evaluations=scene.by_scale(6, 30, 500), smallest=scene.size)
+    return StylizeRecipe(evaluations=scene.by_scale(12, 30, 500), smallest=scene.size)
 
 
 def carried(scene: Scene, classifier: Classifier, content: Tensor, style: Tensor, how: StylizeRecipe) -> Tensor:

@@ -134,7 +134,7 @@ def figure_7(scene: Scene) -> Finding:
 def figure_8(scene: Scene) -> Finding:
     """Accuracy on stylized test images, of heads that learned from plain ones."""
     how = StylizeDataRecipe(seed=scene.seed)
-    short = replace(how, style=replace(how.style, evaluations=scene.by_scale(4, 20, 20)))
+    short = replace(how, style=replace(how.style, evaluations=scene.by_scale(4, 20, 20), smallest=scene.size))
     plain, stylized = transferred(scene, "fixed"), []
     for target in scene.targets:
         copy = stylize_data(
@@ -224,7 +224,8 @@ def part_of(scene: Scene, target: str) -> Dataset:
 
 def most(scene: Scene, split: str) -> int:
     """How many images of a target are used, if ten of each class are not more."""
-    return scene.by_scale(200, 4000 if split == "train" else 1000, 10**9)
+    train, test = scene.by_scale((200, 100), (4000, 1000), (10**9, 10**9))
+    return train if split == "train" else test
 
 
 def accuracy(found: Mapping[str, Any]) -> Interval:
