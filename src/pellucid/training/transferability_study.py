@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import nan
@@ -165,11 +166,15 @@ def transferability_study(
     if 0 in tried:
         raise InputError(f"the source and {recipe.archs[tried.index(0)]} are right on no test image together; "
                          "train longer, or on more images")  # fmt: skip
-    return TransferabilityStudy(
+    study = TransferabilityStudy(
         list(recipe.archs), learned, [_accuracy(network, data.test) for network in clean.values()], rates,
         len(data.test), tried, *correlation(learned, rates),
         {"recipe": asdict(recipe), "seed": seed, "precision": passes},
     )  # fmt: skip
+    if all(least <= 1 / source.classes for (least, _), _ in study.intervals()):
+        warnings.warn("no architecture learned more than chance from the non-robust data set, so r says nothing; "
+                      "take more images or epochs", stacklevel=2)  # fmt: skip
+    return study
 
 
 def correlation(x: list[float], y: list[float]) -> tuple[float, float, float]:
