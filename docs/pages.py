@@ -1,0 +1,108 @@
+"""Pages of the site that are made from the code when it is built: the commands, and the recipes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import os
+from contextlib import redirect_stdout, suppress
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+os.environ["COLUMNS"] = "100"  # the width of a command's --help
+
+# The tasks in the order of the page, each with the module that holds its recipe and its presets.
+RECIPES = {
+    "GenerateRecipe": "synthesis.generate", "InpaintRecipe": "synthesis.inpaint", "BrushRecipe": "synthesis.brush",
+    "TranslateRecipe": "synthesis.translate", "SuperresRecipe": "synthesis.superres",
+    "SketchRecipe": "synthesis.sketch", "PaintRecipe": "synthesis.paint",
+    "InvertRecipe": "representation.invert", "InterpolateRecipe": "representation.interpolate",
+    "VisualizeRecipe": "representation.visualize", "DistanceRecipe": "representation.distance",
+    "ManipulateRecipe": "representation.manipulate", "StylizeRecipe": "style.recipe",
+    "TrainRecipe": "training.recipe", "Attack": "training.recipe", "EvaluateRecipe": "evaluation.accuracy",
+    "LayersRecipe": "evaluation.layers", "TransferabilityRecipe": "evaluation.transferability",
+    "TransferRecipe": "transfer_learning.recipe", "StylizeDataRecipe": "transfer_learning.stylized",
+    "ConvertRecipe": "zoo.convert",
+}  # fmt: skip
+PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
+
+
+def on_files(files, config):
+    """Add the pages to those that MkDocs builds."""
+    from mkdocs.structure.files import File
+
+    for path, text in (("reference/commands.md", commands()), ("reference/recipes.md", recipes())):
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def commands() -> str:
+    """Every command with what its `--help` prints."""
+    from pellucid.cli.main import COMMANDS, main
+
+    parts = ["# Commands\n\nWhat `pellucid COMMAND --help` prints. `pellucid --help` lists the commands."]
+    for name, about in COMMANDS.items():
+        out = io.StringIO()
+        with redirect_stdout(out), suppress(SystemExit):
+            main([name, "--help"])
+        parts.append(f"## pellucid {name}\n\n{about[0].upper()}{about[1:]}.\n\n```text\n{out.getvalue().strip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def recipes() -> str:
+    """Every recipe: its fields with defaults, and its presets as the source has them, with their comments."""
+    parts = [
+        "# Recipes\n\nThe settings of each task. The same class is the Python API, the command's flags and the studio's "
+        "form: `eps` in Python is `--eps` on the command line. *Per px* is a length in proportion to the side of the "
+        "images: 0.25 per px is 8 at 32 px, 16 at 64 px and 32 at 128 px. Presets are published settings "
+        "(`--preset NAME`); the comments say where the numbers are from."
+    ]
+    for name, place in RECIPES.items():
+        module = import_module(f"pellucid.{place}")
+        recipe = getattr(module, name)
+        parts.append(f"## {name}\n\n{inspect.cleandoc(recipe.__doc__).splitlines()[0]}\n\n{table(recipe)}")
+        if name != "Attack" and (found := presets(import_module(f"pellucid.{PRESETS.get(place, place)}"))):
+            parts.append(f"??? note \"Presets of {name}\"\n\n    ```python\n{indented(found)}\n    ```")
+    return "\n\n".join(parts) + "\n"
+
+
+def table(recipe: type) -> str:
+    """A row for each field: its name, its default and the text under it."""
+    texts: dict[str, str] = {}
+    for kind in reversed(recipe.__mro__[:-1]):
+        texts |= field_texts(kind)
+    rows = ["| setting | default | |", "|---|---|---|"]
+    for field in fields(recipe):
+        value = field.default
+        shown = f"`{type(value).__name__}()`" if is_dataclass(value) else f"`{value!r}`".replace("|", "\\|")
+        text = " ".join(texts.get(field.name, "").split()).replace("|", "\\|").replace("<", "&lt;")
+        rows.append(f"| `{field.name}` | {shown} | {text} |")
+    return "\n".join(rows)
+
+
+def field_texts(kind: type) -> dict[str, str]:
+    """The docstrings under a class's own fields."""
+    body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
+    return {
+        field.target.id: text.value.value
+        for field, text in zip(body, body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+
+
+def presets(module: ModuleType) -> str:
+    """The source of a module's `PRESETS`, comments included; empty if there are none."""
+    source = Path(module.__file__ or "").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else 0
+        if isinstance(target, ast.Name) and target.id == "PRESETS":
+            return "\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno])
+    return ""
+
+
+def indented(text: str) -> str:
+    """Four spaces before each line."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
