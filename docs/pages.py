@@ -27,6 +27,7 @@ RECIPES = {
     "TransferRecipe": "transfer_learning.recipe", "StylizeDataRecipe": "transfer_learning.stylized",
     "ConvertRecipe": "zoo.convert",
 }  # fmt: skip
+SHIM = "https://unpkg.com/iframe-worker/shim"
 PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
 
 
@@ -37,6 +38,16 @@ def on_files(files, config):
     for path, text in (("reference/commands.md", commands()), ("reference/recipes.md", recipes())):
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_post_page(output, page, config):
+    """The theme takes a script for searching from a folder from another host; the site has its own."""
+    return output.replace(SHIM, "../" * page.url.count("/") + "worker.js")
+
+
+def on_post_template(output_content, template_name, config):
+    """The same for the page of an address that is not there."""
+    return output_content.replace(SHIM, "worker.js")
 
 
 def commands() -> str:
