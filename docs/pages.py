@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import json
 import os
+import re
 from contextlib import redirect_stdout, suppress
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -27,6 +29,7 @@ RECIPES = {
     "TransferRecipe": "transfer_learning.recipe", "StylizeDataRecipe": "transfer_learning.stylized",
     "ConvertRecipe": "zoo.convert",
 }  # fmt: skip
+OUTSIDE = re.compile(r"""<(?:script|img|iframe|source|link rel="(?:stylesheet|preconnect|icon)")[^>]*"https?://[^>]*>""")
 SHIM = "https://unpkg.com/iframe-worker/shim"
 PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
 
@@ -37,7 +40,18 @@ def on_files(files, config):
 
     for path, text in (("reference/commands.md", commands()), ("reference/recipes.md", recipes())):
         files.append(File.generated(config, path, content=text))
+    for file in [file for file in files.documentation_pages() if is_notebook(file.src_uri)]:
+        path = file.src_uri.removesuffix(".md") + ".ipynb"
+        files.append(File.generated(config, path, content=notebook(file.content_string)))
     return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """A tutorial has a link to itself as a notebook below its title."""
+    if not is_notebook(page.file.src_uri):
+        return markdown
+    name = Path(page.file.src_uri).with_suffix(".ipynb").name
+    return markdown.replace("\n", f"\n\n[This page as a notebook]({name})\n", 1)
 
 
 def on_post_page(output, page, config):
@@ -48,6 +62,34 @@ def on_post_page(output, page, config):
 def on_post_template(output_content, template_name, config):
     """The same for the page of an address that is not there."""
     return output_content.replace(SHIM, "worker.js")
+
+
+def on_post_build(config):
+    """Stop if a page would ask another host for anything: a script, a style, a font, a picture."""
+    for page in Path(config.site_dir).rglob("*.html"):
+        if found := OUTSIDE.search(page.read_text(encoding="utf-8")):
+            raise ValueError(f"{page.name} asks another host: {found[0]}")
+
+
+def is_notebook(path: str) -> bool:
+    """Whether a page is also to be had as a notebook."""
+    return path.startswith("tutorials/") and path not in ("tutorials/index.md", "tutorials/lesson.md")
+
+
+def notebook(text: str) -> str:
+    """A page as a notebook: its snippets and command lines are cells, and so is the text between them."""
+    cells: list[dict] = []
+    for number, part in enumerate(re.split(r"^```(python\n.*?|\npellucid .*?)^```\n", text, flags=re.M | re.S)):
+        kind = "code" if number % 2 else "markdown"
+        source = part.removeprefix("python").strip()
+        if kind == "code" and not part.startswith("python"):
+            source = "\n".join(f"!{line}" for line in source.splitlines())
+        source = re.sub(r"!\[.*?\]\(.*?\)\n?|<div.*?</div>\n?", "", source) if kind == "markdown" else source
+        extra = {"outputs": [], "execution_count": None} if kind == "code" else {}
+        if source.strip():
+            cells.append({"cell_type": kind, "metadata": {}, "source": source, **extra})
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}, indent=1)
 
 
 def commands() -> str:

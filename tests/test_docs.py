@@ -32,7 +32,7 @@ LINES = [
 WHOLE = [name for name in PAGES if name == "README.md" or name.startswith("docs/tutorials/")]  # their commands run, too
 TINY = {
     "samples": ["--overwrite"], "stylize": ["--evaluations", "1"], "compare-style": ["--evaluations", "1"],
-    "layers": ["--count", "2"], "evaluate": ["--count", "4", "--no-sanity"], "train": ["--epochs", "1"],
+    "layers": ["--count", "2", "--steps", "2", "--restarts", "1"], "evaluate": ["--count", "4", "--no-sanity"], "train": ["--epochs", "1"],
     "transfer": ["--seeds", "1"],
 }  # fmt: skip
 ENDLESS = ("studio", "demo", "report")
