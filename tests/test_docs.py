@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -22,16 +23,21 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in GUIDES}
-TEXT = re.compile(r"(<!-- not run: [^\n]+ -->\n\n?)?^```([a-z]*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"(<!-- not run: [^\n]+ -->\n\n?)?^( *)```([a-z]*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+BLOCKS = {  # of each page: whether it is not run, the language, the text
+    name: [(bool(skip), language, dedent(body)) for skip, _, language, body in FENCE.findall(text)]
+    for name, text in PAGES.items()
+}
 LINES = [
     (name, line.split("  #")[0].strip())
-    for name, text in PAGES.items()
+    for name, blocks in BLOCKS.items()
+    for _, _, text in blocks
     for line in re.findall(r"^(?:accelerate launch -m )?pellucid .*", text, re.MULTILINE)
-    if "COMMAND" not in line and not line.endswith("\\")
+    if not line.endswith("\\")
 ]
 WHOLE = [name for name in PAGES if name == "README.md" or name.startswith("docs/tutorials/")]  # their commands run, too
 TINY = {
-    "samples": ["--overwrite"], "stylize": ["--evaluations", "1"], "compare-style": ["--evaluations", "1"],
+    "samples": ["--overwrite"], "stylize": ["--evaluations", "1", "--size", "96"], "compare-style": ["--evaluations", "1"],
     "layers": ["--count", "2", "--steps", "2", "--restarts", "1"], "evaluate": ["--count", "4", "--no-sanity"], "train": ["--epochs", "1"],
     "transfer": ["--seeds", "1"],
 }  # fmt: skip
@@ -90,7 +96,7 @@ def here(tmp_path, monkeypatch, pictures):
 @pytest.mark.filterwarnings("ignore::UserWarning")  # two steps are few
 def test_what_a_page_shows_works(page, here, capsys):
     scope = {"__name__": page}
-    for skipped, language, text in TEXT.findall(PAGES[page]):
+    for skipped, language, text in BLOCKS[page]:
         if skipped:
             continue
         if language == "python":
