@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-os.environ["COLUMNS"] = "100"  # the width of a command's --help
+os.environ["COLUMNS"] = "84"  # the width of a command's --help
 
 # The tasks in the order of the page, each with the module that holds its recipe and its presets.
 RECIPES = {
