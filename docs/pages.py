@@ -27,6 +27,8 @@ RECIPES = {
     "TrainRecipe": "training.recipe", "Attack": "training.recipe", "EvaluateRecipe": "evaluation.accuracy",
     "LayersRecipe": "evaluation.layers", "TransferabilityRecipe": "evaluation.transferability",
     "TransferRecipe": "transfer_learning.recipe", "StylizeDataRecipe": "transfer_learning.stylized",
+    "QualityRecipe": "evaluation.quality", "SimilarityRecipe": "evaluation.similarity",
+    "NonrobustRecipe": "training.nonrobust", "TransferabilityStudyRecipe": "training.transferability_study",
     "ConvertRecipe": "zoo.convert",
 }  # fmt: skip
 OUTSIDE = re.compile(r"""<(?:script|img|iframe|source|link rel="(?:stylesheet|preconnect|icon)")[^>]*"https?://[^>]*>""")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -93,7 +93,7 @@ def attempt(entry: Entry, open_scene: Opener, folder: Folder) -> str:
 
 def _carried_out(
     entries: Sequence[Entry], open_scene: Opener, folder: Folder, jobs: int
-) -> Iterator[tuple[Entry, Any]]:
+) -> Generator[tuple[Entry, Any], None, None]:
     work = partial(attempt, open_scene=open_scene, folder=folder)
     if jobs > 1:
         yield from in_processes(work, entries, jobs)

@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ..core.classifier import Classifier
-from .metrics import METRICS, Metric, interval, sampling_interval
+from ..evaluation.intervals import interval
+from .metrics import METRICS, Metric, sampling_interval
 
 
 @dataclass(frozen=True)
