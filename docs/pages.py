@@ -11,6 +11,7 @@ import re
 from contextlib import redirect_stdout, suppress
 from dataclasses import fields, is_dataclass
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -31,7 +32,9 @@ RECIPES = {
     "NonrobustRecipe": "training.nonrobust", "TransferabilityStudyRecipe": "training.transferability_study",
     "ConvertRecipe": "zoo.convert",
 }  # fmt: skip
-OUTSIDE = re.compile(r"""<(?:script|img|iframe|source|link rel="(?:stylesheet|preconnect|icon)")[^>]*"https?://[^>]*>""")
+OUTSIDE = re.compile(
+    r"""<(?:script|img|iframe|source|link rel="(?:stylesheet|preconnect|icon)")[^>]*"https?://[^>]*>"""
+)
 SHIM = "https://unpkg.com/iframe-worker/shim"
 PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
 
@@ -110,8 +113,8 @@ def commands() -> str:
 def recipes() -> str:
     """Every recipe: its fields with defaults, and its presets as the source has them, with their comments."""
     parts = [
-        "# Recipes\n\nThe settings of each task. The same class is the Python API, the command's flags and the studio's "
-        "form: `eps` in Python is `--eps` on the command line. *Per px* is a length in proportion to the side of the "
+        "# Recipes\n\nThe settings of each task. The same class is the Python API, the command's flags and the "
+        "studio's form: `eps` in Python is `--eps` on the command line. *Per px* is a length in proportion to the side of the "
         "images: 0.25 per px is 8 at 32 px, 16 at 64 px and 32 at 128 px. Presets are published settings "
         "(`--preset NAME`); the comments say where the numbers are from."
     ]
@@ -120,7 +123,7 @@ def recipes() -> str:
         recipe = getattr(module, name)
         parts.append(f"## {name}\n\n{inspect.cleandoc(recipe.__doc__).splitlines()[0]}\n\n{table(recipe)}")
         if name != "Attack" and (found := presets(import_module(f"pellucid.{PRESETS.get(place, place)}"))):
-            parts.append(f"??? note \"Presets of {name}\"\n\n    ```python\n{indented(found)}\n    ```")
+            parts.append(f'??? note "Presets of {name}"\n\n    ```python\n{indented(found)}\n    ```')
     return "\n\n".join(parts) + "\n"
 
 
@@ -143,7 +146,7 @@ def field_texts(kind: type) -> dict[str, str]:
     body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
     return {
         field.target.id: text.value.value
-        for field, text in zip(body, body[1:], strict=False)
+        for field, text in pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
     }
 
@@ -152,7 +155,9 @@ def presets(module: ModuleType) -> str:
     """The source of a module's `PRESETS`, comments included; empty if there are none."""
     source = Path(module.__file__ or "").read_text(encoding="utf-8")
     for node in ast.parse(source).body:
-        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else 0
+        target = (
+            node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else 0
+        )
         if isinstance(target, ast.Name) and target.id == "PRESETS":
             return "\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno])
     return ""

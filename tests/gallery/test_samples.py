@@ -11,7 +11,9 @@ def test_the_command_writes_photos_drawings_and_a_data_set(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert main(["samples"]) == 0
     assert read_image("samples/photos/flower.jpg").shape == (3, 427, 640)
-    assert read_image("samples/lines/church.png").shape == read_image("samples/drawings/ship.png").shape == (3, 256, 256)
+    assert (
+        read_image("samples/lines/church.png").shape == read_image("samples/drawings/ship.png").shape == (3, 256, 256)
+    )
     assert read_image("samples/small.png").shape == (3, 32, 32)
     assert main(["samples"]) == 2, "a second time would overwrite"
     assert "--overwrite" in capsys.readouterr().err
@@ -30,4 +32,6 @@ def test_a_tile_s_neighbors_are_in_the_other_split():
     photo = read_image(sample_photo("china.jpg"))
     cut = tiles(photo)
     assert len(cut) == 6 * 9
-    assert torch.equal(cut[10], photo[:, 64:128, 64:128]), "row by row, nine in a row: right and below are odd from even"
+    assert torch.equal(cut[10], photo[:, 64:128, 64:128]), (
+        "row by row, nine in a row: right and below are odd from even"
+    )
