@@ -36,6 +36,11 @@ OUTSIDE = re.compile(
     r"""<(?:script|img|iframe|source|link rel="(?:stylesheet|preconnect|icon)")[^>]*"https?://[^>]*>"""
 )
 SHIM = "https://unpkg.com/iframe-worker/shim"
+RECIPES_LEAD = """# Recipes
+
+The settings of each task. The same class is the Python API, the command's flags and the studio's form: `eps` in Python is
+`--eps` on the command line. *Per px* is a length in proportion to the side of the images: 0.25 per px is 8 at 32 px, 16 at
+64 px and 32 at 128 px. Presets are published settings (`--preset NAME`); the comments say where the numbers are from."""
 PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
 
 
@@ -112,12 +117,7 @@ def commands() -> str:
 
 def recipes() -> str:
     """Every recipe: its fields with defaults, and its presets as the source has them, with their comments."""
-    parts = [
-        "# Recipes\n\nThe settings of each task. The same class is the Python API, the command's flags and the "
-        "studio's form: `eps` in Python is `--eps` on the command line. *Per px* is a length in proportion to the side of the "
-        "images: 0.25 per px is 8 at 32 px, 16 at 64 px and 32 at 128 px. Presets are published settings "
-        "(`--preset NAME`); the comments say where the numbers are from."
-    ]
+    parts = [RECIPES_LEAD]
     for name, place in RECIPES.items():
         module = import_module(f"pellucid.{place}")
         recipe = getattr(module, name)
@@ -144,21 +144,19 @@ def table(recipe: type) -> str:
 def field_texts(kind: type) -> dict[str, str]:
     """The docstrings under a class's own fields."""
     body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
-    return {
-        field.target.id: text.value.value
-        for field, text in pairwise(body)
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-    }
+    texts = {}
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            texts[field.target.id] = ast.literal_eval(text.value)
+    return texts
 
 
 def presets(module: ModuleType) -> str:
     """The source of a module's `PRESETS`, comments included; empty if there are none."""
     source = Path(module.__file__ or "").read_text(encoding="utf-8")
     for node in ast.parse(source).body:
-        target = (
-            node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else 0
-        )
-        if isinstance(target, ast.Name) and target.id == "PRESETS":
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(targets[0], ast.Name) and targets[0].id == "PRESETS":
             return "\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno])
     return ""
 

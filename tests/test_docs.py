@@ -35,12 +35,15 @@ LINES = [
     for line in re.findall(r"^(?:accelerate launch -m )?pellucid .*", text, re.MULTILINE)
     if not line.endswith("\\")
 ]
-WHOLE = [name for name in PAGES if name == "README.md" or name.startswith("docs/tutorials/")]  # their commands run, too
+WHOLE = [name for name in PAGES if name == "README.md" or name.startswith("docs/tutorials/")]  # commands are run, too
 TINY = {
-    "samples": ["--overwrite"], "stylize": ["--evaluations", "1", "--size", "96"], "compare-style": ["--evaluations", "1"],
-    "layers": ["--count", "2", "--steps", "2", "--restarts", "1"], "evaluate": ["--count", "4", "--no-sanity"], "train": ["--epochs", "1"],
+    "samples": ["--overwrite"],
+    "stylize": ["--evaluations", "1", "--size", "96"],
+    "layers": ["--count", "2", "--steps", "2", "--restarts", "1"],
+    "evaluate": ["--count", "4", "--no-sanity"],
+    "train": ["--epochs", "1"],
     "transfer": ["--seeds", "1"],
-}  # fmt: skip
+}
 ENDLESS = ("studio", "demo", "report")
 
 

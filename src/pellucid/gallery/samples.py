@@ -19,9 +19,9 @@ SIDE, SMALL, TILE = 256, 32, 64  # pixels: of a drawing, of the small image, of 
 def samples(folder: str | Path = "samples", *, overwrite: bool = False) -> Path:
     """Write a few pictures, so that every example runs as it stands.
 
-    In the folder are `photos/` (the two that scikit-learn ships), `lines/` and `drawings/` (six drawings with a pen and
-    six in flat colors, 256 px), `small.png` (32 px, to enlarge), and `tiles/`, a data set of two classes: 64 px tiles of
-    either photo, every second one in `train/` and the others in `test/`.
+    In the folder are `photos/` (the two that scikit-learn ships), `lines/` and `drawings/` (six drawings with a pen
+    and six in flat colors, 256 px), `small.png` (32 px, to enlarge), and `tiles/`, a data set of two classes: 64 px
+    tiles of either photo, every second one in `train/` and the others in `test/`.
 
     Args:
         folder: appears when everything is written.
