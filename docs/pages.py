@@ -38,9 +38,10 @@ OUTSIDE = re.compile(
 SHIM = "https://unpkg.com/iframe-worker/shim"
 RECIPES_LEAD = """# Recipes
 
-The settings of each task. The same class is the Python API, the command's flags and the studio's form: `eps` in Python is
-`--eps` on the command line. *Per px* is a length in proportion to the side of the images: 0.25 per px is 8 at 32 px, 16 at
-64 px and 32 at 128 px. Presets are published settings (`--preset NAME`); the comments say where the numbers are from."""
+The settings of each task. The same class is the Python API, the command's flags and the studio's form: `eps` in Python
+is `--eps` on the command line. *Per px* is a length in proportion to the side of the images: 0.25 per px is 8 at 32 px,
+16 at 64 px and 32 at 128 px. Presets are published settings (`--preset NAME`); the comments say where the numbers are
+from."""
 PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
 
 
@@ -95,6 +96,9 @@ def notebook(text: str) -> str:
         if kind == "code" and not part.startswith("python"):
             source = "\n".join(f"!{line}" for line in source.splitlines())
         source = re.sub(r"!\[.*?\]\(.*?\)\n?|<div.*?</div>\n?", "", source) if kind == "markdown" else source
+        if cells and (printed := re.match(r"```text\n(.*?)```\s*", source, flags=re.S)):
+            cells[-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": printed[1]}]
+            source = source[printed.end() :]
         extra = {"outputs": [], "execution_count": None} if kind == "code" else {}
         if source.strip():
             cells.append({"cell_type": kind, "metadata": {}, "source": source, **extra})

@@ -32,6 +32,4 @@ def test_a_tile_s_neighbors_are_in_the_other_split():
     photo = read_image(sample_photo("china.jpg"))
     cut = tiles(photo)
     assert len(cut) == 6 * 9
-    assert torch.equal(cut[10], photo[:, 64:128, 64:128]), (
-        "row by row, nine in a row: right and below are odd from even"
-    )
+    assert torch.equal(cut[10], photo[:, 64:128, 64:128]), "row by row, nine in a row: even beside odd"
