@@ -12,6 +12,7 @@ from torch import Tensor
 from ..base.checks import check_classifier, check_fields, check_images, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import checked
 from ..core.ball import Norm
 from ..core.batch import generators, norms
@@ -92,7 +93,7 @@ class Shift(Objective):
 
 def layer_robustness(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     recipe: LayersRecipe | None = None,
     *,
     seed: int = 0,
@@ -132,7 +133,7 @@ def layer_robustness(
     check_classifier(classifier)
     recipe = checked(recipe, LayersRecipe)
     positive_int("batch_size", batch_size)
-    images = check_images(images)
+    images = check_images(images, size=classifier.size)
     if len(images) < 2:
         raise InputError("layer robustness compares images with each other; give two or more")
     check_runs(classifier, images)

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images
+from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
@@ -91,8 +92,8 @@ class DistanceCurve:
 
 def distance(
     classifier: Classifier,
-    sources: Tensor,
-    targets: Tensor,
+    sources: Images,
+    targets: Images,
     recipe: DistanceRecipe | None = None,
     **options,
 ) -> DistanceCurve:
@@ -105,7 +106,7 @@ def distance(
 
     Args:
         classifier: whose representation R is.
-        sources, targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        sources, targets: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
@@ -121,16 +122,16 @@ def distance(
     check_classifier(classifier)
     recipe = checked(recipe, DistanceRecipe).at(classifier.size)
     radii = torch.tensor(recipe.radii)
-    targets = fit(classifier, check_images(targets, "targets"))
-    sources = alike(fit(classifier, check_images(sources, "sources")), targets)
-    wanted = represent(classifier, targets)
+    last = fit(classifier, targets, "targets")
+    first = alike(fit(classifier, sources, "sources"), last)
+    wanted = represent(classifier, last)
     check_norms(wanted)
     rows = len(radii)
     descent = descend(
         classifier,
         Distance(wanted.repeat(rows, 1), straight_through=recipe.straight_through),
-        sources.repeat(rows, 1, 1, 1),
-        ball=L2(radii.repeat_interleave(len(targets))),
+        first.repeat(rows, 1, 1, 1),
+        ball=L2(radii.repeat_interleave(len(last))),
         steps=recipe.steps,
         optimizer=Momentum(recipe.momentum),
         schedule=cosine,
@@ -141,8 +142,8 @@ def distance(
         radii=radii,
         distances=descent.loss.unflatten(0, (rows, -1)).cpu(),
         images=descent.images.unflatten(0, (rows, -1)).cpu(),
-        sources=sources.cpu(),
-        targets=targets.cpu(),
+        sources=first.cpu(),
+        targets=last.cpu(),
         forwards=descent.forwards,
         backwards=descent.backwards,
     )

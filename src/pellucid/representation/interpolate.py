@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier, check_images, number, positive_int
+from ..base.checks import check_classifier, number, positive_int
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, checked
 from ..core.classifier import Classifier
 from ..core.descent import Descent
@@ -56,8 +57,8 @@ PRESETS = {
 
 def interpolate(
     classifier: Classifier,
-    first: Tensor,
-    last: Tensor,
+    first: Images,
+    last: Images,
     recipe: InterpolateRecipe | None = None,
     **options,
 ) -> Descent:
@@ -67,7 +68,7 @@ def interpolate(
 
     Args:
         classifier: whose representation it is; of a standard one the result stays near the average of pixels.
-        first, last: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        first, last: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
 
@@ -88,7 +89,7 @@ def interpolate(
     check_classifier(classifier)
     recipe = checked(recipe, InterpolateRecipe).at(classifier.size)
     intervals = recipe.intervals
-    first, last = (fit(classifier, check_images(images)) for images in (first, last))
+    first, last = fit(classifier, first, "first"), fit(classifier, last, "last")
     if first.shape != last.shape:
         raise InputError(f"images of {tuple(first.shape)} and {tuple(last.shape)} make no pairs; give two of one shape")
     shares = torch.linspace(0, 1, intervals + 1)

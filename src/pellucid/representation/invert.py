@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
+from ..base.image import Images, cover
 from ..base.recipes import checked
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
@@ -36,10 +37,10 @@ PRESETS = {
 
 def invert(
     classifier: Classifier,
-    targets: Tensor,
+    targets: Images,
     recipe: InvertRecipe | None = None,
     *,
-    start: Tensor | None = None,
+    start: Images | None = None,
     seed: int = 0,
     **options,
 ) -> Descent:
@@ -50,7 +51,7 @@ def invert(
 
     Args:
         classifier: whose representation is inverted.
-        targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        targets: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         start: images to begin with, one for all targets or one for each; brought to the targets' size.
         seed: of the noise; image number i has its own stream of it.
@@ -71,7 +72,7 @@ def invert(
     """
     check_classifier(classifier)
     recipe = checked(recipe, InvertRecipe).at(classifier.size)
-    targets = fit(classifier, check_images(targets, "targets"))
+    targets = fit(classifier, targets, "targets")
     if start is None:
         start = begin(recipe.start, targets, seed)
     start = alike(start, targets)
@@ -87,14 +88,12 @@ def begin(kind: Literal["noise", "gray"], like: Tensor, seed: int, first: int = 
     return (gray + draw(torch.randn, gray, generators(seed, len(like), first)) / 20).clamp(0, 1)
 
 
-def alike(start: Tensor, targets: Tensor) -> Tensor:
+def alike(start: Images, targets: Tensor) -> Tensor:
     """One start for each target, of its size; a warning tells if they had to be resized."""
     start = check_images(start, "start")
     if len(start) not in (1, len(targets)):
         raise InputError(f"{len(start)} starts for {len(targets)} targets; give one, or one for each")
     if start.shape[2:] != targets.shape[2:]:
-        from ..data.image import cover
-
         (height, width), (rows, columns) = start.shape[2:], targets.shape[2:]
         warnings.warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}", stacklevel=4)
         start = cover(start, (rows, columns))

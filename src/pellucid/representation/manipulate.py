@@ -9,8 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images, number, positive
+from ..base.checks import check_classifier, number, positive
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Unbounded
 from ..core.classifier import Classifier
@@ -53,7 +54,7 @@ PRESETS = {
 
 def manipulate(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     units: Tensor | int,
     recipe: ManipulateRecipe | None = None,
     **options,
@@ -62,7 +63,7 @@ def manipulate(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         units: of the representation, one for all images or `(N,)`, one for each.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
@@ -81,7 +82,7 @@ def manipulate(
     """
     check_classifier(classifier)
     recipe = checked(recipe, ManipulateRecipe).at(classifier.size)
-    start = fit(classifier, check_images(images))
+    start = fit(classifier, images)
     unit = torch.as_tensor(units).reshape(-1)
     if len(unit) not in (1, len(start)):
         raise InputError(f"{len(unit)} units for {len(start)} images; give one, or one for each")

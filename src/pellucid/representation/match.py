@@ -95,7 +95,8 @@ def check_norms(representation: Tensor) -> None:
 @default_modes()
 def represent(classifier: Classifier, images: Tensor) -> Tensor:
     """R(x) of `(N, 3, H, W)` images in [0, 1], `(N, U)` on the classifier's device, in batches, without gradients."""
-    batch = max(1, BATCH_VALUES // check_images(images)[0].numel())
+    images = check_images(images)
+    batch = max(1, BATCH_VALUES // images[0].numel())
     read = classifier.reader()
     with torch.no_grad():
         return torch.cat([read(part.to(classifier.device)).representation for part in images.split(batch)])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier, check_images, positive_int
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import at_once, draw, generators
@@ -93,7 +94,7 @@ def visualize(
     recipe: VisualizeRecipe | None = None,
     *,
     seeds: int = 1,
-    start: Tensor | None = None,
+    start: Images | None = None,
     magnitude: Tensor | None = None,
     seed: int = 0,
     **options,
@@ -109,7 +110,7 @@ def visualize(
         features: such as `17`, `layer4:3`, `logits:cat`, `2 * 17 - layer4:3`; see `pellucid.representation.feature`.
         recipe: settings; if not given the defaults, in proportion to the size. `PRESETS` has the published ones.
         seeds: starts of each feature, where they are drawn; the same for every feature.
-        start: `(M, C, H, W)` images in [0, 1] to begin with instead.
+        start: M images to begin with instead.
         magnitude: `(C, H, W // 2 + 1)`, what `Maco` holds fixed: `magnitude_spectrum` of photos. If not given, that of
             draws from the classifier's class Gaussians.
         seed: of starts and transforms.
@@ -170,12 +171,10 @@ def spectrum_of_draws(classifier: Classifier, size: int, count: int = 256) -> Te
     return magnitude_spectrum(cover(classifier.gaussians.sample(labels, generators(0, count)), size))
 
 
-def _starts(classifier: Classifier, recipe: VisualizeRecipe, seeds: int, start: Tensor | None, seed: int) -> Tensor:
+def _starts(classifier: Classifier, recipe: VisualizeRecipe, seeds: int, start: Images | None, seed: int) -> Tensor:
     """One image for each start of a feature, `(M, C, H, W)`."""
     if start is not None:
-        size = recipe.size or classifier.size
-        start = check_images(start, "start")
-        return cover(start, size) if size else start
+        return check_images(start, "start", recipe.size or classifier.size)
     if recipe.parametrization == "maco" and recipe.start == "gray":
         raise InputError("gray has no phase for maco to move; start from noise or from images")
     size = recipe.size or side(classifier)

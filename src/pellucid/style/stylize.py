@@ -14,6 +14,7 @@ from torch import Tensor
 from ..base.checks import check_classifier
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import checked
 from ..core.classifier import Classifier
 from ..core.optimizer import Pixels
@@ -104,14 +105,14 @@ class Stylized:
 @default_modes()
 def stylize(
     classifier: Classifier,
-    content: Tensor,
-    styles: Sequence[Tensor],
+    content: Images,
+    styles: Images,
     recipe: StylizeRecipe | None = None,
     *,
     weights: Sequence[float] | None = None,
-    masks: Sequence[Tensor | None] | None = None,
+    masks: Sequence[Images | None] | None = None,
     content_classifier: Classifier | None = None,
-    start: Tensor | None = None,
+    start: Images | None = None,
     seed: int = 0,
     precision: Precision = "float32",
     callback: Callable[[StyleProgress], object] | None = None,
@@ -124,13 +125,13 @@ def stylize(
 
     Args:
         classifier: whose style layers are matched. This choice matters; a robust classifier or a VGG is a good one.
-        content: `(1, 3, H, W)` in [0, 1].
-        styles: one or several, each `(1, 3, h, w)` in [0, 1].
+        content: one picture: a tensor, an array, a PIL image or a path.
+        styles: one or several, each of any size.
         recipe: settings; `PRESETS` has published ones.
         weights: one for each style; equal if not given.
-        masks: where each style goes: `(1, 1, H, W)` in [0, 1], of any size, or None for everywhere.
+        masks: where each style goes: light there, of any size, or None for everywhere.
         content_classifier: whose content layers are kept, `classifier` if not given. This choice hardly matters.
-        start: `(1, 3, H, W)`, in place of the recipe's.
+        start: a picture, in place of the recipe's.
         seed: of noise, transforms and random weights.
         precision: "bfloat16" runs the networks in autocast.
         callback: called after every evaluation with a `StyleProgress`.
@@ -151,9 +152,10 @@ def stylize(
     check_tile(recipe.tile)
     began = time.perf_counter()
     content = check_picture(content, "content").to(classifier.device)
-    if not styles:
+    given = styles if isinstance(styles, (list, tuple)) else [styles]
+    if not given:
         raise InputError("give at least one style picture")
-    styles = [check_picture(style, "a style").to(content) for style in styles]
+    styles = [check_picture(style, "a style").to(content) for style in given]
     weights = check_weights(weights, len(styles))
     masks = check_masks(masks, len(styles), content)
     if recipe.size is not None:

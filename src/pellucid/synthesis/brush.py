@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier, check_images
+from ..base.checks import check_classifier
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
@@ -36,8 +37,8 @@ class BrushRecipe(Recipe):
 
 def brush(
     classifier: Classifier,
-    images: Tensor,
-    mask: Tensor,
+    images: Images,
+    mask: Images,
     labels: Sequence[str | int] | Tensor,
     recipe: BrushRecipe | None = None,
     **options,
@@ -49,7 +50,7 @@ def brush(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
         labels: the class of each image, or one for all.
         recipe: settings; `PerPixel` lengths are multiplied by the classifier's size.
@@ -67,6 +68,6 @@ def brush(
     """
     check_classifier(classifier)
     recipe = checked(recipe, BrushRecipe).at(classifier.size)
-    start = check_images(fit(classifier, images))
+    start = fit(classifier, images)
     ball = Inside(L2(recipe.eps), blurred(check_mask(mask, start), recipe.feather))
     return toward(classifier, labels, start, ball, recipe, **options)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
@@ -56,7 +57,7 @@ def generate(
     labels: Sequence[str | int] | Tensor,
     recipe: GenerateRecipe | None = None,
     *,
-    start: Tensor | None = None,
+    start: Images | None = None,
     mixture: dict[str, float] | None = None,
     seed: int = 0,
     callback: Callback | None = None,
@@ -68,7 +69,7 @@ def generate(
         classifier: preferably a robust one; a standard one yields noise, which is the paper's point.
         labels: the class of each image, by name or index.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        start: `(N, 3, H, W)` images to begin with instead of seeds.
+        start: images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
         seed: of the seeds.
         callback: called after every step with a `Progress`.
@@ -88,7 +89,7 @@ def generate(
     if start is None:
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
-        start = fit(classifier, start)
+        start = fit(classifier, start, "start")
     size = recipe.size or start.shape[2]
     if size < start.shape[2]:
         raise InputError(f"size {size} is below the classifier's {start.shape[2]} px; give at least that")

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_images, number, positive
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Ball, Inside, Unbounded
 from ..core.batch import draw, generators
@@ -74,8 +75,8 @@ PRESETS = {
 
 def inpaint(
     classifier: Classifier,
-    images: Tensor,
-    mask: Tensor,
+    images: Images,
+    mask: Images,
     labels: Sequence[str | int] | Tensor | None = None,
     recipe: InpaintRecipe | None = None,
     *,
@@ -90,7 +91,7 @@ def inpaint(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
+        images: tensors, arrays, PIL images or paths, of one size; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
         labels: the class of each image; what the classifier sees in the filled image if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier, check_images, check_index
+from ..base.checks import check_classifier, check_index
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
@@ -35,7 +36,7 @@ class Stroke:
         strength: multiplies the recipe's eps and step size for this stroke.
     """
 
-    mask: Tensor
+    mask: Images
     unit: int
     strength: float = 1.0
 
@@ -72,7 +73,7 @@ PRESETS = {
 
 def paint(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     strokes: Sequence[Stroke],
     recipe: PaintRecipe | None = None,
     **options,
@@ -81,7 +82,7 @@ def paint(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         strokes: in order; each starts from what the one before left.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
@@ -96,7 +97,7 @@ def paint(
     recipe = checked(recipe, PaintRecipe).at(classifier.size)
     if not strokes:
         raise InputError("nothing to paint: give at least one stroke")
-    current = check_images(fit(classifier, images))
+    current = fit(classifier, images)
     with torch.no_grad():
         units = classifier(current[:1].to(classifier.device)).representation.shape[1]
     for stroke in strokes:

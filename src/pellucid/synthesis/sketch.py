@@ -8,8 +8,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images
+from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Inside
 from ..core.classifier import Classifier
@@ -53,7 +54,7 @@ PRESETS = {
 
 def sketch(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     labels: Sequence[str | int] | Tensor,
     recipe: SketchRecipe | None = None,
     *,
@@ -64,7 +65,7 @@ def sketch(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
+        images: drawings, brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         seed: of what blank paper begins as.
@@ -72,7 +73,7 @@ def sketch(
     """
     check_classifier(classifier)
     recipe = checked(recipe, SketchRecipe).at(classifier.size)
-    start = fit(classifier, check_images(images))
+    start = fit(classifier, images)
     label = classifier.labels(labels, len(start))
     pen = ink(start)
     if recipe.paper == "seed" and classifier.gaussians is not None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2, Ball
 from ..core.classifier import Classifier
@@ -53,11 +54,11 @@ PRESETS = {
 
 def superres(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     labels: Sequence[str | int] | Tensor | None = None,
     recipe: SuperresRecipe | None = None,
     *,
-    reference: Tensor | None = None,
+    reference: Images | None = None,
     **options,
 ) -> Descent:
     """Enlarge images:   argmin over ‖x' - x₀‖₂ <= eps, D(x') = x, of cross-entropy(x', label).
@@ -66,7 +67,7 @@ def superres(
 
     Args:
         classifier: preferably a robust one; the result has its size.
-        images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
+        images: tensors, arrays, PIL images or paths, square, smaller than the classifier's.
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
@@ -87,20 +88,18 @@ def superres(
     if recipe.consistent:
         ball = Consistent(ball, images)
         start = ball.agreeing(start)
-    if reference is not None and reference.shape != start.shape:
-        raise InputError(
-            f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
-        )
+    whole = None if reference is None else check_images(reference, "reference")
+    if whole is not None and whole.shape != start.shape:
+        raise InputError(f"the reference is {tuple(whole.shape)} and the result {tuple(start.shape)}; give one alike")
     labels = classifier.predict(start) if labels is None else labels
     passing = recipe.straight_through
     descent = toward(classifier, labels, start, ball, recipe, straight_through=passing, **options)
-    if reference is not None:
-        reference = check_images(reference, "reference").to(descent.images)
+    if whole is not None:
         made = {kind: enlarge(images, size, kind) for kind in ("nearest", "bicubic")} | {"result": descent.images}
         for name, result in made.items():
-            result = result.to(reference)
+            result = result.to(whole)
             descent.info[name] = {
-                "psnr": [round(value, 3) for value in psnr(result, reference).tolist()],
-                "ssim": [round(value, 4) for value in ssim(result, reference).tolist()],
+                "psnr": [round(value, 3) for value in psnr(result, whole).tolist()],
+                "ssim": [round(value, 4) for value in ssim(result, whole).tolist()],
             }
     return descent

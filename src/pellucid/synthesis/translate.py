@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..core.ball import L2
 from ..core.classifier import Classifier
@@ -43,7 +44,7 @@ PRESETS = {
 
 def translate(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     labels: Sequence[str | int] | Tensor | None = None,
     recipe: TranslateRecipe | None = None,
     **options,
@@ -52,7 +53,7 @@ def translate(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         labels: the class to turn each image into; of two classes, the one it is not, if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         **options: of `descend`.
