@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 from .checks import check_fields
 from .errors import InputError
@@ -51,6 +51,40 @@ class Recipe:
     def at(self, side: int | None) -> Self:
         """The recipe for images of this side in pixels: every `PerPixel` length becomes a number."""
         return replace(self, **{f.name: _at(getattr(self, f.name), side or USUAL_SIDE) for f in fields(self)})
+
+
+class Settings(TypedDict, total=False):
+    """The fields of the tasks' recipes as keywords: a task takes those of its own recipe, and they override it."""
+
+    eps: float
+    steps: int
+    step_size: float
+    sigmas: tuple[float, float]
+    straight_through: bool
+    enlargement: Literal["bicubic", "nearest"]
+    size: int | None
+    weight: float
+    composite: bool
+    fill: Literal["membrane", "mean"]
+    label_weight: float
+    surroundings: float
+    variety: float
+    activation: float
+    feather: float
+    paper: Literal["seed", "keep"]
+    lines: float
+    consistent: bool
+    momentum: float
+    tolerance: float
+    intervals: int
+    blur: float
+    radii: tuple[float, ...]
+    until: Literal["exceeds", "reaches"]
+    value: float
+    learning_rate: float
+    noise: float
+    diversity: float
+    diversity_layer: str
 
 
 def checked(recipe: R | None, kind: type[R]) -> R:

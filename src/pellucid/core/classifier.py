@@ -17,6 +17,8 @@ from ..base.layers import channels_of, named_layers
 from .batch import at_once
 from .reading import Activations, Reader
 
+Labels = Sequence[str | int] | Tensor | str | int  # of classes, by name or number: one for all images, or one for each
+
 
 class Classifier(nn.Module):
     """A network with everything that is needed to read it.
@@ -133,7 +135,7 @@ class Classifier(nn.Module):
             raise InputError(f"unknown class {name}; there are {len(names)}, with the numbers from 0 up")
         raise unknown("class", name, names)
 
-    def labels(self, names: Sequence[str | int] | Tensor | str | int, count: int | None = None) -> Tensor:
+    def labels(self, names: Labels, count: int | None = None) -> Tensor:
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
         given: Any = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
         given = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]

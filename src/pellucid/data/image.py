@@ -1,4 +1,4 @@
-"""Images at the size of a classifier, larger ones, and the files of a folder; how one is read stands in `base.image`."""
+"""Images at the size of a classifier, larger ones, and the files of a folder; `base.image` reads them."""
 
 from __future__ import annotations
 

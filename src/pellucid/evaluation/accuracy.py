@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
-from ..base.errors import InputError, shortened
+from ..base.errors import InputError, shortened, warn
 from ..base.processes import Processes, sharing, team
 from ..base.recipes import checked
 from ..core.ball import Norm
@@ -124,7 +123,7 @@ class Evaluation:
         images, labels = (tensor.to(self.classifier.device) for tensor in self.split.batch(index))
         found = seen(self.classifier, images)
         if undefined := [self.split.name(number) for number in index[(found < 0).cpu()].tolist()]:
-            warnings.warn(f"{shortened(undefined)}: the logits are not numbers, which counts as wrong", stacklevel=3)
+            warn(f"{shortened(undefined)}: the logits are not numbers, which counts as wrong")
         clean = found == labels
         robust = {}
         for eps in self.recipe.eps:

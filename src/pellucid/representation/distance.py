@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier
 from ..base.errors import InputError
 from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.descend import DescendOptions, descend
+from ..core.descent import Callback
 from ..core.objective import Distance
 from ..core.optimizer import cosine
 from ..data.image import fit
 from .invert import alike
 from .match import check_norms, represent
 from .momentum import Momentum
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,16 @@ class DistanceCurve:
         return {"radii": self.radii.tolist(), "mean": [round(v, 5) for v in self.mean.tolist()], "distances": rounded}
 
 
+@task(DistanceRecipe, DescendOptions)
 def distance(
     classifier: Classifier,
     sources: Images,
     targets: Images,
     recipe: DistanceRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> DistanceCurve:
     """The distance in representation as a function of the radius:
 
@@ -108,7 +116,9 @@ def distance(
         classifier: whose representation R is.
         sources, targets: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: sources that are neither one nor as many as targets, a target whose representation is zero.
@@ -119,7 +129,6 @@ def distance(
     >>> curve.distances.shape, bool(curve.mean[0] > curve.mean[1])
     (torch.Size([2, 1]), True)
     """
-    check_classifier(classifier)
     recipe = checked(recipe, DistanceRecipe).at(classifier.size)
     radii = torch.tensor(recipe.radii)
     last = fit(classifier, targets, "targets")
@@ -136,7 +145,9 @@ def distance(
         optimizer=Momentum(recipe.momentum),
         schedule=cosine,
         keep_best=True,
-        **options,
+        seed=seed,
+        callback=callback,
+        **dict[str, Any](**options),
     )
     return DistanceCurve(
         radii=radii,

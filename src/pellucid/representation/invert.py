@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images
-from ..base.errors import InputError
+from ..base.checks import check_images
+from ..base.errors import InputError, warn
 from ..base.image import Images, cover
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
-from ..core.descent import Descent
+from ..core.descend import DescendOptions
+from ..core.descent import Callback, Descent
 from ..data.image import fit
 from ..data.quality import psnr, ssim
 from .match import MatchRecipe, match, represent
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ PRESETS = {
 }
 
 
+@task(InvertRecipe, DescendOptions)
 def invert(
     classifier: Classifier,
     targets: Images,
@@ -42,7 +47,8 @@ def invert(
     *,
     start: Images | None = None,
     seed: int = 0,
-    **options,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Recover images from their representations:   x = argmin over x' of ‖R(x') - R(target)‖₂ / ‖R(target)‖₂.
 
@@ -55,7 +61,8 @@ def invert(
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         start: images to begin with, one for all targets or one for each; brought to the targets' size.
         seed: of the noise; image number i has its own stream of it.
-        **options: of `descend`.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Returns:
         The images. `info["result"]` holds, for each, its distance in representation, and PSNR and SSIM to its target.
@@ -70,13 +77,12 @@ def invert(
     >>> bool(inverted.loss[0] < inverted.history[0, 0])
     True
     """
-    check_classifier(classifier)
     recipe = checked(recipe, InvertRecipe).at(classifier.size)
     targets = fit(classifier, targets, "targets")
     if start is None:
         start = begin(recipe.start, targets, seed)
     start = alike(start, targets)
-    descent = match(classifier, represent(classifier, targets), start, recipe, seed=seed, **options)
+    descent = match(classifier, represent(classifier, targets), start, recipe, seed=seed, callback=callback, **options)
     return descent.about(result=resemblance(classifier, descent.images, targets))
 
 
@@ -95,7 +101,7 @@ def alike(start: Images, targets: Tensor) -> Tensor:
         raise InputError(f"{len(start)} starts for {len(targets)} targets; give one, or one for each")
     if start.shape[2:] != targets.shape[2:]:
         (height, width), (rows, columns) = start.shape[2:], targets.shape[2:]
-        warnings.warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}", stacklevel=4)
+        warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}")
         start = cover(start, (rows, columns))
     return start.expand(len(targets), -1, -1, -1)
 

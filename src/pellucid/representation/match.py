@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -56,7 +56,9 @@ class MatchRecipe(Recipe):
         number("tolerance", self.tolerance, 0)
 
 
-def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe: MatchRecipe, **options) -> Descent:
+def match(
+    classifier: Classifier, representation: Tensor, start: Tensor, recipe: MatchRecipe, **options: Any
+) -> Descent:
     """x = argmin over ‖x' - x₀‖₂ <= eps of ‖R(x') - r‖₂ / ‖r‖₂,   eq. 4 of the representations paper.
 
     Args:

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,7 +40,7 @@ def rebuild(
     chunk: int = 256,
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
-    **options,
+    **options: Any,
 ) -> int:
     """Invert every image below a folder into a folder of the same structure.
 

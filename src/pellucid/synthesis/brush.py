@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier
 from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
-from ..core.ball import L2, Inside
-from ..core.classifier import Classifier
-from ..core.descent import Descent
+from ..base.task import task
+from ..core.ball import L2
+from ..core.classifier import Classifier, Labels
+from ..core.descend import DescendOptions
+from ..core.descent import Callback, Descent
 from ..data.image import fit
+from .inside import Inside
 from .mask import check_mask
 from .toward import SMOOTH, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,17 @@ class BrushRecipe(Recipe):
     """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
+@task(BrushRecipe, DescendOptions)
 def brush(
     classifier: Classifier,
     images: Images,
     mask: Images,
-    labels: Sequence[str | int] | Tensor,
+    labels: Labels,
     recipe: BrushRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Brush a class onto images:   argmin over ‖x' - x‖₂ <= eps, x' = x where mask = 0, of cross-entropy(x', label).
 
@@ -54,7 +61,9 @@ def brush(
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
         labels: the class of each image, or one for all.
         recipe: settings; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything.
@@ -66,8 +75,7 @@ def brush(
     >>> bool((made.images != photo)[:, :, 16:].any())  # the edge is soft
     False
     """
-    check_classifier(classifier)
     recipe = checked(recipe, BrushRecipe).at(classifier.size)
     start = fit(classifier, images)
     ball = Inside(L2(recipe.eps), blurred(check_mask(mask, start), recipe.feather))
-    return toward(classifier, labels, start, ball, recipe, **options)
+    return toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **options)

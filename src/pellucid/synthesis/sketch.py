@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from ..base.checks import check_classifier
 from ..base.errors import InputError
 from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
-from ..core.ball import L2, Inside
-from ..core.classifier import Classifier
-from ..core.descent import Descent
+from ..base.task import task
+from ..core.ball import L2
+from ..core.classifier import Classifier, Labels
+from ..core.descend import DescendOptions
+from ..core.descent import Callback, Descent
 from ..data.image import fit
+from .inside import Inside
 from .start import seeds
 from .toward import PLAIN, SMOOTH, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 PAPER = 0.75  # the least value of blank paper in every channel
 
@@ -52,14 +56,16 @@ PRESETS = {
 }
 
 
+@task(SketchRecipe, DescendOptions)
 def sketch(
     classifier: Classifier,
     images: Images,
-    labels: Sequence[str | int] | Tensor,
+    labels: Labels,
     recipe: SketchRecipe | None = None,
     *,
     seed: int = 0,
-    **options,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Turn drawings into images of a class:   argmin over ‖x' - drawing‖₂ <= eps of cross-entropy(x', label).
 
@@ -69,9 +75,9 @@ def sketch(
         labels: what each drawing is to become.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         seed: of what blank paper begins as.
-        **options: of `descend`.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, SketchRecipe).at(classifier.size)
     start = fit(classifier, images)
     label = classifier.labels(labels, len(start))
@@ -79,7 +85,7 @@ def sketch(
     if recipe.paper == "seed" and classifier.gaussians is not None:
         start = start * pen + seeds(classifier, label, seed=seed).to(start) * (1 - pen)
     ball = Inside(L2(recipe.eps), 1 - (1 - recipe.lines) * pen)
-    return toward(classifier, label, start, ball, recipe, seed=seed, **options)
+    return toward(classifier, label, start, ball, recipe, seed=seed, callback=callback, **options)
 
 
 def ink(images: Tensor) -> Tensor:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from ..base.checks import check_classifier, check_images
+from ..base.checks import check_images
 from ..base.errors import InputError
 from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2, Ball
-from ..core.classifier import Classifier
-from ..core.descent import Descent
+from ..core.classifier import Classifier, Labels
+from ..core.descend import DescendOptions
+from ..core.descent import Callback, Descent
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
 from .consistent import Consistent
 from .toward import PLAIN, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,23 @@ PRESETS = {
 }
 
 
+class SuperresOptions(DescendOptions, total=False):
+    """Options of `superres`."""
+
+    start: Enlargement
+
+
+@task(SuperresRecipe, DescendOptions)
 def superres(
     classifier: Classifier,
     images: Images,
-    labels: Sequence[str | int] | Tensor | None = None,
+    labels: Labels | None = None,
     recipe: SuperresRecipe | None = None,
     *,
     reference: Images | None = None,
-    **options,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[SuperresOptions],
 ) -> Descent:
     """Enlarge images:   argmin over ‖x' - x₀‖₂ <= eps, D(x') = x, of cross-entropy(x', label).
 
@@ -71,12 +82,13 @@ def superres(
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: images that are not square or already as large as the result.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, SuperresRecipe).at(classifier.size)
     images, size = check_images(images), side(classifier)
     if images.shape[2] != images.shape[3]:
@@ -92,8 +104,7 @@ def superres(
     if whole is not None and whole.shape != start.shape:
         raise InputError(f"the reference is {tuple(whole.shape)} and the result {tuple(start.shape)}; give one alike")
     labels = classifier.predict(start) if labels is None else labels
-    passing = recipe.straight_through
-    descent = toward(classifier, labels, start, ball, recipe, straight_through=passing, **options)
+    descent = toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **options)
     if whole is not None:
         made = {kind: enlarge(images, size, kind) for kind in ("nearest", "bicubic")} | {"result": descent.images}
         for name, result in made.items():

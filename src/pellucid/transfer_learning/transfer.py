@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier
 from ..base.devices import Precision
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.processes import processes
 from ..base.recipes import checked, plain
 from ..core.classifier import Classifier
@@ -206,8 +205,7 @@ def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:
         raise InputError(f"the images are {width} x {height} and the source takes {source.size} px; give that size")
     check_classes(data.train.labels, data.class_names, recipe.folds)
     if len(both := shared(data)):
-        warnings.warn(
+        warn(
             f"{len(both)} of {len(data.test)} test images of {data.name} are also training images "
-            f"(the first: {data.test.name(int(both[0]))}); the accuracy will be too high",
-            stacklevel=4,
+            f"(the first: {data.test.name(int(both[0]))}); the accuracy will be too high"
         )
