@@ -22,17 +22,18 @@ class Frames:
 
     def add(self, progress: Any) -> None:
         """Note the images after a step, of about 60 steps in all."""
-        stride = self.every * math.ceil(progress.steps / AT_MOST)
-        if progress.step % stride and progress.step != progress.steps:
+        done, total = counted(progress)
+        if done % (self.every * math.ceil(total / AT_MOST)) and done != total:
             return
         images = (progress.images.detach().clamp(0, 1) * 255).round().byte().cpu()
-        if len(progress.index):
+        index = getattr(progress, "index", torch.arange(len(images))).cpu()
+        if len(index):
             if images.shape[1:] != self.current.shape[1:]:  # the first ones, or larger ones than before
                 self.current = torch.empty(0, *images.shape[1:], dtype=torch.uint8)
-            missing = int(progress.index.max()) + 1 - len(self.current)
+            missing = int(index.max()) + 1 - len(self.current)
             gray = torch.full((max(missing, 0), *images.shape[1:]), 128, dtype=torch.uint8)
             self.current = torch.cat([self.current, gray])
-            self.current[progress.index.cpu()] = images
+            self.current[index] = images
         self.seen.append(self.current.clone())
         if len(self.seen) * self.current.numel() > self.most:
             self.seen, self.every = self.seen[1::2], 2 * self.every
@@ -41,6 +42,14 @@ class Frames:
         """The frames of all of these images, at their size: `(F, N, C, H, W)` uint8."""
         whole = [frame for frame in self.seen if len(frame) == len(images)]
         return torch.stack([_resized(frame, images) for frame in whole]) if whole else torch.empty(0, dtype=torch.uint8)
+
+
+def counted(progress: Any) -> tuple[float, float]:
+    """How much is done of how much: steps, evaluations, or a share of 1."""
+    for done, total in (("step", "steps"), ("evaluation", "evaluations")):
+        if hasattr(progress, done):
+            return getattr(progress, done), getattr(progress, total)
+    return float(progress), 1.0
 
 
 def _resized(frame: Tensor, images: Tensor) -> Tensor:

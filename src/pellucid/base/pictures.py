@@ -109,7 +109,7 @@ class Rows(Pictures):
         """The class intended for each image, or nothing."""
         names = self.made.names if self.made is not None else None
         labels = [] if self.label is None else self.label.tolist()
-        return [names[label] if names else str(label) for label in labels]
+        return [names[int(label)] if names else str(label) for label in labels]
 
     def __repr__(self) -> str:
         first = f"{float(self.history[0].nanmean()):.3g} to " if len(self.history) else ""
@@ -161,6 +161,18 @@ class Table:
         return f"<table><tr>{_tags('th', header)}</tr>{body}</table>"
 
 
+def about_classifier(classifier: Any) -> str:
+    """A classifier in three lines: its name, its network, and what it was made for."""
+    card, count = classifier.card, sum(weights.numel() for weights in classifier.network.parameters())
+    names = classifier.class_names or []
+    network = card.get("arch", type(classifier.network).__name__)
+    made_for = [f"{classifier.size} px" if classifier.size else "images of any size", f"{classifier.classes} classes"]
+    made_for[1] += f" ({shortened(names, 4)})" if names else ""
+    made_for += [f"threat model {card['threat']}"] if "threat" in card else []
+    lines = [f"Classifier {classifier.name or 'of your own'}", f"{network}, {count:,} weights", ", ".join(made_for)]
+    return "\n  ".join(lines)
+
+
 def display(shown: Any) -> None:
     """Show it below the cell of a notebook."""
     from IPython.display import display as below  # type: ignore[import-not-found]
@@ -174,6 +186,12 @@ def summary(kind: str, images: Tensor, names: Iterable[str], *more: str) -> str:
     several = f"{count} image{'s' * (count != 1)}, {width} x {height}"
     named = shortened(list(dict.fromkeys(names)))
     return f"{kind}({'; '.join([several + (f': {named}' if named else ''), *filter(None, more)])})"
+
+
+def strip(images: Iterable[Tensor], captions: Iterable[str]) -> str:
+    """Images in a row with their captions, as HTML."""
+    cells = "".join(_cell(None, image, caption) for image, caption in zip(images, captions, strict=True))
+    return f'<div style="display:flex;flex-wrap:wrap;gap:10px">{cells}</div>'
 
 
 def _tags(tag: str, cells: Sequence[str]) -> str:

@@ -47,4 +47,8 @@ def bar(title: str, on: bool) -> Iterator[Callable[[float], None]]:
         warnings.simplefilter("ignore")  # of a notebook without widgets, where it is text
         from tqdm.auto import tqdm
     with tqdm(total=100, desc=title, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {remaining}") as shown:
-        yield lambda share: shown.update(100 * share - shown.n)
+
+        def advance(share: float) -> None:
+            shown.update(100 * share - shown.n)
+
+        yield advance

@@ -75,8 +75,8 @@ def of_descent(descent: Any) -> dict[str, Any]:
 
 def of_result(result: Any) -> dict[str, Any]:
     """What a sidecar says of a result, and of the call that made it, unless it says which command did."""
-    called = result.made is not None and "command" not in getattr(result, "info", {})
-    facts = result.made.facts() if called else {}
+    by_command = result.made is None or "command" in getattr(result, "info", {})
+    facts = {} if by_command else result.made.facts()
     return {**facts, **(result.to_json() if hasattr(result, "to_json") else of_descent(result)), "versions": versions()}
 
 

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from .checks import check_classifier
 from .errors import unknown
-from .frames import Frames
+from .frames import Frames, counted
 from .made import Made, Weights, fingerprint
 from .pictures import Pictures
 from .processes import team
@@ -78,8 +78,9 @@ def _watched(function: Callable[..., R], bound: inspect.BoundArguments, further:
             if "callback" in inspect.signature(function).parameters:
 
                 def told(progress: Any) -> None:
-                    advance(_share(progress))
-                    if hasattr(progress, "index") and everybody.count == 1:
+                    done, total = counted(progress)
+                    advance(done / total)
+                    if hasattr(progress, "images") and everybody.count == 1:
                         frames.add(progress)
                     if callback is not None:
                         callback(progress)
@@ -117,11 +118,3 @@ def _noted(bound: inspect.BoundArguments, further: str) -> dict[str, Any]:
 
 def _weights(classifier: Any) -> Weights:
     return Weights(getattr(classifier, "name", ""), fingerprint(classifier))
-
-
-def _share(progress: Any) -> float:
-    """How much is done, as callbacks are told: a share, steps, or evaluations."""
-    for done, total in (("step", "steps"), ("evaluation", "evaluations")):
-        if hasattr(progress, done):
-            return getattr(progress, done) / getattr(progress, total)
-    return float(progress)

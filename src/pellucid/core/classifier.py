@@ -13,7 +13,9 @@ from ..base.checks import check_images, check_input, check_names, check_network,
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.heads import find_head, width_of
+from ..base.image import Images
 from ..base.layers import channels_of, named_layers
+from ..base.pictures import about_classifier
 from .batch import at_once
 from .reading import Activations, Reader
 
@@ -34,6 +36,7 @@ class Classifier(nn.Module):
     Attributes:
         gaussians: the class Gaussians that came with the bundle (`pellucid.data.gaussians`), or None.
         layers: the named layers of this network from input to output, name to module path; any path may be used too.
+        name: what `pellucid.load` was given; nothing for a classifier of your own.
         unit_axes: along which axis a layer has its units, where the network does not declare it: `{"blocks.2": 3}`.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
@@ -73,6 +76,7 @@ class Classifier(nn.Module):
         self.card = dict(card or {})
         self.gaussians: Any = None
         self.unit_axes: dict[str, int] = {}
+        self.name = ""
 
     @property
     def device(self) -> torch.device:
@@ -85,6 +89,9 @@ class Classifier(nn.Module):
         classes = len(self.class_names) if self.class_names else (None if self.head_was_named else self.classes or None)
         return Reader(self.network, self.normalized, self.path(self.head), paths, self.unit_axes, straight_through,
                       classes, self.head_was_named)  # fmt: skip
+
+    def __repr__(self) -> str:
+        return about_classifier(self)
 
     def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
         """Run the network once on `(N, C, H, W)` images in [0, 1], in eval mode and without gradients to the weights.
@@ -101,14 +108,25 @@ class Classifier(nn.Module):
         """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients. This is what training calls."""
         return self.network(self.normalized(images)).float()
 
-    def predict(self, images: Tensor) -> Tensor:
-        """The class that is seen in each image, `(N,)` on the classifier's device; float32, in eval mode."""
-        images = images.to(self.device)
-        if not len(images):  # a network need not take an empty batch
-            return torch.empty(0, dtype=torch.int64, device=self.device)
-        read = self.reader()
+    def predict(self, images: Images) -> Tensor:
+        """The class that is seen in each image, `(N,)` numbers; `names` has words for them. See `probabilities`."""
+        return self._seen(images).argmax(1)
+
+    def probabilities(self, images: Images) -> Tensor:
+        """softmax(logits), `(N, K)` on the classifier's device; of images as people have them, brought to its size."""
+        return self._seen(images).softmax(1)
+
+    def names(self, labels: Labels) -> list[str]:
+        """The names of classes: `classifier.names(classifier.predict("photo.jpg"))`."""
+        return [self.class_names[i] if self.class_names else str(i) for i in self.labels(labels).tolist()]
+
+    def _seen(self, images: Images) -> Tensor:
+        """The logits, float32, in eval mode and without gradients."""
+        if isinstance(images, Tensor) and not len(images):  # a network need not take an empty batch
+            return torch.empty(0, self.classes or 1, device=self.device)
+        images, read = check_images(images, size=self.size).to(self.device), self.reader()
         with torch.no_grad():
-            return torch.cat([read(chunk).logits.argmax(1) for chunk in check_images(images).split(at_once(images))])
+            return torch.cat([read(chunk).logits for chunk in images.split(at_once(images))])
 
     def normalized(self, images: Tensor) -> Tensor:
         """What the network is given: (images - mean) / std, in the precision of its weights.

@@ -28,6 +28,7 @@ from .reading import Activations, Reader
 
 Stop = Callable[[Tensor, Activations], Tensor]
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
+Callback = Callable[[Progress], None]
 
 
 class DescendOptions(Settings, total=False):
@@ -90,7 +91,7 @@ def descend(
     compiled: bool = False,
     batch_size: int | None = None,
     reader: Reader | None = None,
-    callback: Callable[[Progress], None] | None = None,
+    callback: Callback | None = None,
 ) -> Descent:
     """Projected gradient descent on images: x <- project(x + ball.step(∇ objective(x))), `steps` times.
 

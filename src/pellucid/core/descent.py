@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -75,9 +74,6 @@ class Progress:
     index: Tensor
     images: Tensor
     loss: Tensor
-
-
-Callback = Callable[[Progress], None]
 
 
 def better_of(one: Descent, other: Descent) -> Descent:

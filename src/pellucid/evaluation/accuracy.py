@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from ..base.devices import Precision
 from ..base.errors import InputError, shortened, warn
 from ..base.processes import Processes, sharing, team
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -27,6 +28,9 @@ from .outcomes import Accuracies, Outcomes
 from .partial import Partial
 from .pgd import PGD
 from .threat import check_radii, check_split, check_step_size, seen, threat_ball
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,21 @@ class Evaluation:
         return Partial(path, {**facts, **self.settings()}, self.index)
 
 
+class EvaluateSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `evaluate`."""
+
+    norm: Norm
+    eps: tuple[float, ...]
+    steps: tuple[int, ...]
+    step_size: float | None
+    random_start: bool
+    restarts: int
+    autoattack: tuple[str, ...]
+    count: int | None
+    batch_size: int
+
+
+@task(EvaluateRecipe)
 def evaluate(
     classifier: Classifier,
     split: LabeledImages,
@@ -163,6 +182,7 @@ def evaluate(
     seed: int = 0,
     partial: str | Path | None = None,
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[EvaluateSettings],
 ) -> Accuracies:
     """Measure accuracy on clean images and under attack.
 
@@ -180,6 +200,7 @@ def evaluate(
         partial: a JSON file in which the outcomes are kept after every batch. If it is there, the evaluation goes on
             from it. It is left there: delete it once the result is safe.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: images of another size, labels that the classifier does not have, no pyautoattack where it is

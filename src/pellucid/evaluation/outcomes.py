@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.pictures import Table
 from .threat import radius_names
 
 Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
@@ -55,8 +56,8 @@ class Outcomes:
         return Accuracies(len(self.clean), _share(self.clean), robust, settings or {})
 
 
-@dataclass
-class Accuracies:
+@dataclass(repr=False)
+class Accuracies(Table):
     """The result of an evaluation.
 
     Attributes:
@@ -84,6 +85,14 @@ class Accuracies:
         middle, spread = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
         low, high = ((middle + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
         return max(0.0, low), min(1.0, high)
+
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        shares = {"clean": self.clean}
+        for eps, by_attack in self.robust.items():
+            shares |= {f"eps {eps:g}, {attack}": share for attack, share in by_attack.items()}
+        ends = {name: self.interval(share) for name, share in shares.items()}
+        rows = [(name, f"{p:.1%}", "{:.1%} to {:.1%}".format(*ends[name])) for name, p in shares.items()]
+        return (f"{self.count} images", "right", "95% interval"), rows
 
     def to_json(self) -> dict:
         """As plain JSON; shares rounded to 4 places."""

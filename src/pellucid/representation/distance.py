@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.image import Images
+from ..base.pictures import Table, strip
 from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import DescendOptions, descend
-from ..core.descent import Callback
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.objective import Distance
 from ..core.optimizer import cosine
 from ..data.image import fit
@@ -55,9 +56,9 @@ PRESETS = {
 }
 
 
-@dataclass(frozen=True)
-class DistanceCurve:
-    """What `distance` found.
+@dataclass(frozen=True, repr=False)
+class DistanceCurve(Table):
+    """What `distance` found. A notebook shows its numbers, and the images of the first pair.
 
     Attributes:
         radii: `(R,)`.
@@ -87,6 +88,15 @@ class DistanceCurve:
         if pairs == 1:
             return torch.full_like(self.distances[:, 0], math.nan)
         return 1.96 * self.distances.std(1) / pairs**0.5
+
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        means = zip(self.radii.tolist(), self.mean.tolist(), self.margin.tolist(), strict=True)
+        return ("radius", "distance"), [(f"{r:g}", f"{m:.3f}" + f" ± {w:.3f}" * (w == w)) for r, m, w in means]
+
+    def _repr_html_(self) -> str:
+        images = [self.sources[0], *self.images[:, 0], self.targets[0]]
+        captions = ["source", *(f"radius {radius:g}" for radius in self.radii.tolist()), "target"]
+        return super()._repr_html_() + strip(images, captions)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 5 places."""

@@ -15,8 +15,8 @@ from ..base.image import Images
 from ..base.recipes import PerPixel, checked
 from ..base.task import task
 from ..core.classifier import Classifier
-from ..core.descend import DescendOptions
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions
+from ..core.descent import Descent
 from ..data.image import fit
 from ..data.quality import ghosting
 from .match import MatchRecipe, match, represent

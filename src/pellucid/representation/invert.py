@@ -15,8 +15,8 @@ from ..base.recipes import checked
 from ..base.task import task
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import DescendOptions
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions
+from ..core.descent import Descent
 from ..data.image import fit
 from ..data.quality import psnr, ssim
 from .match import MatchRecipe, match, represent

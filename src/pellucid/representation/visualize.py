@@ -18,8 +18,8 @@ from ..base.task import task
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import at_once, draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import DescendOptions, descend
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions, descend
+from ..core.descent import Descent
 from ..core.objective import Objective
 from ..core.optimizer import Adam, Parametrization, Pixels, Smoothed
 from ..data.fourier import Fourier

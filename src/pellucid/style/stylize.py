@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.checks import check_classifier
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
 from ..base.image import Images
+from ..base.made import Made
+from ..base.pictures import Pictures, summary
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..core.optimizer import Pixels
 from ..data.fourier import Fourier
@@ -28,8 +30,11 @@ from .objective import Losses, Reader, StyleObjective
 from .optimize import LBFGS, Evaluate, ImageAdam, Minimizer, PlainLBFGS, minimize
 from .prepare import prepare
 from .pyramid import resized, scales
-from .recipe import RESTRICTED_IMAGENET, StylizeRecipe
+from .recipe import RESTRICTED_IMAGENET, StylizeRecipe, StylizeSettings
 from .surgery import has_max_pooling
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SMALL = 2**20  # pixels up to which L-BFGS is the default
 
@@ -52,8 +57,8 @@ class StyleProgress:
     images: Tensor
 
 
-@dataclass
-class Stylized:
+@dataclass(repr=False)
+class Stylized(Pictures):
     """The result of `stylize`.
 
     Attributes:
@@ -66,6 +71,8 @@ class Stylized:
         interrupted: Ctrl-C ended it early.
         losses: of the images, without jitter and transforms; of those before they were enlarged, if it ended early.
         checkerboard: decibels by stride, None where the picture is too small to tell; see `artifacts.checkerboard`.
+        made: the call, from which the sidecar says how to repeat it.
+        frames: `(F, 1, 3, H, W)` uint8, the picture on its way, of which `animate` makes a GIF.
     """
 
     images: Tensor
@@ -77,6 +84,20 @@ class Stylized:
     interrupted: bool = False
     losses: Losses | None = None
     checkerboard: dict[int, float | None] = field(default_factory=dict)
+    made: Made | None = None
+    frames: Tensor | None = None
+
+    @property
+    def start(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The content, which a notebook shows before the picture."""
+        return self.content
+
+    @property
+    def captions(self) -> list[str]:
+        return [f"style {self.losses.style:.3g}, content {self.losses.content:.3g}" if self.losses else ""]
+
+    def __repr__(self) -> str:
+        return summary("Stylized", self.images, (), *self.captions, f"{self.evaluations} evaluations")
 
     @property
     def evaluations(self) -> int:
@@ -102,6 +123,7 @@ class Stylized:
         }
 
 
+@task(StylizeRecipe)
 @default_modes()
 def stylize(
     classifier: Classifier,
@@ -116,6 +138,7 @@ def stylize(
     seed: int = 0,
     precision: Precision = "float32",
     callback: Callable[[StyleProgress], object] | None = None,
+    **settings: Unpack[StylizeSettings],
 ) -> Stylized:
     """A picture with the content of one image and the style of others:
 
@@ -135,6 +158,7 @@ def stylize(
         seed: of noise, transforms and random weights.
         precision: "bfloat16" runs the networks in autocast.
         callback: called after every evaluation with a `StyleProgress`.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: pictures out of range, unknown layers, settings that do not go together.
@@ -147,7 +171,6 @@ def stylize(
     >>> result.images.shape, result.evaluations
     (torch.Size([1, 3, 32, 32]), 4)
     """
-    check_classifier(classifier)
     recipe = checked(recipe, StylizeRecipe)
     check_tile(recipe.tile)
     began = time.perf_counter()

@@ -11,8 +11,8 @@ from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2
 from ..core.classifier import Classifier, Labels
-from ..core.descend import DescendOptions
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions
+from ..core.descent import Descent
 from ..data.image import Enlargement, enlarge, fit
 from .in_turn import after, in_turn
 from .start import Start, seeds
@@ -88,6 +88,8 @@ def generate(
     """
     recipe = checked(recipe, GenerateRecipe).at(classifier.size)
     label = classifier.labels(labels)
+    if not len(label):
+        raise InputError("name at least one class to generate")
     if start is None:
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:

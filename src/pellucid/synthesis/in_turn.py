@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback
+from ..core.descent import Descent
 
 
 def after(number: int, count: int, callback: Callback | None) -> Callback | None:

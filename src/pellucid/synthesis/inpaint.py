@@ -17,8 +17,8 @@ from ..base.task import task
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier, Labels
-from ..core.descend import DescendOptions, descend
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions, descend
+from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..core.optimizer import Smoothed, constant, cosine
 from .in_turn import after, in_turn

@@ -16,8 +16,8 @@ from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import DescendOptions, descend
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions, descend
+from ..core.descent import Descent
 from ..core.objective import Activation
 from ..core.optimizer import Smoothed
 from ..data.image import fit

@@ -12,8 +12,8 @@ from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2, Ball
 from ..core.classifier import Classifier, Labels
-from ..core.descend import DescendOptions
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions
+from ..core.descent import Descent
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
 from .consistent import Consistent
@@ -104,7 +104,7 @@ def superres(
     if whole is not None and whole.shape != start.shape:
         raise InputError(f"the reference is {tuple(whole.shape)} and the result {tuple(start.shape)}; give one alike")
     labels = classifier.predict(start) if labels is None else labels
-    descent = toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **options)
+    descent = toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **dict[str, Any](**options))
     if whole is not None:
         made = {kind: enlarge(images, size, kind) for kind in ("nearest", "bicubic")} | {"result": descent.images}
         for name, result in made.items():

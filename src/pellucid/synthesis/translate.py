@@ -11,8 +11,8 @@ from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2
 from ..core.classifier import Classifier, Labels
-from ..core.descend import DescendOptions
-from ..core.descent import Callback, Descent
+from ..core.descend import Callback, DescendOptions
+from ..core.descent import Descent
 from ..data.image import fit
 from .toward import PLAIN, SMOOTH, toward
 

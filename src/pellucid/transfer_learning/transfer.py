@@ -16,6 +16,7 @@ from ..base.devices import Precision
 from ..base.errors import InputError, warn
 from ..base.processes import processes
 from ..base.recipes import checked, plain
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.identity import data_digest, shared
@@ -31,6 +32,7 @@ from .result import TransferResult, Trial
 Callback = Callable[[float], None]
 
 
+@task()
 def transfer(
     source: Classifier,
     data: Dataset,
