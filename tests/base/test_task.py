@@ -1,6 +1,7 @@
 """What every task has: settings as keywords, warnings at the caller's line, a bar, results that know their call."""
 
 import inspect
+import pydoc
 import warnings
 
 import pytest
@@ -9,7 +10,7 @@ from helpers import images
 
 import pellucid as pl
 from pellucid import InputError
-from pellucid.base.recipes import Settings
+from pellucid.base.recipes import Settings, field_texts
 from pellucid.core.descend import DescendOptions, descend
 
 NAMES = ["brush", "distance", "generate", "inpaint", "interpolate", "invert", "manipulate", "paint", "sketch",
@@ -104,3 +105,17 @@ def test_a_bar_is_shown_where_it_is_wanted(classifier, capsys, monkeypatch):
     assert "generate" in said()
     pl.generate(classifier, "cat", steps=2, callback=lambda progress: None)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_tells_what_every_field_means(name):
+    text = pydoc.render_doc(recipe_of(name), renderer=pydoc.plaintext)
+    told = " ".join(text.replace(" |  ", " ").split())
+    for field, meaning in field_texts(recipe_of(name)).items():
+        assert f"{field}: {meaning}" in told
+
+
+def test_the_texts_are_those_of_the_form_and_stand_in_help():
+    assert field_texts(pl.SketchRecipe)["lines"].startswith("How much the pen's strokes may move")
+    assert "How much the pen's strokes may move" in pl.SketchRecipe.__doc__
+    assert pl.SketchRecipe(lines=0.25).__doc__ == pl.SketchRecipe.__doc__

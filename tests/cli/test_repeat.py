@@ -26,7 +26,9 @@ CALLS = {
     "generate from a mixture": lambda c: pl.generate(c, 1, mixture={"cat": 1.0, "dog": 2.0}, steps=2, restarts=2),
     "sketch": lambda c: pl.sketch(c, "photo.png", "ship", steps=2),
     "brush": lambda c: pl.brush(c, "photo.png", MASK.numpy(), "ship", steps=2),
-    "paint": lambda c: pl.paint(c, "photo.png", [pl.Stroke(MASK.numpy(), 1), pl.Stroke(MASK[None], 2, 0.5)], steps=2)[1],
+    "paint": lambda c: pl.paint(
+        c, "photo.png", [pl.Stroke(MASK.numpy(), 1), pl.Stroke(MASK[None], 2, 0.5)], steps=2
+    )[1],
     "translate": lambda c: pl.translate(c, ["photo.png", images(1, 16)[0]], torch.tensor([0, 1]), steps=2),
     "superres": lambda c: pl.superres(c, "small.png", start="nearest", steps=2),
     "inpaint": lambda c: pl.inpaint(c, "photo.png", MASK.numpy(), steps=2, surroundings=0),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
+import textwrap
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 from .checks import check_fields
@@ -100,6 +104,36 @@ def checked(recipe: R | None, kind: type[R]) -> R:
     if not isinstance(recipe, kind):
         raise InputError(f"recipe must be a {kind.__name__}(...), not {recipe!r:.80}")
     return recipe
+
+
+def field_texts(kind: type) -> dict[str, str]:
+    """The texts under the fields of a dataclass, inherited ones included: also those of `--help` and the studio.
+
+    >>> from pellucid import GenerateRecipe
+    >>> field_texts(GenerateRecipe)["steps"]
+    'Steps of the descent.'
+    """
+    found: dict[str, str] = {}
+    for part in reversed(kind.__mro__[:-1]):
+        source: Any = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+        for field, text in pairwise(source.body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                    found[name] = " ".join(said.split())
+    return found
+
+
+class FieldsDoc:
+    """The docstring of a dataclass, to which the texts under its fields are added when `help` reads it."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __get__(self, instance: object, kind: Any) -> str:
+        texts = field_texts(kind)
+        lines = [f"{f.name}: {texts.get(f.name, '')} (default: {f.default!r})" for f in fields(kind)]
+        wrapped = [textwrap.fill(line, 112, initial_indent=" " * 4, subsequent_indent=" " * 8) for line in lines]
+        return "\n".join([inspect.cleandoc(self.text), "", "Fields:", *wrapped])
 
 
 def _at(value: Any, side: int) -> Any:

@@ -16,7 +16,7 @@ from .made import Made, Weights, fingerprint
 from .pictures import Pictures
 from .processes import team
 from .progress import bar, wanted
-from .recipes import Settings, checked
+from .recipes import FieldsDoc, Settings, checked
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +32,8 @@ def task(recipe: type | None = None, options: type | None = None) -> Callable[[C
         options: a `TypedDict` of what else the function passes on.
     """
     settings = [f.name for f in fields(recipe)] if recipe is not None and is_dataclass(recipe) else []
+    if recipe is not None and isinstance(vars(recipe)["__doc__"], str):
+        recipe.__doc__ = FieldsDoc(recipe.__doc__)  # type: ignore[assignment]
 
     def decorated(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
