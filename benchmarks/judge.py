@@ -12,12 +12,12 @@ import argparse
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from common import place
 from torch import Tensor
 
 import pellucid as pl
 from pellucid.base.blur import blurred
+from pellucid.statistics.judge import Judge
 
 
 def high_share(images: Tensor) -> float:
@@ -40,28 +40,10 @@ def kid(made: Tensor, real: Tensor) -> float:
     return float(sum(own) - 2 * kernel(made, real).mean())
 
 
-class Judge:
-    """A classifier that is asked at its own size to choose among the classes that it knows of those meant."""
-
-    def __init__(self, name: str, classes: list[str]):
-        self.name, self.classifier = name.rstrip("/").rsplit("/", 1)[-1], pl.load(name, "cpu")
-        own = [c.split(",")[0].strip().casefold() for c in self.classifier.class_names or []]
-        self.label = torch.tensor([own.index(c.casefold()) if c.casefold() in own else -1 for c in classes])
-
-    @torch.no_grad()
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N,)` classes, chosen among those that it knows, and `(N, U)` representations."""
-        side = self.classifier.size or images.shape[2]
-        images = F.interpolate(images, side, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-        seen = [self.classifier(part) for part in images.split(32)]
-        known = self.label[self.label >= 0]
-        return known[torch.cat([s.logits for s in seen])[:, known].argmax(1)], torch.cat(
-            [s.representation for s in seen]
-        )
-
-    def share(self, images: Tensor, labels: Tensor) -> float:
-        known = self.label[labels] >= 0
-        return 100 * float((self.look(images[known])[0] == self.label[labels][known]).float().mean())
+def share(judge: Judge, images: Tensor, labels: Tensor) -> float:
+    """Percent of the images, of classes that the judge knows, in which it sees the intended one."""
+    known = torch.isin(labels, judge.known)
+    return 100 * float((judge.look(images[known])[0] == labels[known]).float().mean())
 
 
 def main() -> None:
@@ -91,17 +73,17 @@ def main() -> None:
     print(f"{len(labels)} images a row; energy above half of Nyquist: real {high_share(real):.2f}%")
     for name, images in sets.items():
         print(f"  {name:<20} {high_share(images):6.2f}%")
-    for judge in (Judge(name, names) for name in flags.judges):
-        known = int((judge.label >= 0).sum())
+    for name in flags.judges:
+        judge = Judge(pl.load(name, "cpu"), names)
         _, features = judge.look(real)
         scale = features.std(0).clamp_min(1e-6)
-        print(f"{judge.name}: knows {known} of the classes, right about {judge.share(real, real_labels):.1f}% of "
+        print(f"{name}: knows {len(judge.known)} of the classes, right about {share(judge, real, real_labels):.1f}% of "
               f"{len(real)} real test images; KID of two halves of those "
               f"{1000 * kid(features[::2] / scale, features[1::2] / scale):.1f}e-3")  # fmt: skip
-        for name, images in sets.items():
-            as_made, soft = judge.share(images, labels), judge.share(blurred(images, 1.0).clamp(0, 1), labels)
+        for called, images in sets.items():
+            as_made, soft = share(judge, images, labels), share(judge, blurred(images, 1.0).clamp(0, 1), labels)
             far = kid(judge.look(images)[1] / scale, features / scale)
-            print(f"  {name:<20} in class {as_made:5.1f}%, after a blur {soft:5.1f}%, KID {1000 * far:8.1f}e-3")
+            print(f"  {called:<20} in class {as_made:5.1f}%, after a blur {soft:5.1f}%, KID {1000 * far:8.1f}e-3")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ TASKS = {
     "sanity": (pl.sanity, SPLIT),
     "transferability": (lambda c, s, r: pl.transferability({"one": c, "two": c}, s, r), SPLIT),
     "layer_robustness": (lambda c, s, r: pl.layer_robustness(c, IMAGES, r), None),
+    "similarity_study": (lambda c, s, r: pl.similarity_study({"one": c}, IMAGES, r), None),
     "distance": (lambda c, s, r: pl.distance(c, IMAGES, IMAGES, r), None),
     "interpolate": (lambda c, s, r: pl.interpolate(c, IMAGES, IMAGES, r), None),
     "invert": (lambda c, s, r: pl.invert(c, IMAGES, r), None),
@@ -41,9 +42,12 @@ TASKS = {
     "translate": (lambda c, s, r: pl.translate(c, IMAGES, "cat", r), None),
     "stylize_data": (lambda c, d, r: pl.stylize_data(c, d, [IMAGES[:1]], r), PETS),
     "transfer": (pl.transfer, PETS),
+    "nonrobust_data": (pl.nonrobust_data, PETS),
+    "transferability_study": (lambda c, d, r: pl.transferability_study(c, d, r, folder=NEVER), PETS),
 }
 OTHERS = {
     "descend": (lambda c, s: pl.descend(c, CrossEntropy(0), IMAGES, ball=pl.L2(1.0), steps=1), None),
+    "perceptual_distance": (lambda c, s: pl.perceptual_distance(c, IMAGES, IMAGES), None),
     "features": (pl.features, SPLIT),
     "activating": (pl.activating, SPLIT),
     "fit_gaussians": (lambda c, s: pl.fit_gaussians(s, 2), SPLIT),

@@ -15,7 +15,7 @@ LEVELS = [  # a room imports from rooms above it in this list, and from no other
     {"zoo"},
     {"evaluation"},
     {"training", "synthesis", "style", "representation"},
-    {"transfer_learning"},
+    {"transfer_learning", "statistics"},
     {"gallery"},
     {"report"},
     {"studio"},

@@ -1,7 +1,7 @@
-"""Every preset against the papers' tables and the published notebooks, from which the numbers are typed.
+"""Every preset against what the papers print, which stands in `report/published`, and what they and their code say.
 
-Santurkar et al. 2019 (A.3 to A.9, tables 3 and 4), Engstrom et al. 2019 (A.3, A.6, tables 2 and 3, figures 5 and 8),
-Nakano 2019, and Salman et al. 2020 with their code. Names begin with "paper" only where the paper prints numbers.
+Santurkar et al. 2019, Engstrom et al. 2019, Nakano 2019, Salman et al. 2020, and the published notebooks. Names begin
+with "paper" only where the paper prints numbers.
 """
 
 from operator import attrgetter
@@ -9,100 +9,123 @@ from operator import attrgetter
 import pytest
 
 from pellucid.data.gaussians import usual_grain
+from pellucid.report.published.tables import table
 from pellucid.representation import distance, interpolate, invert, manipulate, visualize
 from pellucid.style import recipe as style
 from pellucid.synthesis import generate, inpaint, paint, sketch, superres, translate
 from pellucid.training import presets as training
 from pellucid.transfer_learning import recipe as transfer_learning
 
-BASIC = "eps steps step_size"
-PLAIN = (0, 0)  # the papers do not blur the gradient
-MATCH = f"{BASIC} momentum schedule tolerance straight_through"
-TRAIN = "arch augment epochs batch_size lr schedule drops weight_decay"
-ATTACK = "attack.norm attack.eps attack.steps attack.step_size attack.random_start"
-STYLE = "style_weight start straight_through pooling style_layers content_layers"
-IMAGENET, CIFAR = ("torchvision:resnet50", "madry-imagenet"), ("madry-cifar-resnet50", "madry-cifar")
-WRN = ("wrn-34-10", "crop-flip")
-PAIR = (*IMAGENET, 350, 64, 0.01, "multi-step", (50, 100), 5e-4, "l2", 5, 7, 0.9, False)
-VGG = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the convolutions before relu1_1 to relu5_1
+IN, RIN, CIFAR10, NOTEBOOKS = "imagenet", "restricted-imagenet", "cifar10", "synthesis-notebooks"
+PAIRS = ("horse2zebra", "apple2orange", "summer2winter")
 
-# The fields of a table's columns, and a row for each preset.
-TABLES = {
-    generate: (f"{BASIC} start enlargement sigmas", {
-        "paper-cifar10": (30, 60, 0.5, "gaussian", "nearest", PLAIN),
-        "paper-restricted-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
-        "paper-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
-        "notebook-cifar10": (30, 60, 0.5, "gaussian", "nearest", PLAIN),
-        "notebook-restricted-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
-        "notebook-imagenet": (40, 60, 1, "gaussian", "nearest", PLAIN),
-    }),
-    # A.8 and A.9 print the columns of steps and of their size in each other's place.
-    inpaint: (f"{BASIC} weight straight_through composite fill label_weight surroundings sigmas", {
-        "paper-restricted-imagenet": (21, 720, 0.1, 10, True, False, "mean", 1, 0, PLAIN),
-        "notebook-restricted-imagenet": (21.6, 720, 0.1, 10, True, False, "mean", 1, 0, PLAIN),
-    }),
-    translate: (f"{BASIC} sigmas", {
-        "paper-two-classes": (60, 80, 0.5, PLAIN),
-        "paper-imagenet": (60, 80, 1, PLAIN),
-        "notebook-two-classes": (80, 200, 0.5, PLAIN),
-        "paper-figure2-restricted-imagenet": (300, 500, 1, PLAIN),
-    }),
-    superres: (f"{BASIC} start straight_through consistent sigmas", {
-        "paper-cifar10": (15, 50, 1, "nearest", False, False, PLAIN),
-        "paper-restricted-imagenet": (8, 40, 1, "nearest", False, False, PLAIN),
-        "notebook-cifar10": (15, 50, 1, "nearest", False, False, PLAIN),
-        "notebook-restricted-imagenet": (8, 40, 1, "nearest", True, False, PLAIN),
-    }),
-    sketch: (f"{BASIC} sigmas", {"notebook-restricted-imagenet": (40, 60, 1, PLAIN)}),
-    paint: (f"{BASIC} activation weight straight_through sigmas", {
-        "notebook-restricted-imagenet": (70, 140, 1, 0.1, 90, True, PLAIN),
-    }),
-    invert: (f"{MATCH} start", {"paper": (1000, 10_000, 1, 0, "constant", 0, True, "noise")}),
-    interpolate: (f"{MATCH} intervals blur sigmas", {
-        "paper": (1000, 10_000, 1, 0, "constant", 0, True, 9, 0, PLAIN),
-        "notebook-cifar10": (1000, 10_000, 0.1, 0, "constant", 0, True, 9, 0, PLAIN),
-    }),
-    visualize: (f"{BASIC} start noise straight_through parametrization transforms sigmas", {
-        "paper": (1000, 200, 1, "noise", 1 / 20, True, "pixels", "none", PLAIN),
-        "notebook-figure8": (500, 1500, 0.5, "gray", 1 / 20, True, "pixels", "none", PLAIN),
-    }),
-    distance: ("radii", {"paper": ((2, 8, 32, 128),)}),
+
+def rows(table_id, *data):
+    return {f"paper-{name}": (f"synthesis-settings-{table_id} {name}",) for name in data}
+
+
+def notebooks(task, *data):
+    return {f"notebook-{name}": (f"{NOTEBOOKS} {task} {name}",) for name in data}
+
+
+# The rows that hold a preset's numbers. Their columns are named like the recipe's fields.
+PRINTED = {
+    generate: rows("generate", CIFAR10, RIN, IN) | notebooks("generate", CIFAR10, RIN, IN),
+    inpaint: rows("inpaint", RIN) | notebooks("inpaint", RIN),
+    translate: rows("translate", IN) | notebooks("translate", "two-classes") | {
+        "paper-two-classes": tuple(f"synthesis-settings-translate {pair}" for pair in PAIRS),
+        "paper-figure2-restricted-imagenet": (f"synthesis-settings-figure-2 {RIN}",),
+    },
+    superres: rows("superres", CIFAR10, RIN) | notebooks("superres", CIFAR10, RIN),
+    sketch: notebooks("sketch", RIN),
+    paint: notebooks("paint", RIN),
+    invert: {"paper": ("representations-settings invert",)},
+    interpolate: {
+        "paper": ("representations-settings interpolate",),
+        "notebook-cifar10": (f"representations-notebooks interpolate {CIFAR10}",),
+    },
+    visualize: {
+        "paper": ("representations-settings visualize",),
+        "notebook-figure8": ("representations-notebooks visualize figure8",),
+    },
     # The paper has the rule, the notebook the numbers.
-    manipulate: (f"{BASIC} until value straight_through", {
-        "paper": (1000, 800, 0.1, "exceeds", 1, True),
-        "notebook": (1000, 800, 0.1, "reaches", 1, True),
-    }),
-    training: (f"{TRAIN} {ATTACK}", {
-        "synthesis-cifar10": (*CIFAR, 350, 256, 0.01, "multi-step", (150, 250), 5e-4, "l2", 0.5, 7, 0.1, False),
-        # A.4 prints a step of 0.1; its authors say that 0.5 was meant.
-        "synthesis-restricted-imagenet": (
-            *IMAGENET, 110, 128, 0.1, "multi-step", (30, 60), 5e-4, "l2", 3.5, 7, 0.5, False,
-        ),
-        "synthesis-imagenet": (*IMAGENET, 110, 256, 0.1, "multi-step", (100,), 5e-4, "l2", 3, 7, 0.5, False),
-        "synthesis-horse2zebra": PAIR,
-        "synthesis-apple2orange": PAIR,
-        "synthesis-summer2winter": PAIR,
-        "representations-restricted-imagenet": (
-            *IMAGENET, 110, 256, 0.1, "multi-step", (30, 60), 5e-4, "l2", 3, 7, 0.5, True,
-        ),
-        "representations-imagenet": (*IMAGENET, 110, 256, 0.1, "multi-step", (100,), 5e-4, "l2", 3, 7, 0.5, True),
-    }),
+    manipulate: dict.fromkeys(("paper", "notebook"), (f"representations-notebooks manipulate {RIN}",)),
+    training: {
+        **{f"synthesis-{data}": (f"synthesis-table-3 {data}", f"synthesis-table-4 {data}")
+           for data in (CIFAR10, RIN, IN, *PAIRS)},
+        **{f"representations-{data}": (f"representations-table-2 {data} robust", f"representations-table-3 {data}")
+           for data in (RIN, IN)},
+        "transfer-imagenet": ("transfer-training imagenet",),
+    },
+    transfer_learning: {"full": ("transfer-settings full",), "paper-fixed": ("transfer-settings fixed",)},
 }  # fmt: skip
-MORE = {
-    training: (f"arch augment method epochs batch_size lr schedule weight_decay {ATTACK}", {
-        # Three steps of 2 eps / 3. Then Wong et al. 2020, Shafahi et al. 2019, Zhang et al. 2019.
-        "transfer-imagenet": (*IMAGENET, "pgd", 90, 512, 0.1, "step", 1e-4, "l2", 3, 3, 2, False),
-        "fast-cifar10": (
-            "preact-64-128-256-512", "crop-flip", "pgd", 30, 128, 0.2, "one-cycle", 5e-4,
-            "linf", 8 / 255, 1, 10 / 255, True,
-        ),
-        "free-cifar10": (*WRN, "free", 25, 128, 0.1, "multi-step", 2e-4, "linf", 8 / 255, 1, 8 / 255, False),
-        "trades-cifar10": (*WRN, "trades", 76, 128, 0.1, "multi-step", 2e-4, "linf", 8 / 255, 10, 0.007, True),
+NO_FIELDS = {"data", "task", "model", "patch", "factor"}
+WITHIN = {  # fields of a recipe within the recipe
+    training: dict.fromkeys(("eps", "steps", "step_size"), "attack."),
+    transfer_learning: dict.fromkeys(("epochs", "batch_size", "weight_decay", "step_epochs"), "train."),
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "places"),
+    [
+        pytest.param(module, name, places, id=f"{module.__name__.rpartition('.')[2]} {name}")
+        for module, presets in PRINTED.items()
+        for name, places in presets.items()
+    ],
+)
+def test_a_preset_is_as_printed(module, name, places):
+    for place in places:
+        printed = table(place.split()[0]).row(*place.split()[1:])
+        fields = {c: WITHIN.get(module, {}).get(c, "") + c for c in printed if c not in NO_FIELDS}
+        assert len(fields) >= 3
+        for column, field in fields.items():
+            assert attrgetter(field)(module.PRESETS[name]) == printed[column], field
+
+
+PLAIN = (0, 0)  # the papers do not blur the gradient
+MATCH = "momentum schedule tolerance straight_through"
+STYLE = "style_weight start straight_through pooling style_layers content_layers"
+TRAIN = "arch augment schedule weight_decay attack.norm attack.random_start method"
+IMAGENET, CIFAR = ("torchvision:resnet50", "madry-imagenet"), ("madry-cifar-resnet50", "madry-cifar")
+L2, WRN = ("multi-step", 5e-4, "l2"), ("wrn-34-10", "crop-flip")
+VGG = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the convolutions before relu1_1 to relu5_1
+OTHERS = None
+
+# What else a preset has: the fields, and their values for each or for all others.
+BESIDES = {
+    generate: ("start enlargement sigmas", {OTHERS: ("gaussian", "nearest", PLAIN)}),
+    inpaint: ("weight straight_through composite fill label_weight surroundings sigmas", {
+        OTHERS: (10, True, False, "mean", 1, 0, PLAIN),
     }),
-    # lucid: 512 steps of Adam at 0.05. Fel et al. 2023: 256 steps on crops.
-    visualize: ("steps parametrization transforms", {
-        "lucid": (512, "fourier", "standard"),
-        "maco": (256, "maco", "crops"),
+    translate: ("sigmas", {OTHERS: (PLAIN,)}),
+    superres: ("start straight_through consistent sigmas", {
+        OTHERS: ("nearest", False, False, PLAIN),
+        "notebook-restricted-imagenet": ("nearest", True, False, PLAIN),
+    }),
+    sketch: ("sigmas", {OTHERS: (PLAIN,)}),
+    paint: ("activation weight straight_through sigmas", {OTHERS: (0.1, 90, True, PLAIN)}),
+    invert: (f"{MATCH} start", {OTHERS: (0, "constant", 0, True, "noise")}),
+    interpolate: (f"{MATCH} intervals blur sigmas", {OTHERS: (0, "constant", 0, True, 9, 0, PLAIN)}),
+    visualize: ("parametrization transforms start noise", {
+        "paper": ("pixels", "none", "noise", 1 / 20),
+        "notebook-figure8": ("pixels", "none", "gray", 1 / 20),
+        # lucid: 512 steps of Adam at 0.05. Fel et al. 2023: 256 steps on crops.
+        "lucid": ("fourier", "standard", "noise", 0.01),
+        "maco": ("maco", "crops", "noise", 1 / 20),
+    }),
+    distance: ("radii", {"paper": (sum(table("representations-figure-5").rows, ()),)}),
+    manipulate: ("until value straight_through", {"paper": ("exceeds", 1, True), "notebook": ("reaches", 1, True)}),
+    training: (TRAIN, {
+        OTHERS: (*IMAGENET, *L2, False, "pgd"),
+        "synthesis-cifar10": (*CIFAR, *L2, False, "pgd"),
+        "representations-restricted-imagenet": (*IMAGENET, *L2, True, "pgd"),
+        "representations-imagenet": (*IMAGENET, *L2, True, "pgd"),
+        "transfer-imagenet": (*IMAGENET, "step", 1e-4, "l2", False, "pgd"),
+        # Wong et al. 2020, Shafahi et al. 2019, Zhang et al. 2019.
+        "fast-cifar10": ("preact-64-128-256-512", "crop-flip", "one-cycle", 5e-4, "linf", True, "pgd"),
+        "free-cifar10": (*WRN, "multi-step", 2e-4, "linf", False, "free"),
+        "trades-cifar10": (*WRN, "multi-step", 2e-4, "linf", True, "trades"),
     }),
     style: (STYLE, {
         "distill2019": (1e10, "content", True, "own", (), ()),
@@ -118,43 +141,43 @@ MORE = {
         "full-short": ("full", False, (0.01,)),
     }),
 }  # fmt: skip
-ROWS = [
-    pytest.param(module, name, fields, row, id=f"{module.__name__.rpartition('.')[2]} {name}")
-    for tables in (TABLES, MORE)
-    for module, (fields, rows) in tables.items()
-    for name, row in rows.items()
-]
 
 
-@pytest.mark.parametrize(("module", "name", "fields", "row"), ROWS)
-def test_a_preset_is_as_published(module, name, fields, row):
-    preset = module.PRESETS[name]
-    assert {field: attrgetter(field)(preset) for field in fields.split()} == dict(zip(fields.split(), row, strict=True))
-
-
-@pytest.mark.parametrize("module", TABLES | MORE, ids=lambda module: module.__name__)
-def test_there_are_no_others(module):
-    assert set(module.PRESETS) == {name for tables in (TABLES, MORE) for name in tables.get(module, ("", {}))[1]}
+@pytest.mark.parametrize("module", BESIDES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_what_else_a_preset_has(module):
+    fields, known = BESIDES[module]
+    assert set(module.PRESETS) == PRINTED.get(module, {}).keys() | known.keys() - {OTHERS}
+    for name, preset in module.PRESETS.items():
+        values = known.get(name, known.get(OTHERS))
+        assert tuple(attrgetter(field)(preset) for field in fields.split()) == values, name
 
 
 def test_what_all_presets_of_a_paper_share():
     for recipe in training.PRESETS.values():  # SGD with momentum, and a decay of all parameters
         assert (recipe.momentum, recipe.nesterov, recipe.decay_norms, recipe.average) == (0.9, False, True, 0)
-    assert training.PRESETS["transfer-imagenet"].step_epochs == 30
-    assert (training.PRESETS["free-cifar10"].replays, training.PRESETS["free-cifar10"].drops) == (8, (13, 19))
-    assert (training.PRESETS["trades-cifar10"].beta, training.PRESETS["trades-cifar10"].drops) == (6, (75,))
-    for name in ("full", "paper-fixed"):  # Salman et al.: 150 epochs, a tenth of the rate every 50
+    attack = training.PRESETS["transfer-imagenet"].attack
+    assert (attack.eps, attack.step_size) == (3, 2 * attack.eps / attack.steps)
+    others = {name: training.PRESETS[f"{name}-cifar10"] for name in ("fast", "free", "trades")}
+    assert [(r.epochs, r.batch_size, r.lr, r.attack.steps) for r in others.values()] == [
+        (30, 128, 0.2, 1), (25, 128, 0.1, 1), (76, 128, 0.1, 10)
+    ]  # fmt: skip
+    assert [recipe.attack.step_size for recipe in others.values()] == [10 / 255, 8 / 255, 0.007]
+    assert {recipe.attack.eps for recipe in others.values()} == {8 / 255}
+    assert (others["free"].replays, others["free"].drops) == (8, (13, 19))
+    assert (others["trades"].beta, others["trades"].drops) == (6, (75,))
+    for name in ("full", "paper-fixed"):
         recipe = transfer_learning.PRESETS[name].train
-        assert (recipe.epochs, recipe.batch_size, recipe.schedule, recipe.step_epochs) == (150, 64, "step", 50)
-        assert (recipe.momentum, recipe.nesterov, recipe.weight_decay, recipe.decay_norms) == (0.9, False, 5e-4, True)
+        assert (recipe.schedule, recipe.momentum, recipe.nesterov, recipe.decay_norms) == ("step", 0.9, False, True)
         assert (recipe.augment, recipe.average) == ("resized-crop", 0)
     for name in ("distill2019", "distill2019-standard", "distill2019-vgg19"):
         recipe = style.PRESETS[name]
         assert (recipe.evaluations, recipe.size, recipe.optimizer) == (500, 512, "plain-lbfgs")
         assert (recipe.smoothness, recipe.content_weight, recipe.relative) == (0, 1, False)
         assert (recipe.style_loss, recipe.layer_weights, recipe.normalization) == ("gram", (), "restricted-imagenet")
+    for name in ("paper", "notebook-figure8"):
+        assert (visualize.PRESETS[name].straight_through, visualize.PRESETS[name].sigmas) == (True, PLAIN)
     lucid, mordvintsev = visualize.PRESETS["lucid"], style.PRESETS["mordvintsev2018"]
-    assert (lucid.learning_rate, lucid.noise) == (0.05, 0.01)
+    assert (lucid.learning_rate, lucid.steps, visualize.PRESETS["maco"].steps) == (0.05, 512, 256)
     assert (mordvintsev.learning_rate, mordvintsev.optimizer, mordvintsev.evaluations) == (0.05, "adam", 512)
     assert (mordvintsev.parametrization, mordvintsev.transforms) == ("fourier", True)
     assert style.RESTRICTED_IMAGENET == ((0.4717, 0.4499, 0.3837), (0.2600, 0.2516, 0.2575))

@@ -107,9 +107,9 @@ def test_superres_with_a_factor_compares_with_the_large_image(run, here):
 
 def test_a_gif_shows_the_descent(run, here):
     assert run(*COMMAND_LINES["translate"], *QUICK, "--out", "made.png", "--save-frames", "made.gif")[0] == 0
-    with Image.open(here / "made.gif") as gif, Image.open(here / "made.png") as made:
+    with Image.open(here / "made.gif") as gif:
         assert gif.n_frames >= 5
-        assert gif.size == made.size
+        assert gif.size == (2 * 128 + 2, 128)
 
 
 def test_the_frames_of_several_strokes_begin_with_the_photo_and_end_with_the_result(run, here):

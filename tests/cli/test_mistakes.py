@@ -219,3 +219,22 @@ def test_training_and_evaluation_refuse_what_cannot_be(refused, data, here, word
         arrays[f"{split}_labels"] = arrays[f"{split}_labels"] % 2
     np.savez(here / "two.npz", **arrays)
     assert message in refused(*words, model=words[0] == "evaluate")
+
+
+@pytest.mark.parametrize(
+    ("words", "published"),
+    [
+        (("generate", "--preset", "paper-cifar10", "--classes", "cat", "--count", "1"), 32),
+        (("superres", "--preset", "paper-cifar10", "--images", "small.png"), 224),
+        (("visualize", "--preset=paper", "--units", "1"), 224),
+    ],
+)
+def test_a_preset_for_another_size_warns(run, tiny_bundle, here, words, published):
+    code, _, err = run(*words, "--steps", "1", "--out", "made")
+    assert code == 0
+    assert f"is for images of {published} px, and {tiny_bundle} takes 16 px" in err
+    assert err.count("preset") == 1
+
+
+def test_a_preset_without_numbers_of_a_size_does_not_warn(run, here):
+    assert run("visualize", "--preset", "lucid", "--units", "1", "--steps", "1", "--out", "made")[::2] == (0, "")

@@ -22,6 +22,15 @@ def test_logits_are_those_of_the_network_on_normalized_images():
     assert torch.equal(classifier.logits(x), classifier(x).logits)
 
 
+def test_a_network_that_yields_more_than_logits_is_named():
+    class Twice(nn.Sequential):
+        def forward(self, images):
+            return super().forward(images), images
+
+    with pytest.raises(InputError, match=r"yields logits \(N, classes\), not a tuple; wrap it"):
+        Classifier(Twice(*conv_network())).logits(images(1))
+
+
 # Layers by name
 
 VGG11 = "conv1_1 relu1_1 pool1 conv2_1 relu2_1 pool2 conv3_1 relu3_1 conv3_2 relu3_2 pool3 conv4_1 relu4_1 conv4_2 relu4_2 pool4 conv5_1 relu5_1 conv5_2 relu5_2 pool5"  # noqa: E501

@@ -9,7 +9,8 @@ from helpers import pictures
 import pellucid.data.gaussians as gaussians_module
 from pellucid import ClassGaussians, InputError, fit_gaussians
 from pellucid.core.batch import generators
-from pellucid.data.dataset import Split
+from pellucid.data.dataset import Dataset, Split
+from pellucid.data.gaussians import check_fit
 
 RIDGE = 1e-4
 
@@ -229,3 +230,70 @@ def test_a_class_without_images_is_refused():
 def test_a_grain_that_does_not_divide_the_sides_and_a_rank_of_none_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         fit_gaussians(split(4, size=4), 1, **options)
+
+
+# A mixture of several Gaussians a class
+
+
+def two_kinds():
+    """Two classes; 6 images of the first are dark and 2 light, of the second 3 and 5."""
+    generator = torch.Generator().manual_seed(1)
+    light = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1])
+    pixels = torch.randint(0, 40, (16, 3, 8, 8), generator=generator) + 180 * light[:, None, None, None]
+    return Split(pixels.byte(), torch.arange(16) // 8), light
+
+
+def test_each_component_is_the_gaussian_of_its_images_and_weighs_their_share():
+    data, light = two_kinds()
+    fitted = fit_gaussians(data, 2, grain=4, components=2)
+    assert (fitted.classes, fitted.means.shape, fitted.weights.shape) == (2, (4, 12), (2, 2))
+    for label in (0, 1):
+        places = [2 * label, 2 * label + 1]
+        dark, bright = sorted(places, key=lambda place: float(fitted.means[place].mean()))
+        for place, kind in ((dark, 0), (bright, 1)):
+            chosen = (data.labels == label) & (light == kind)
+            rows = rows_of(Split(data.images[chosen], data.labels[chosen]), label, grain=4)
+            np.testing.assert_allclose(fitted.means[place], rows.mean(0), atol=1e-6)
+            expected = covariance(rows) + RIDGE * np.eye(12)
+            np.testing.assert_allclose(fitted.covariance(place), expected, atol=1e-6)
+            assert float(fitted.weights[label, place % 2]) == len(rows) / 8
+
+
+def test_a_draw_comes_from_a_component_as_often_as_it_weighs():
+    fitted = fit_gaussians(two_kinds()[0], 2, components=2)
+    labels = torch.arange(600) % 2
+    means = fitted.sample(labels, generators(0, 600)).mean((1, 2, 3))
+    for label, share in ((0, 2 / 8), (1, 5 / 8)):
+        light = (means[labels == label] > 0.4).float().mean()
+        assert light == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / 300))
+    alone = fitted.sample(labels[7:8], generators(0, 1, first=7))
+    assert torch.equal(alone, fitted.sample(labels[:9], generators(0, 9))[7:8])
+
+
+def test_one_component_is_the_gaussian_without_a_choice():
+    data = two_kinds()[0]
+    plain, one = fit_gaussians(data, 2), fit_gaussians(data, 2, components=1)
+    assert one.weights is None
+    labels = torch.tensor([0, 1])
+    assert torch.equal(plain.sample(labels, generators(0, 2)), one.sample(labels, generators(0, 2)))
+
+
+@pytest.mark.parametrize(("components", "message"), [(0, "components must be a whole"), (9, "class 0 has fewer")])
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_components_that_a_class_cannot_have_are_refused(components, message):
+    with pytest.raises(InputError, match=message):
+        fit_gaussians(two_kinds()[0], 2, components=components)
+
+
+def test_labels_that_start_at_1_are_guessed():
+    data = split(6, classes=2)
+    data = Split(data.images, data.labels + 1)
+    with pytest.raises(InputError, match=r"in class 0; each class needs at least one; .* do these labels start at 1"):
+        fit_gaussians(data, 3)
+    with pytest.raises(InputError, match=r"labels go up to 2, but there are 2 classes; .* these at 1"):
+        Dataset("pets", data, data, ["cat", "dog"])
+
+
+def test_gaussians_that_memory_cannot_hold_are_refused():
+    with pytest.raises(InputError, match="20000 Gaussians of 1 x 37632000000 numbers would take"):
+        check_fit(split(1), ["cat"] * 1, 1, 48, (112_000, 112_000), 20_000)

@@ -127,3 +127,9 @@ def test_the_command_tells_mistakes(tiny_bundle, data, tmp_path, monkeypatch, ca
     count = [] if "--count" in words else ["--count", "2"]
     assert main(["distance", "--model", str(tiny_bundle), "--steps", "1", *source, *count, *words]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [{"steps": "many"}, {"momentum": None}, {"radii": 1.0}])
+def test_fields_of_another_kind_are_refused(wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} must be"):
+        DistanceRecipe(**wrong)

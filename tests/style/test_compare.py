@@ -10,9 +10,10 @@ from helpers import images
 from pellucid import Classifier, InputError, StylizeRecipe, stylize
 from pellucid.cli.compare_style import named
 from pellucid.cli.main import main
-from pellucid.data.image import write_image
+from pellucid.data.image import read_image, write_image
+from pellucid.gallery.comparison import candidates_section
 from pellucid.gallery.sliders import Slider, sliders
-from pellucid.style.compare import CompareRecipe, chosen, compare_style, single_layers, swapped
+from pellucid.style.compare import Candidate, CompareRecipe, chosen, compare_style, single_layers, swapped
 from pellucid.style.judge import Judge, Verdict
 from pellucid.style.pyramid import resized
 from pellucid.zoo.bundle import save_bundle
@@ -97,6 +98,22 @@ def test_networks_are_swapped_and_layers_stand_alone(three):
     assert not torch.equal(layers["stem"], layers["stage3"])
 
 
+def test_all_candidates_stand_on_one_sheet(three, tmp_path):
+    found = [
+        Candidate(name, "c", style, weight, "noise", torch.full((1, 3, 64, 64), weight / 4), Verdict(weight, 0), 1)
+        for name in ("one", "two") for style in ("s", "t") for weight in (3.0, 1.0, 2.0)
+    ]  # fmt: skip
+    section = candidates_section(tmp_path, found, chosen(found))
+    drawn = read_image(tmp_path / "candidates.png")
+    row = section.rows[0]
+    assert (row.file, drawn.shape) == ("candidates.png", (3, row.height, row.width))
+    shades = [round(255 * weight / 4) for weight in (3, 1, 2)]
+    for top in range(16, row.height, 128 + 4 + 16):  # four rows of three pictures, each under its caption
+        line = (drawn[0, top + 64] * 255).round().long().tolist()
+        assert [line[row.width - 128 * 3 - 8 + 132 * n + 64] for n in range(3)] == shades
+    assert row.height == 4 * 148 - 4
+
+
 def test_a_judge_of_its_own_pictures_is_refused(three):
     with pytest.raises(InputError, match="the judge is one of the networks"):
         compare_style({"one": three["one"]}, {"c": CONTENT}, {"s": STYLE}, three["one"])
@@ -150,6 +167,7 @@ def test_the_command_writes_a_page_with_sliders(files, capsys):
     assert facts["judge_sha256"] == fingerprint(load(str(files / "judge"), "cpu"))
     assert [c["chosen"] for c in facts["candidates"]].count(True) == 2
     assert text.count('type="range"') == 2 + 4 + 2 * 4  # chosen, swapped, single layers
+    assert "candidates.png" in text
     for name in {part.split('"')[0] for part in text.split('src="')[1:]}:
         assert (out / name).is_file()
     assert main([*words(files), "--out", str(out)]) == 2

@@ -94,6 +94,16 @@ def test_ssim_is_that_of_the_paper(size):
     assert torch.allclose(ssim(made, made), torch.ones(2))
 
 
+def test_psnr_and_ssim_are_those_of_torchmetrics():
+    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+    made, reference = images(3, 24, seed=1), images(3, 24, seed=2)
+    theirs = structural_similarity_index_measure(made, reference, reduction="none", data_range=1.0)
+    torch.testing.assert_close(ssim(made, reference), theirs, atol=1e-4, rtol=0)
+    ratio = peak_signal_noise_ratio(made, reference, data_range=1.0, dim=(1, 2, 3), reduction="none")
+    torch.testing.assert_close(psnr(made, reference), ratio, atol=1e-4, rtol=0)
+
+
 # Errors
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid import InputError
+from pellucid.evaluation.intervals import interval
 from pellucid.transfer_learning.head import Tried, best_of, check_classes, choose, fits, folds, warn_of_fit
-from pellucid.transfer_learning.metrics import interval, metric_of, per_class, sampling_interval, top1
+from pellucid.transfer_learning.metrics import metric_of, per_class, sampling_interval, top1
 
 
 def blobs(count, classes, units=5, spread=1.5, seed=0):

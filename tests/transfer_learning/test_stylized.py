@@ -9,9 +9,10 @@ from helpers import PETS, pictures
 
 from pellucid import Dataset, InputError, Split, StylizeRecipe, load, load_data, stylize, write_image
 from pellucid.cli.main import main
+from pellucid.data.npz import save_npz
 from pellucid.style.stylize import Stylized
 from pellucid.transfer_learning import stylized
-from pellucid.transfer_learning.stylized import StylizeDataRecipe, save_npz, stylize_data
+from pellucid.transfer_learning.stylized import StylizeDataRecipe, stylize_data
 
 STYLE = StylizeRecipe(evaluations=3, style_layers=("stem", "stage1"), content_layers=("stage1",))
 QUICK = StylizeDataRecipe(style=STYLE)

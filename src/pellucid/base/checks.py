@@ -217,6 +217,15 @@ def check_input(images: Tensor, channels: int | None) -> None:
         raise InputError(f"images are floats in [0, 1], not {images.dtype}; divide 8-bit values by 255")
 
 
+def check_logits(output: Any) -> Tensor:
+    """What a network yields, or `InputError` where that is no tensor."""
+    if not isinstance(output, Tensor):
+        raise InputError(
+            f"a network yields logits (N, classes), not a {type(output).__name__}; wrap it so that it does"
+        )
+    return output
+
+
 def check_names(names: Iterable[Any] | None) -> list[str] | None:
     """Class names as strings, in the order of the classes; `InputError` for what has no order."""
     if names is None:

@@ -75,8 +75,8 @@ def of_descent(descent: Any) -> dict[str, Any]:
 
 def of_result(result: Any) -> dict[str, Any]:
     """What a sidecar says of a result, and of the call that made it, unless it says which command did."""
-    by_command = result.made is None or "command" in getattr(result, "info", {})
-    facts = {} if by_command else result.made.facts()
+    made = None if "command" in getattr(result, "info", {}) else result.made
+    facts = {} if made is None else made.facts()
     return {**facts, **(result.to_json() if hasattr(result, "to_json") else of_descent(result)), "versions": versions()}
 
 

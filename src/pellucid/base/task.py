@@ -46,7 +46,7 @@ def task(recipe: type | None = None, options: type | None = None) -> Callable[[C
             bound = signature.bind(*args, **kwargs)
             given, rest = bound.arguments, dict(bound.arguments.get(further, {}))
             for name in rest:
-                if name not in known:
+                if known and name not in known:
                     raise unknown(f"setting of {function.__name__}", name, known)
             if recipe is not None and "classifier" in given:
                 check_classifier(given["classifier"])

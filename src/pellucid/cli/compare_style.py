@@ -15,7 +15,7 @@ from ..base.errors import InputError
 from ..base.files import short, write_json, write_text
 from ..base.recipes import plain
 from ..data.image import read_image
-from ..gallery.comparison import chosen_sections, layer_sections, swap_section
+from ..gallery.comparison import candidates_section, chosen_sections, layer_sections, swap_section
 from ..gallery.page import folder_replacing, page
 from ..gallery.sidecar import made_by
 from ..style.compare import CompareRecipe, chosen, compare_style
@@ -86,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
             networks, contents, styles, judge, flags.grid, flags.recipe, seed=flags.seed, callback=advance
         )
         best = chosen(candidates)
-        sections = [*chosen_sections(folder, best, contents, rule)]
+        sections = [*chosen_sections(folder, best, contents, rule), candidates_section(folder, candidates, best)]
         first = (folder, networks, next(iter(contents.values())), next(iter(styles.values())), flags.recipe, flags.seed)
         sections += [swap_section(*first)] if flags.swap and len(networks) > 1 else []
         sections += layer_sections(*first) if flags.single else []

@@ -54,9 +54,14 @@ def main(argv: Sequence[str]) -> int:
         return descent
 
     def rows(made: dict[str, Descent]) -> list[Row]:
-        walked = {"start": steps(next(iter(made.values())).start, flags.recipe.intervals)}
-        walked |= {name: steps(descent.images, flags.recipe.intervals) for name, descent in made.items()}
-        return [Row(name, walk[pair]) for pair in range(len(walked["start"])) for name, walk in walked.items()]
+        intervals = flags.recipe.intervals
+        start = steps(next(iter(made.values())).start, intervals)
+        found = []
+        for pair, first in enumerate(start):
+            found.append(Row("start", first))
+            for name, descent in made.items():
+                found.append(Row(name, steps(descent.images, intervals)[pair], _ghosting(descent, pair, intervals)))
+        return found
 
     code = carry_out(flags, "interpolate", argv, source.inputs, task, rows)
     if flags.gif is not None and code == 0:
@@ -68,3 +73,10 @@ def main(argv: Sequence[str]) -> int:
 def steps(images: Tensor, intervals: int) -> Tensor:
     """The images of N walks, one walk after the other, as `(N, T + 1, 3, H, W)`."""
     return images.unflatten(0, (-1, intervals + 1))
+
+
+def _ghosting(descent: Descent, pair: int, intervals: int) -> list[str]:
+    """A caption above the middle of a walk: how much of both its ends shines through."""
+    (value,) = descent.info["ghosting"][pair : pair + 1] or [None]  # none of a walk of two images
+    middle = (intervals + 1) // 2
+    return [] if value is None else [f"ghosting {value:.2f}" if n == middle else "" for n in range(intervals + 1)]

@@ -12,10 +12,10 @@ from ..base.errors import InputError
 from ..base.processes import processes, sharing
 from ..core.descent import Descent
 from ..data.image import side
+from ..data.kaleidoscope import kaleidoscope
 from ..gallery.save import check_writable
 from ..gallery.sheet import Row
 from ..representation.invert import PRESETS, InvertRecipe, invert
-from ..representation.kaleidoscope import kaleidoscope
 from ..representation.rebuild import SETTINGS, rebuild
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, RunFlags

@@ -15,11 +15,18 @@ COMMANDS = {
     "models": "what can be loaded",
     "show": "one classifier: its card, layers, parameters and cost",
     "convert": "a published checkpoint as a bundle, executing nothing in it",
+    "export": "a classifier for torchvision, timm or ONNX",
+    "gaussians": "fit class Gaussians, from which generate draws its seeds, to a data set",
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "quality": "generated images as a set: Inception Score, FID, KID, precision and recall",
     "transferability": "adversarial examples of each model, tried on every other",
+    "transferability-study": "do examples transfer to whoever learns the same non-robust features?",
     "layers": "how robust each layer is",
-    "generate": "images of a class, from class Gaussian seeds, noise or gray",
+    "statistics": "superres, inpaint, invert or translate over a test set: means with intervals",
+    "generate": "images of a class, from class Gaussian seeds, noise, gray or patterns",
+    "similarity": "how unlike images look to a classifier",
+    "similarity-study": "how good a perceptual distance each classifier gives",
     "inpaint": "fill in a region of an image",
     "brush": "brush a class onto a region of an image",
     "translate": "turn an image into one of another class",
@@ -49,6 +56,7 @@ KEPT = {
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
     "report": AGAIN,
+    "transferability-study": AGAIN,
 }
 
 
@@ -104,7 +112,7 @@ def memory_asked_for(text: str) -> str | None:
 
 def overview() -> str:
     """The text of `pellucid --help`."""
-    lines = [f"  {name:<16}{text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<23}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
             "usage: pellucid COMMAND [flags]      (pellucid COMMAND --help lists a command's flags)",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, unknown, warn
 
 Flags = TypeVar("Flags")
 RADII = re.compile(r"--(attack\.)?(eps|step[-_]size)")
@@ -32,7 +32,7 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
             raise unknown("preset", name, presets)
         default = replace(default, recipe=presets[name])
     if presets is not None and hasattr(default, "model"):
-        default = _at_size_of(default, value_of(argv, "--model") or default.model)
+        default = _at_size_of(default, value_of(argv, "--model") or default.model, value_of(argv, "--preset"), command)
     help_is_at = f"see pellucid {command} --help"
     options: dict[str, Any] = {"default": default, "prog": f"pellucid {command}", "description": kind.__doc__}
     options["config"] = (tyro.conf.FlagCreatePairsOff,)
@@ -67,14 +67,18 @@ def _names(kind: type, options: dict[str, Any]) -> list[str]:
     return re.findall(r"--(?!help\b)[\w.-]+", said.getvalue())
 
 
-def _at_size_of(default: Any, model: str) -> Any:
-    """Flags whose recipe is for images of the model's size, where that is known."""
+def _at_size_of(default: Any, model: str, preset: str | None, command: str) -> Any:
+    """Flags whose recipe is for images of the model's size, where that is known; warns of a preset for another."""
     from ..zoo.models import card
 
     try:
         side = card(model).get("size")
     except InputError:
         return default
+    # The papers enlarge CIFAR-10's images with a classifier of 224 px.
+    published = 32 if (preset or "").endswith("cifar10") and command != "superres" else 224
+    if (preset or "").startswith(("paper", "notebook")) and side not in (None, published):
+        warn(f"preset {preset} is for images of {published} px, and {model} takes {side} px")
     return replace(default, recipe=default.recipe.at(side))
 
 

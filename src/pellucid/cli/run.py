@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -94,14 +94,32 @@ def models(flags: Any) -> list[str]:
 
 
 def side_by_side(made: dict[str, Descent]) -> list[Row]:
-    """What the images began as, and below them what each classifier made of them, at most eight in a row."""
-    first = next(iter(made.values()))
-    found = []
-    for begin in range(0, len(first.images), COLUMNS):
-        part = slice(begin, begin + COLUMNS)
-        found.append(Row("start", first.start[part]))
-        found += [Row(name, descent.images[part]) for name, descent in made.items()]
-    return found
+    """What the images began as, and below them what each classifier made of them."""
+    return above([Row("start", next(iter(made.values())).start)], made)
+
+
+def above(
+    given: Iterable[Row], made: dict[str, Descent], captions: Callable[[Descent], Sequence[str]] = lambda descent: ()
+) -> list[Row]:
+    """Rows of what was given, and below them what each classifier made of it, at most eight images in a row.
+
+    Args:
+        given: rows of as many images as there are results.
+        made: the results by the classifiers' names; of one classifier alone the row is called "result".
+        captions: from a descent to one caption for each of its images, or none.
+    """
+    called = list(made) if len(made) > 1 else ["result"]
+    whole = [*given, *(Row(name, d.images, captions(d)) for name, d in zip(called, made.values(), strict=True))]
+    parts = [slice(first, first + COLUMNS) for first in range(0, len(whole[0].images), COLUMNS)]
+    return [Row(row.label, row.images[part], row.captions[part]) for part in parts for row in whole]
+
+
+def intended(classifier: Classifier) -> Callable[[Descent], list[str]]:
+    """From a descent to the class that each of its images was meant to show, by name."""
+    names = classifier.class_names
+    return lambda descent: [
+        names[label] if names else str(label) for label in ([] if descent.label is None else descent.label.tolist())
+    ]
 
 
 @contextmanager

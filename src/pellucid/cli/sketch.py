@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..base.errors import InputError
+from ..core.descent import Descent
+from ..gallery.sheet import Row
 from ..synthesis.sketch import PRESETS, SketchRecipe, sketch
 from .flags import INLINE, ImageFlags, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
-from .run import carry_out
+from .run import above, carry_out, intended
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,15 @@ def main(argv: Sequence[str]) -> int:
     if not flags.classes:
         raise InputError("say what the drawings depict: --classes NAME ...")
 
-    def task(classifier, **options):
-        images = read_images(files, classifier.size)
-        return sketch(classifier, images, flags.classes, flags.recipe, **options)
+    captions, drawings = [], []
 
-    return carry_out(flags, "sketch", argv, files, task)
+    def task(classifier, **options):
+        captions.append(intended(classifier))
+        drawings.append(read_images(files, classifier.size))
+        return sketch(classifier, drawings[-1], flags.classes, flags.recipe, **options)
+
+    def rows(made: dict[str, Descent]) -> list[Row]:
+        start = next(iter(made.values())).start
+        return above([Row("drawing", drawings[0]), Row("start", start)], made, captions[0])
+
+    return carry_out(flags, "sketch", argv, files, task, rows)

@@ -13,11 +13,12 @@ from ..base.processes import processes
 from ..data.identity import data_digest
 from ..data.image import read_image
 from ..data.load import load_data
+from ..data.npz import save_npz
 from ..data.parts import Parts
 from ..gallery.save import check_file
 from ..gallery.sidecar import made_by, write_sidecar
 from ..transfer_learning.content import check_unchanged
-from ..transfer_learning.stylized import StylizeDataRecipe, save_npz, stylize_data
+from ..transfer_learning.stylized import StylizeDataRecipe, stylize_data
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, MachineFlags, OutputFlags
 from .inputs import find_images

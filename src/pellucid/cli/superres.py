@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch.nn.functional as F
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
-from ..data.image import cover, side
+from ..core.descent import Descent
+from ..data.image import cover, enlarge, side
+from ..gallery.sheet import Row
 from ..synthesis.superres import PRESETS, SuperresRecipe, superres
 from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
-from .run import carry_out
+from .run import above, carry_out
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,22 @@ def main(argv: Sequence[str]) -> int:
                 raise InputError(f"factor {flags.factor} must be at least 2 and divide the classifier's {size} px")
             reference = cover(read_images(files, size), size)
             images = F.avg_pool2d(reference, flags.factor)
+        shown.update(small=images, reference=reference)
         return superres(classifier, images, flags.classes or None, flags.recipe, reference=reference, **options)
 
-    return carry_out(flags, "superres", argv, [*files, *originals], task)
+    def rows(made: dict[str, Descent]) -> list[Row]:
+        """The photos if they are known, their small versions as squares and enlarged, and the results."""
+        small, reference, first = shown["small"], shown["reference"], next(iter(made.values()))
+        size = first.images.shape[2]
+        given = [Row("original", reference)] if reference is not None else []
+        given.append(Row(f"{small.shape[2]} px", enlarge(small, size, "nearest")))
+        given.append(Row("bicubic", enlarge(small, size), _decibels(first, "bicubic")))
+        return above(given, made, lambda descent: _decibels(descent, "result"))
+
+    shown: dict[str, Any] = {}
+    return carry_out(flags, "superres", argv, [*files, *originals], task, rows)
+
+
+def _decibels(descent: Descent, method: str) -> list[str]:
+    """Captions with the PSNR of a method's images, where the images as they should be are known."""
+    return [f"{value:.1f} dB" for value in descent.info.get(method, {}).get("psnr", [])]

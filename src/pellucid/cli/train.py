@@ -63,9 +63,9 @@ class Train(DataFlags, MachineFlags, OutputFlags):
     examples_every: int = 5
     """Epochs from one picture of training images above their worst neighbors to the next; 0 for none."""
     grain: int | None = None
-    """Class Gaussians are fitted to images whose sides are divided by this; if not given, by 4 from 224 px on, else by
-    2, or by what divides the side. The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98% of the variance in
-    the space in which 1 keeps 84%, and the results look alike."""
+    """Class Gaussians are fitted to images whose sides are divided by this; if not given, by 4 from 224 px on, else so
+    that 16 px are left, or by what divides the side. The paper takes 4 at 224 px and 1 at 32 px; at 32 px, 2 keeps 98%
+    of the variance in the space in which 1 keeps 84%, and the results look alike."""
     rank: int = 192
     """Eigenvectors kept of each class Gaussian; a class with fewer images is kept exactly."""
     half: bool = False

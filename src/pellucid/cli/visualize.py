@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +46,8 @@ class Visualize(RunFlags):
     spectrum: tuple[Path, ...] = ()
     """For maco: photos, or folders of them, whose magnitude spectrum the images are to have; if not given, draws from
     the classifier's class Gaussians."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What captions and the sidecar call units of --model: --names 12 "dog ears" layer4:3 stripes."""
     preset: str | None = None
     """paper, notebook-figure8, lucid or maco; other flags change them."""
     also: tuple[str, ...] = ()
@@ -69,12 +71,14 @@ def main(argv: Sequence[str]) -> int:
         words = [*flags.units]
         if flags.random:
             words += random_units(classifier, flags.random, probes(classifier, size), flags.seed)
+        if strange := [word for word in flags.names if word not in words]:
+            raise unknown("unit", strange[0], words)
         start = read_images(starts, size) if starts else None
         magnitude = spectrum(photos, size or side(classifier)) if photos else None
         descent, *others = (
-            visualize(
+            named(visualize(
                 classifier, words, recipe, seeds=flags.seeds, start=start, magnitude=magnitude, **options
-            )
+            ), words, {} if further else flags.names)
             for recipe in (flags.recipe, *(replace(PRESETS[name], size=flags.recipe.size) for name in flags.also))
         )  # fmt: skip
         further.append(dict(zip(flags.also, others, strict=True)))
@@ -100,7 +104,16 @@ def _block(name: str, descent: Descent) -> Iterator[Row]:
     starts = 1 + max(fact["start"] for fact in facts)
     for number in range(starts):
         images = torch.cat([descent.start[number : number + 1], descent.images[number::starts]])
-        yield Row(name, images, ["start", *(f"{fact['feature']}: {fact['class']}" for fact in facts[number::starts])])
+        called = (f"{fact.get('name', fact['feature'])}: {fact['class']}" for fact in facts[number::starts])
+        yield Row(name, images, ["start", *called])
+
+
+def named(descent: Descent, words: Sequence[str], names: Mapping[str, str]) -> Descent:
+    """The descent with the names that the user gave to features, `words`, beside what stands there of each image."""
+    facts = descent.info["features"]
+    each = len(facts) // len(words)  # images of a feature
+    given = (names.get(words[number // each]) for number in range(len(facts)))
+    return descent.about(features=[fact | ({"name": n} if n else {}) for fact, n in zip(facts, given, strict=True)])
 
 
 def spectrum(files: Sequence[Path], size: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..base.checks import check_images, check_input, check_names, check_network, check_normalization
+from ..base.checks import check_images, check_input, check_logits, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.heads import find_head, width_of
@@ -106,7 +106,7 @@ class Classifier(nn.Module):
 
     def logits(self, images: Tensor) -> Tensor:
         """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients. This is what training calls."""
-        return self.network(self.normalized(images)).float()
+        return check_logits(self.network(self.normalized(images))).float()
 
     def predict(self, images: Images) -> Tensor:
         """The class that is seen in each image, `(N,)` numbers; `names` has words for them. See `probabilities`."""

@@ -185,8 +185,9 @@ class Dataset:
         for split in (self.train, self.test):
             check_labeled(split)
             if len(split) and int(split.labels.max()) >= len(self.class_names):
-                largest, count = int(split.labels.max()), len(self.class_names)
-                raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes")
+                least, largest, count = int(split.labels.min()), int(split.labels.max()), len(self.class_names)
+                hint = "; class numbers start at 0, and these at 1" if (least, largest) == (1, count) else ""
+                raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes{hint}")
 
     @property
     def size(self) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,9 +10,8 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.pictures import Table
+from .intervals import wilson
 from .threat import radius_names
-
-Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,10 @@ class Accuracies(Table):
     def interval(self, share: float) -> tuple[float, float]:
         """The 95% confidence interval of a share: Wilson's, which also holds near 0 and 1.
 
-        (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n) with z = 1.96 (Wilson 1927).
-
         >>> [round(end, 4) for end in Accuracies(100, 1.0).interval(1.0)]
         [0.963, 1.0]
         """
-        n, z = self.count, Z95
-        middle, spread = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        low, high = ((middle + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
-        return max(0.0, low), min(1.0, high)
+        return wilson(share, self.count)
 
     def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
         shares = {"clean": self.clean}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..core.classifier import Classifier
@@ -12,8 +14,12 @@ from ..data.image import write_image
 from ..style.compare import Candidate, single_layers, swapped
 from ..style.pyramid import resized
 from ..style.recipe import StylizeRecipe
-from .page import Section
+from .page import Row, Section
+from .sheet import Row as SheetRow
+from .sheet import sheet
 from .sliders import Slider
+
+CANDIDATES = "candidates.png"
 
 
 def chosen_sections(
@@ -36,6 +42,35 @@ def chosen_sections(
             made.append((caption, candidate.images))
         pairs = _pairs(folder, str(number), contents[content], made)
         yield Section(f"{content} in the style of {style}", f"Chosen for each network: {rule}.", "", (), pairs)
+
+
+def candidates_section(folder: Path, candidates: Sequence[Candidate], best: Mapping[tuple, Candidate]) -> Section:
+    """All candidates on one sheet, from which a person may choose otherwise.
+
+    A row for each content, style and network; above each picture its style weight, start and score.
+
+    Args:
+        folder: gets `candidates.png`.
+        candidates: what `pellucid.style.compare.compare_style` returns, in its order.
+        best: what `pellucid.style.compare.chosen` returns; these have a star.
+    """
+
+    def caption(candidate: Candidate, star: str) -> str:
+        return f"{star}{candidate.style_weight:g} {candidate.start} {candidate.verdict.score:.2f}"
+
+    rows = []
+    together = sorted(candidates, key=lambda c: (c.content, c.style))
+    for key, group in groupby(together, lambda c: (c.network, c.content, c.style)):
+        same = list(group)
+        captions = [caption(c, "* " if best[key] is c else "") for c in same]
+        network, content, style = key
+        rows.append(SheetRow(f"{network}: {content}, {style}", torch.cat([c.images for c in same]), captions))
+    made = sheet(rows)
+    write_image(folder / CANDIDATES, made)
+    text = "Every candidate with its style weight, start and score (lower is better); a star is the rule's choice. "
+    text += "The experiments of 2019 chose by eye."
+    shown = Row("every candidate", CANDIDATES, made.shape[2], made.shape[1])
+    return Section("All candidates", text, "", (shown,))
 
 
 def swap_section(

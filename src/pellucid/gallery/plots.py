@@ -11,6 +11,7 @@ from ..base.files import replacing
 from ..evaluation.layers import LayerRobustness
 from ..evaluation.transferability import Transferability
 from ..representation.distance import DistanceCurve
+from ..training.transferability_study import TransferabilityStudy
 
 
 @contextmanager
@@ -57,6 +58,21 @@ def plot_transferability(result: Transferability, path: str | Path) -> None:
                 text = f"{100 * rate:.0f}" if rate == rate else "-"
                 axes.text(column, row, text, ha="center", va="center", color="black" if rate > 0.6 else "white")
         drawn.colorbar(shown, label="share that fools the target")
+
+
+def plot_transferability_study(study: TransferabilityStudy, path: str | Path) -> None:
+    """Write what `pellucid.transferability_study` returns as an image file: a point for each architecture, with its
+    95% intervals (Figure 3 of Ilyas et al. 2019)."""
+    with figure(path, 6, 4.5) as (_, axes):
+        points = zip(study.archs, study.learned, study.transfer, study.intervals(), strict=True)
+        for arch, x, y, ((left, right), (low, high)) in points:
+            ends = ((x, left, right), (y, low, high))
+            across, along = ([[max(v - least, 0)], [max(most - v, 0)]] for v, least, most in ends)
+            axes.errorbar([x], [y], xerr=across, yerr=along, fmt="o", capsize=2, label=arch)
+        axes.set_xlabel("accuracy on clean images, trained on the non-robust data set")
+        axes.set_ylabel("adversarial examples that transfer")
+        axes.set_title(f"r = {study.r:.2f} [{study.low:.2f}, {study.high:.2f}]")
+        axes.legend()
 
 
 def plot_layers(found: Mapping[str, Sequence[LayerRobustness]], path: str | Path) -> None:

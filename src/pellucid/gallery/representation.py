@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from ..data.kaleidoscope import kaleidoscope
 from ..representation.interpolate import InterpolateRecipe, interpolate
 from ..representation.invert import InvertRecipe, invert
-from ..representation.kaleidoscope import kaleidoscope
 from ..representation.manipulate import manipulate
 from ..representation.visualize import visualize
 from .page import Section

@@ -5,15 +5,20 @@ from __future__ import annotations
 from ..evaluation.accuracy import EvaluateRecipe, evaluate
 from ..evaluation.outcomes import Accuracies
 from .entry import Claim, Finding, Interval, Table
+from .published.tables import table
 from .scene import Scene
 
 
-def accuracies(scene: Scene) -> Finding:
-    """Clean accuracy and accuracy under PGD at the eps that the classifier was trained with, of every classifier."""
+def accuracies(scene: Scene, name: str) -> Finding:
+    """Clean accuracy and accuracy under PGD at the eps that the classifier was trained with, of every classifier.
+
+    The published table of this name, whose numbers are percents, stands above.
+    """
     eps, count = scene.eps, scene.by_scale(200, 1000, len(scene.measured))
     how = EvaluateRecipe(eps=(eps,), steps=(scene.by_scale(10, 20, 20),), count=count)
-    found = {name: evaluate(c, scene.measured, how, seed=scene.seed) for name, c in scene.classifiers.items()}
-    rows = [(name, *both(result, eps)) for name, result in found.items()]
+    found = {own: evaluate(c, scene.measured, how, seed=scene.seed) for own, c in scene.classifiers.items()}
+    printed = [(f"{row[0]}, published", row[1] / 100, row[2] / 100) for row in table(name).rows]
+    rows = [*printed, *((own, *both(result, eps)) for own, result in found.items())]
     claims = []
     if len(found) > 1:
         clean, attacked = zip(*(both(result, eps) for result in list(found.values())[:2]), strict=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -90,13 +90,10 @@ class Interval:
         >>> str(Interval.of_mean([1, 2, 3]))
         '2 [-0.484, 4.48]'
         """
-        from scipy.stats import t
+        from ..evaluation.intervals import interval
 
-        count, mean = len(values), fmean(values)
-        if count == 1:
-            return cls(mean, -math.inf, math.inf)
-        half = float(t.ppf(0.975, count - 1)) * stdev(values) / math.sqrt(count)
-        return cls(mean, mean - half, mean + half)
+        low, high = interval(values) or (-math.inf, math.inf)
+        return cls(fmean(values), low, high)
 
     @classmethod
     def of_difference(cls, first: Sequence[float], second: Sequence[float]) -> Interval:

@@ -9,13 +9,8 @@ from typing import Any
 from .. import __version__
 from ..gallery.page import STYLE
 from .entry import Entry, Interval
+from .published.tables import paper
 
-TITLES = {
-    "synthesis": "Image Synthesis with a Single (Robust) Classifier",
-    "representations": "Adversarial Robustness as a Prior for Learned Representations",
-    "style": "Adversarially Robust Neural Style Transfer",
-    "transfer": "Do Adversarially Robust ImageNet Models Transfer Better?",
-}
 OWN_STYLE = """
 nav ul { columns: 3 16rem; padding-left: 1.1rem; font-size: 0.9rem; }
 nav h3 { margin: 1.2rem 0 0.2rem; font-size: 1rem; }
@@ -58,10 +53,10 @@ def report_page(
     counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("agrees", "undecided", "disagrees"))
     facts = "; ".join(f"{name}: {_plain(value)}" for name, value in about.items())
     contents = "\n".join(
-        f"<h3>{escape(TITLES[paper])}</h3><ul>"
-        + "".join(f'<li><a href="#{entry.id}">{_place(entry)}</a></li>' for entry in made if entry.paper == paper)
+        f"<h3>{escape(paper(name).title)}</h3><ul>"
+        + "".join(f'<li><a href="#{entry.id}">{_place(entry)}</a></li>' for entry in made if entry.paper == name)
         + "</ul>"
-        for paper in papers
+        for name in papers
     )
     body = "\n".join(_section(entry, done[entry.id]) for entry in made)
     missing = "".join(
@@ -105,7 +100,7 @@ def _section(entry: Entry, facts: Mapping[str, Any]) -> str:
     again = f"pellucid report --only {entry.id}"
     return f"""<section id="{entry.id}">
 <h2>{escape(entry.shows)}</h2>
-<p class="ago">{_place(entry)} of {escape(TITLES[entry.paper])} · {facts["seconds"]:.0f} s</p>
+<p class="ago">{_place(entry)} of {escape(paper(entry.paper).title)} · {facts["seconds"]:.0f} s</p>
 {claims}
 <p>{escape(facts["text"])}</p>
 {pictures}{table}{command}{python if facts["python"] else ""}
@@ -115,7 +110,7 @@ def _section(entry: Entry, facts: Mapping[str, Any]) -> str:
 
 def _claim(claim: Mapping[str, Any]) -> str:
     published = "" if claim["published"] is None else f", published {claim['published']:.3g}"
-    measured = Interval(**claim["difference"]) if claim["difference"]["value"] is not None else "not a number"
+    measured = _interval(claim["difference"])
     return (
         f'<p class="claim"><span class="verdict {claim["verdict"]}">{claim["verdict"]}</span> {escape(claim["says"])} '
         f'<span class="ago">(measured difference {measured}{published})</span></p>'
@@ -127,7 +122,7 @@ def _table(table: Mapping[str, Any]) -> str:
         if isinstance(value, str):
             return f"<{tag}>{escape(value)}</{tag}>"
         if isinstance(value, dict):
-            value = Interval(**value) if value["value"] is not None else ""
+            value = _interval(value)
         elif isinstance(value, float):
             value = f"{value:.4g}"
         return f'<{tag} class="number">{"" if value is None else value}</{tag}>'
@@ -135,6 +130,14 @@ def _table(table: Mapping[str, Any]) -> str:
     head = "".join(cell(column, "th") for column in table["columns"])
     rows = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in table["rows"])
     return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _interval(known: Mapping[str, float | None]) -> str:
+    """A measured number as it stands in JSON, which has no infinite bounds."""
+    value, low, high = known["value"], known["low"], known["high"]
+    if value is None:
+        return "not a number"
+    return str(Interval(value, low, high)) if low is not None and high is not None else f"{value:.3g}"
 
 
 def _place(entry: Entry) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
 
 from ..base.errors import InputError, first_line, unknown
 from ..base.files import write_json, write_text
+from ..base.task import task
 from ..transfer_learning.study.worker import in_processes
 from .catalog import ENTRIES
 from .entry import Entry
@@ -34,6 +35,7 @@ def chosen(only: Sequence[str]) -> list[Entry]:
     return [entry for entry in ENTRIES if not only or entry.id in only or entry.paper in only]
 
 
+@task()
 def report(
     open_scene: Opener,
     folder: Folder,
@@ -93,7 +95,7 @@ def attempt(entry: Entry, open_scene: Opener, folder: Folder) -> str:
 
 def _carried_out(
     entries: Sequence[Entry], open_scene: Opener, folder: Folder, jobs: int
-) -> Iterator[tuple[Entry, Any]]:
+) -> Generator[tuple[Entry, Any], None, None]:
     work = partial(attempt, open_scene=open_scene, folder=folder)
     if jobs > 1:
         yield from in_processes(work, entries, jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,13 @@ import torch
 
 from ..core.classifier import Classifier
 from ..core.descent import Descent
+from ..data.kaleidoscope import kaleidoscope
+from ..evaluation.similarity import SimilarityRecipe, similarity_study
 from ..gallery.sheet import Row
 from ..representation.activating import activating
 from ..representation.interpolate import PRESETS as INTERPOLATIONS
 from ..representation.interpolate import InterpolateRecipe, interpolate
-from ..representation.invert import invert
-from ..representation.kaleidoscope import kaleidoscope
+from ..representation.invert import InvertRecipe, invert
 from ..representation.manipulate import PRESETS as MANIPULATIONS
 from ..representation.manipulate import ManipulateRecipe, manipulate
 from ..representation.visualize import PRESETS as VISUALIZATIONS
@@ -23,6 +25,7 @@ from .accuracy import accuracies
 from .entry import Claim, Finding, Interval, Table
 from .inversions import distances, from_noise, inversion, matched, pictures, recipe, two
 from .scene import Scene
+from .settings import steps, trained
 
 NO_MEASURE = "What a unit shows is for the eye: no number here decides it."
 
@@ -291,9 +294,49 @@ def figure_18(scene: Scene) -> Finding:
     )
 
 
+def table_2(scene: Scene) -> Finding:
+    """How the classifiers were trained."""
+    return trained(scene, "representations-table-2")
+
+
+def table_3(scene: Scene) -> Finding:
+    """Against which attack they were trained."""
+    return trained(scene, "representations-table-3")
+
+
+def settings(scene: Scene) -> Finding:
+    """Radius, steps and step size of each study."""
+    own = {"visualize": VisualizeRecipe(), "invert": InvertRecipe(), "interpolate": InterpolateRecipe()}
+    return steps(scene, ["representations-settings"], own, "invert --preset paper")
+
+
+def similarity(scene: Scene) -> Finding:
+    """How good a distance of images the layers give: distortions in their order, and how easily it is fooled."""
+    images = scene.images(scene.by_scale(6, 40, 200))[0]
+    how = SimilarityRecipe(steps=scene.by_scale(10, 40, 40))
+    found = similarity_study(scene.classifiers, images, how, seed=scene.seed)
+    rows = [
+        (name, one.mean, Interval(one.fooled, one.low, one.high), Interval(one.unlike, one.unlike_low, one.unlike_high))
+        for name, one in found.items()
+    ]
+    robust, standard = (found[name] for name in list(scene.classifiers)[:2])
+    gap = math.log(standard.unlike / robust.unlike)
+    half = math.hypot(*(math.log(one.unlike_high / one.unlike_low) / 2 for one in (robust, standard)))
+    claim = "A perturbation that nobody sees changes more of a standard network's distance (logarithm of the ratio)"
+    return Finding(
+        f"Of {len(images)} test images and eight distortions: how often a distortion of twice the strength is farther; "
+        "how many times farther than noise of the same norm a perturbation can be made; and how far that is beside the "
+        "distance of two different images.",
+        table=Table(("distance", "right order", "fooled, times noise", "fooled, share of another image"), rows),
+        claims=[Claim(claim, Interval(gap, gap - half, gap + half))],
+        command=f"similarity-study --models {' '.join(scene.classifiers)} --data DATA",
+        python="pl.similarity_study(classifiers, images)",
+    )  # fmt: skip
+
+
 def table_4(scene: Scene) -> Finding:
     """Clean and adversarial accuracy."""
-    return accuracies(scene)
+    return accuracies(scene, "representations-table-4")
 
 
 def lengths(descent: Descent) -> list[float]:

@@ -19,7 +19,7 @@ Scale = Literal["tiny", "small", "paper"]
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """Classifiers, images and scale.
 

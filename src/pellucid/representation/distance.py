@@ -44,6 +44,7 @@ class DistanceRecipe(Recipe):
     """The gradient passes the last ReLU as if it were the identity."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rising = all(small < large for small, large in pairwise((0.0, *self.radii, math.inf)))
         if not self.radii or not rising:
             given = ", ".join(f"{radius:g}" for radius in self.radii)

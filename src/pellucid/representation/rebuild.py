@@ -19,6 +19,7 @@ from ..base.errors import InputError
 from ..base.files import finite, write_json, write_text
 from ..base.processes import Processes
 from ..base.recipes import plain
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.jsonfile import read_json
@@ -28,6 +29,7 @@ from .invert import InvertRecipe, begin, invert
 SETTINGS, RESULTS, PARTS = "inversion.json", "inverted.jsonl", ".parts"
 
 
+@task()
 def rebuild(
     classifier: Classifier,
     folder: Path,

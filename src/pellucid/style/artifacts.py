@@ -1,48 +1,56 @@
-"""Checkerboards as a number: the spectral energy of a picture at the frequencies of a network's strides."""
+"""Checkerboards as a number: how far the spectrum of a picture stands out at the frequencies of a network's strides."""
 
 from __future__ import annotations
 
-import math
-
+import torch
 from torch import Tensor
 
 STRIDES = (2, 4, 8, 16)
-PERIODS = 4  # of a stride, on each side of a window
+PERIODS, LEAST = 8, 32  # a window is this number of periods of a stride on each side, and at least so many pixels
+NEAR, FAR = (
+    2,
+    3,
+)  # how many frequencies away the neighbors are; a Hann window spreads a frequency over the next one only
+FLOOR = 1e-6  # shares of energy below count as this
 
 
-def lattice_energy(images: Tensor, stride: int) -> float | None:
-    """The share of the energy of a `(1, 3, H, W)` picture that repeats every `stride` pixels in both directions.
+def lattice_excess(images: Tensor, stride: int) -> float | None:
+    """How much energy a `(1, 3, H, W)` picture has at the frequencies of a stride, in decibels over their neighbors'.
 
-    Within windows of four by four periods, the average over the periods is what repeats; its energy is that of the
-    window's Fourier coefficients at multiples of 1/stride. Windows are short so that a pattern counts that is stronger
-    here and weaker there. First every pixel's neighbors are subtracted from it (the discrete Laplacian), which
-    removes what changes slowly. White noise gives 1/16, whatever the stride. A picture without room for one window
-    gives None.
+    The frequencies are i / stride along one axis and j / stride along the other, i and j not 0: a checkerboard or a
+    basket weave has energy there, a horizontal or vertical edge has none. First every pixel's neighbors are subtracted
+    from it (the discrete Laplacian), which removes what changes slowly. Power spectra of Hann windows that overlap by
+    half are divided by their sums, so that every place counts as much, and averaged. Each frequency is compared with
+    the ring of frequencies 2 and 3 away. A natural picture gives about 0 or less, because its spectrum is smooth, and
+    so does white noise. A picture without room for one window gives None.
 
-    >>> import torch
-    >>> board = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(1, 3, 8, 8)
-    >>> lattice_energy(board, 2)
-    1.0
+    >>> board = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(1, 3, 32, 32)
+    >>> lattice_excess(board, 2) > 20, lattice_excess(torch.rand(1, 3, 64, 64), 2) < 3
+    (True, True)
     """
     gray = images[0].cpu().double().mean(0)
     sharp = 4 * gray[1:-1, 1:-1] - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]
-    rows, columns = (side // (PERIODS * stride) for side in sharp.shape)
-    if not rows or not columns:
+    side = max(LEAST, PERIODS * stride)
+    if min(sharp.shape) < side:
         return None
-    cut = sharp[: rows * PERIODS * stride, : columns * PERIODS * stride]
-    windows = cut.reshape(rows, PERIODS, stride, columns, PERIODS, stride)
-    windows = windows - windows.mean((1, 2, 4, 5), keepdim=True)
-    energy = float(windows.square().mean())
-    return float(windows.mean((1, 4)).square().mean()) / energy if energy else 0.0
+    hann = torch.hann_window(side, dtype=torch.float64)
+    windows = sharp.unfold(0, side, side // 2).unfold(1, side, side // 2).flatten(0, 1)
+    power = torch.fft.fft2((windows - windows.mean((1, 2), keepdim=True)) * hann[:, None] * hann).abs().square()
+    share = (power / power.sum((1, 2), keepdim=True).clamp_min(1e-12)).mean(0).clamp_min(FLOOR)
+    decibels = 10 * share.log10()
+    offsets = range(-FAR, FAR + 1)
+    ring = [(y, x) for y in offsets for x in offsets if max(abs(y), abs(x)) >= NEAR]
+    around = torch.stack([decibels.roll(offset, (0, 1)) for offset in ring]).mean(0)
+    every = slice(side // stride, None, side // stride)
+    return float((decibels - around)[every, every].mean())
 
 
 def checkerboard(images: Tensor, content: Tensor) -> dict[int, float | None]:
-    """How much more of a picture repeats at each stride than of its content, in decibels.
+    """How far a picture's spectrum stands out at each stride's frequencies beyond its content's, in decibels.
 
-    0 is as in the content; ten times the share gives 10. Both are `(1, 3, H, W)`; shares below 1e-6 count as 1e-6. None
-    is a stride for which they are too small.
+    0 is as in the content, or none. Both are `(1, 3, H, W)`. None is a stride for which they are too small.
     """
-    return {n: _decibels(lattice_energy(images, n), lattice_energy(content, n)) for n in STRIDES}
+    return {stride: _beyond(lattice_excess(images, stride), lattice_excess(content, stride)) for stride in STRIDES}
 
 
 def rounded(scores: dict[int, float | None]) -> dict[str, float | None]:
@@ -50,7 +58,5 @@ def rounded(scores: dict[int, float | None]) -> dict[str, float | None]:
     return {str(stride): None if score is None else round(score, 2) for stride, score in scores.items()}
 
 
-def _decibels(ours: float | None, theirs: float | None) -> float | None:
-    if ours is None or theirs is None:
-        return None
-    return 10 * math.log10(max(ours, 1e-6) / max(theirs, 1e-6))
+def _beyond(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or theirs is None else max(ours, 0.0) - max(theirs, 0.0)

@@ -16,7 +16,8 @@ from ..base.twin import frozen_twin
 from ..core.classifier import Classifier
 from .surgery import Padding, Pooling, randomize, replicate_padding, swap_pooling
 
-# What the experiments on each kind of network take: style layers, and the content layer.
+# What the experiments on each kind of network take: style layers, and the content layer. Of AlexNet the rebuttal of
+# 2019 takes the first four, and names no content layer.
 LAYERS = {
     "VGG": (("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), ("relu4_2",)),
     "AlexNet": (("relu1", "relu2", "relu3", "relu4"), ("relu3",)),

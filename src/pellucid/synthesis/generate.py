@@ -33,7 +33,7 @@ class GenerateRecipe(Recipe):
     step_size: float = PerPixel(0.5 / 32)
     """Length of a step."""
     start: Start = "gaussian"
-    """Seeds: draws from class Gaussians, noise, or gray."""
+    """Seeds: draws from class Gaussians, noise, gray, or patterns that show nothing."""
     enlargement: Enlargement = "bicubic"
     """Of draws at a lower resolution. The paper's nearest neighbors leave squares in the result."""
     size: int | None = None

@@ -22,13 +22,16 @@ def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:
     return mask
 
 
-def patch_mask(count: int, size: tuple[int, int], patch: int, seed: int = 0) -> Tensor:
-    """`(count, 1, H, W)`, 1 in a square of side `patch` at a random place of each image (appendix A.8)."""
+def patch_mask(count: int, size: tuple[int, int], patch: int, seed: int = 0, first: int = 0) -> Tensor:
+    """`(count, 1, H, W)`, 1 in a square of side `patch` at a random place of each image (appendix A.8).
+
+    The place follows from the seed and the image's number; `first` is that of the first.
+    """
     height, width = size
     if not 1 <= patch <= min(height, width):
         raise InputError(f"a patch of {patch} pixels does not fit an image of {width} x {height}")
     masks = []
-    for generator in generators(seed, count):
+    for generator in generators(seed, count, first):
         top = int(torch.randint(height - patch + 1, (), generator=generator))
         left = int(torch.randint(width - patch + 1, (), generator=generator))
         masks.append(box_mask(size, (left, top, patch, patch)))

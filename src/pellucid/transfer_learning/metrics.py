@@ -1,8 +1,7 @@
-"""Accuracies, and their confidence intervals."""
+"""Accuracies, and how much they vary with the images."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -50,21 +49,6 @@ def metric_of(data: str) -> Metric:
     """
     spellings = (re.sub(r"[\W_]", "", name) for name in (data.lower(), re.sub(r"[\W_]\d+(px)?$", "", data.lower())))
     return "top-1" if PER_CLASS.isdisjoint(spellings) else "per-class"
-
-
-def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95% confidence interval of the mean by Student's t; None of fewer than two values.
-
-    >>> [round(end, 3) for end in interval([0.5, 0.6, 0.7])]
-    [0.352, 0.848]
-    """
-    if len(values) < 2:
-        return None
-    from scipy.stats import t
-
-    numbers = torch.tensor(values, dtype=torch.float64)
-    half = float(t.ppf(0.975, len(values) - 1)) * float(numbers.std()) / math.sqrt(len(values))
-    return float(numbers.mean()) - half, float(numbers.mean()) + half
 
 
 def sampling_interval(

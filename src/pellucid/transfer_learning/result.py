@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..base.pictures import Table
 from ..core.classifier import Classifier
-from .metrics import METRICS, Metric, interval, sampling_interval
+from ..evaluation.intervals import interval
+from .metrics import METRICS, Metric, sampling_interval
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..zoo.models import card
 
@@ -37,7 +39,15 @@ def source_facts(name: str) -> SourceFacts:
     >>> source_facts("cifar10-l2-0.5")
     SourceFacts(norm='l2', eps=0.5, accuracy=0.8405, size=32, data='cifar10', arch='preact-32-80-160-320', width=320)
     """
-    known = card(name)
+    return card_facts(card(name))
+
+
+def card_facts(known: Mapping[str, Any]) -> SourceFacts:
+    """What a card says of its classifier as a source.
+
+    >>> card_facts({"threat": "l2 eps 3", "arch": "torchvision:resnet50"}).eps
+    3.0
+    """
     norm, eps = _threat(str(known.get("threat", "")))
     measured = known.get("accuracy") or known.get("published_accuracy") or {}
     accuracy = measured.get("clean") if isinstance(measured, dict) else None

@@ -20,7 +20,6 @@ from torch import Tensor
 from ..base.checks import check_classifier, check_fields
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..base.files import replacing
 from ..base.recipes import checked
 from ..base.task import task
 from ..core.classifier import Classifier
@@ -164,18 +163,6 @@ class _Job:
         drawn = int(random.integers(others))
         drawn += self.split == "train" and drawn >= number
         return self.data.train.batch(slice(drawn, drawn + 1))[0]
-
-
-def save_npz(data: Dataset, path: Path) -> None:
-    """Write a data set in memory as an `.npz` that `load_data` reads, in one piece."""
-    arrays = {"class_names": np.array(data.class_names)}
-    for name in SPLITS:
-        split: LabeledImages = getattr(data, name)
-        if len(split):
-            arrays[f"{name}_images"] = split.raw(slice(0, None)).permute(0, 2, 3, 1).numpy()
-            arrays[f"{name}_labels"] = split.labels.numpy()
-    with replacing(path) as temporary:
-        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def _check(data: Dataset, styles: Sequence[Tensor]) -> None:

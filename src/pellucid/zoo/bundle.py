@@ -21,6 +21,7 @@ from ..data.gaussians import ClassGaussians
 from ..data.jsonfile import read_json
 from .checksum import digest
 from .fit import filled
+from .gaussians import packed, unpacked
 
 MAX_WEIGHTS = 8 * 2**30
 REQUIRED = ("arch", "class_names", "mean", "std", "size", "sha256")
@@ -49,13 +50,8 @@ def save_bundle(
         if key not in card:
             raise InputError(f"a bundle's card needs {key!r}; set classifier.card[{key!r}]")
     if gaussians is not None:
-        tensors |= {f"gaussians.{name}": getattr(gaussians, name) for name in ("means", "factors", "noise")}
-        card["gaussians"] = {
-            "shape": list(gaussians.shape),
-            "grain": gaussians.grain,
-            "rank": gaussians.factors.shape[1],
-            "variance_kept": round(gaussians.kept, 4),
-        }
+        added, card["gaussians"] = packed(gaussians)
+        tensors |= added
     ready = {}
     for name, tensor in tensors.items():
         tensor = tensor.detach().cpu()
@@ -102,7 +98,10 @@ def load_bundle(path: str | Path) -> Classifier:
     weights = {n.removeprefix("network."): _full(t) for n, t in tensors.items() if n.startswith("network.")}
     network = filled(card["arch"], len(card["class_names"]), weights, weights_path)
     classifier = Classifier(network, card["mean"], card["std"], card["class_names"], card=card).eval()
-    classifier.gaussians = _gaussians(tensors, card, weights_path)
+    if "gaussians" in card:
+        classifier.gaussians = unpacked(
+            tensors, card["gaussians"], len(card["class_names"]), card["size"], weights_path
+        )
     return classifier
 
 
@@ -132,21 +131,3 @@ def read_card(path: Path) -> dict[str, Any]:
 
 def _full(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype == torch.float16 else tensor
-
-
-def _gaussians(tensors: dict[str, Tensor], card: dict[str, Any], path: Path) -> ClassGaussians | None:
-    if "gaussians" not in card:
-        return None
-    try:
-        facts = card["gaussians"]
-        means, factors, noise = (tensors[f"gaussians.{name}"].float() for name in ("means", "factors", "noise"))
-        channels, height, width = (int(side) for side in facts["shape"])
-        grain, kept = int(facts["grain"]), float(facts["variance_kept"])
-        classes, dimensions = len(card["class_names"]), channels * height * width
-        if (means.shape, noise.shape) != ((classes, dimensions), (classes,)) or factors.shape[::2] != means.shape:
-            raise ValueError("shapes do not agree")
-        if (channels, height * grain, width * grain) != (3, card["size"], card["size"]):
-            raise ValueError(f"{height} x {width} times {grain} is not the card's size")
-        return ClassGaussians(means, factors, noise, (channels, height, width), grain, kept)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: its class Gaussians are damaged: {error}") from None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..metrics import interval
+from ...evaluation.intervals import interval
 from ..source import SourceFacts
 from .linearity import linearity
 

@@ -29,10 +29,11 @@ def kaleidoscope(count: int, size: int, seed: int = 0) -> Tensor:
     """
     positive_int("count", count)
     positive_int("size", size)
-    return torch.stack([_pattern(size, generator) for generator in generators(seed, count)])
+    return torch.stack([pattern(size, generator) for generator in generators(seed, count)])
 
 
-def _pattern(size: int, generator: torch.Generator) -> Tensor:
+def pattern(size: int, generator: torch.Generator) -> Tensor:
+    """One such pattern, `(3, size, size)`."""
     mirrors = int(torch.randint(3, 9, (), generator=generator))
     line = (torch.arange(size) + 0.5) / size * 2 - 1
     y, x = torch.meshgrid(line, line, indexing="ij")

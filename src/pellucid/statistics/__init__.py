@@ -1,0 +1,1 @@
+"""How well the tasks do over a test set, with intervals."""
