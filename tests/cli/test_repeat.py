@@ -53,10 +53,10 @@ def test_a_result_from_python_can_be_repeated(call, net, run, here):
     )
     assert facts["recipe"]["eps" if "eps" in facts["recipe"] else "evaluations"] is not None
     code, _, err = run("rerun", "made.json", model=False)
-    assert (code, err) == (0, "")
+    assert (code, "classifier" in err) == (0, False)
     assert (here / "made-rerun.png").read_bytes() == (here / "made.png").read_bytes()
-    code, _, err = run("rerun", "made-rerun.json", "--out", "folder", "--quiet", model=False)
-    assert (code, err) == (0, "")
+    code, out, _ = run("rerun", "made-rerun.json", "--out", "folder", "--quiet", model=False)
+    assert (code, out) == (0, "")
     assert len(list((here / "folder").glob("*.png"))) == len(made.images)
 
 

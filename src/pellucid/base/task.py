@@ -9,6 +9,8 @@ from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
+from torch import nn
+
 from .checks import check_classifier
 from .errors import unknown
 from .frames import Frames, counted
@@ -112,7 +114,7 @@ def _noted(bound: inspect.BoundArguments, further: str) -> dict[str, Any]:
     found: Mapping[str, Any] = {**whole.arguments, **whole.arguments.get(further, {})}
     left_out = ("classifier", "recipe", "callback", further)
     return {
-        name: _weights(value) if hasattr(value, "normalized") else value
+        name: _weights(value) if isinstance(value, nn.Module) else value
         for name, value in found.items()
         if name not in left_out and value is not None
     }
