@@ -94,7 +94,7 @@ def _watched(function: Callable[..., R], bound: inspect.BoundArguments, further:
     finally:
         _inside.reset(entered)
     several: list[Any] = result if isinstance(result, list) else [result]
-    if not isinstance(several[0], Pictures):
+    if not several or not isinstance(several[0], Pictures):
         return result
     recipe: Any = given.get("recipe")
     recipe = recipe.at(getattr(classifier, "size", None)) if hasattr(recipe, "at") else recipe
