@@ -1,11 +1,14 @@
 # Every public name and where it lives; `lazy_loader` reads this file, and so do type checkers.
 from .base.errors import InputError as InputError
+from .base.pictures import Animation as Animation
+from .base.progress import progress as progress
+from .base.save import save as save
 from .core.ball import L2 as L2
 from .core.ball import Ball as Ball
-from .core.ball import Inside as Inside
 from .core.ball import Linf as Linf
 from .core.ball import Unbounded as Unbounded
 from .core.classifier import Classifier as Classifier
+from .core.descend import DescendOptions as DescendOptions
 from .core.descend import descend as descend
 from .core.descent import Descent as Descent
 from .core.descent import Progress as Progress
@@ -52,7 +55,6 @@ from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
 from .evaluation.transferability import transferability as transferability
 from .gallery.samples import samples as samples
-from .gallery.save import save as save
 from .representation.activating import Activating as Activating
 from .representation.activating import activating as activating
 from .representation.distance import DistanceCurve as DistanceCurve
@@ -89,6 +91,7 @@ from .synthesis.generate import GenerateRecipe as GenerateRecipe
 from .synthesis.generate import generate as generate
 from .synthesis.inpaint import InpaintRecipe as InpaintRecipe
 from .synthesis.inpaint import inpaint as inpaint
+from .synthesis.inside import Inside as Inside
 from .synthesis.mask import box_mask as box_mask
 from .synthesis.mask import patch_mask as patch_mask
 from .synthesis.outside import Outside as Outside

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..data.draw import drawn
@@ -153,9 +153,8 @@ def measured(flags: Any, classifier: Classifier) -> tuple[dict[str, Any], Labele
         )
         name, split = in_order_of(classifier, data).measured
         if name == "train" and len(split):
-            warnings.warn(
-                f"{flags.data} has no test split: all of it is taken, and flatters a classifier that was trained on it",
-                stacklevel=2,
+            warn(
+                f"{flags.data} has no test split: all of it is taken, and flatters a classifier that was trained on it"
             )
     return {"data": data.name, "split": name, "warnings": said}, split
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 
 from ..base.devices import pick_device
 from ..base.errors import InputError, first_line, unknown
+from ..base.made import fingerprint as fingerprint
 from ..core.classifier import Classifier
 from .bundle import load_bundle, read_card
 from .checksum import digest
@@ -63,6 +63,7 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     else:
         raise _unknown(name)
+    classifier.name = name
     return classifier.to(place).eval()
 
 
@@ -100,19 +101,6 @@ def _bundle(name: str) -> Path:
 
 def _unknown(name: str) -> InputError:
     return unknown("model", name, [*bundled(), *KINDS, *(entry.name for entry in published())])
-
-
-def fingerprint(classifier: Classifier) -> str:
-    """The sha256 of the weights of a classifier as they are now.
-
-    The sha256 on a card is that of a file, and does not describe weights that have changed since they were read.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(classifier.network.state_dict().items()):
-        values = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        digest.update(values.flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _pretrained(library: str, name: str) -> Classifier:
