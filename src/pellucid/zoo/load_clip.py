@@ -87,12 +87,14 @@ def _built(config: Path, weights: Path) -> Clip:
     if odd := [name for name, tensor in given.items() if not bool(tensor.isfinite().all())]:
         raise InputError(f"{weights} holds numbers that are not finite: {printable(odd[0])}")
     model.load_state_dict(given)
+    tokenizer = SimpleTokenizer(context_length=model.context_length)
+    if model.vocab_size < tokenizer.vocab_size:
+        raise InputError(f"{config} knows {model.vocab_size} tokens, and open_clip's tokenizer {tokenizer.vocab_size}")
     image, seen, usual = model.visual, facts.get("preprocess_cfg") or {}, PreprocessCfg()
     del model.visual
-    text = Texts(model, SimpleTokenizer(context_length=model.context_length))
     card = {"size": settings["vision_cfg"].get("image_size", 224)}
     mean, std = seen.get("mean", usual.mean), seen.get("std", usual.std)
-    return Clip(image, text, mean, std, float(model.logit_scale.detach().exp()), card).eval()
+    return Clip(image, Texts(model, tokenizer), mean, std, float(model.logit_scale.detach().exp()), card).eval()
 
 
 def _checked(facts: Any, path: Path) -> dict[str, Any]:
