@@ -29,8 +29,10 @@ class Text(Objective):
         prompt: one for all images, or one for each; `descend` looks up their embeddings, `(1, D)` or `(N, D)`.
         templates: what a prompt is put into, such as "a photo of {}."; embeddings are averaged over them.
 
-    >>> (Text("a red panda in the snow") - 0.3 * Text("a blurry photo")).weights
-    (1.0, -0.3)
+    >>> import torch
+    >>> embedding = torch.tensor([[3.0, 4.0]])
+    >>> Text(torch.tensor([[1.0, 0.0]]))(torch.rand(1, 3, 2, 2), Activations(embedding, embedding))
+    tensor([-0.6000])
     """
 
     prompt: Tensor | str | Sequence[str]

@@ -101,6 +101,14 @@ def text_to_image(
 
     Raises:
         InputError: a classifier without a text encoder, an empty prompt, shares of crops outside (0, 1].
+
+    >>> class Lengths(torch.nn.Module):
+    ...     def forward(self, texts):
+    ...         return torch.tensor([[float(len(text)), 1.0] for text in texts])
+    >>> image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> clip = Clip(image, Lengths(), card={"size": 2})
+    >>> text_to_image(clip, ["a cat", "a lion"], TextToImageRecipe(steps=2, views=1)).images.shape
+    torch.Size([2, 3, 2, 2])
     """
     if not isinstance(classifier, Clip):
         raise InputError("text to image needs a CLIP, which has a text encoder: clip:hf-hub:OWNER/REPO")

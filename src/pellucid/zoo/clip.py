@@ -36,6 +36,8 @@ class Clip(Classifier):
     >>> clip = Clip(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), Lengths())
     >>> clip(torch.rand(3, 3, 2, 2)).representation.shape, clip.labels(["a cat", "a dog"]).shape
     (torch.Size([3, 2]), torch.Size([2, 2]))
+    >>> zero_shot(clip, ["cat", "dog", "lion"])(torch.rand(3, 3, 2, 2)).logits.shape
+    torch.Size([3, 3])
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Clip(Classifier):
         """The embeddings of texts, `(K, D)` of length 1: what a number of a class is to other classifiers."""
         texts = [names] if isinstance(names, str) else list(names)
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-            raise InputError(f"CLIP has no classes; describe images in words, not by {names!r:.60}")
+            raise InputError("a CLIP has no classes; describe images in words, or make a classifier: pl.zero_shot")
         return F.normalize(torch.cat([self.text(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]).float())
 
 

@@ -100,7 +100,8 @@ def _built(config: Path, weights: Path) -> Clip:
 def _checked(facts: Any, path: Path) -> dict[str, Any]:
     """What open_clip builds a network from, bounded; `InputError` for what needs other libraries or the network."""
     settings: Any = facts.get("model_cfg") if isinstance(facts, dict) else None
-    parts = [settings.get("vision_cfg"), settings.get("text_cfg")] if isinstance(settings, dict) else [None]
+    named = settings if isinstance(settings, dict) else {}
+    parts: list[Any] = [named.get("vision_cfg"), named.get("text_cfg")]
     if not all(isinstance(part, dict) for part in parts):
         raise InputError(f"{path} is no config of open_clip: it has no model_cfg with a vision_cfg and a text_cfg")
     if found := [name for part in (settings, *parts) for name in REFUSED if part.get(name)]:
