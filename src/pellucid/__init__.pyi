@@ -103,6 +103,9 @@ from .synthesis.sketch import SketchRecipe as SketchRecipe
 from .synthesis.sketch import sketch as sketch
 from .synthesis.superres import SuperresRecipe as SuperresRecipe
 from .synthesis.superres import superres as superres
+from .synthesis.text import Text as Text
+from .synthesis.text_to_image import TextToImageRecipe as TextToImageRecipe
+from .synthesis.text_to_image import text_to_image as text_to_image
 from .synthesis.translate import TranslateRecipe as TranslateRecipe
 from .synthesis.translate import translate as translate
 from .training.nonrobust import NonrobustRecipe as NonrobustRecipe
@@ -122,6 +125,8 @@ from .transfer_learning.stylized import stylize_data as stylize_data
 from .transfer_learning.transfer import transfer as transfer
 from .zoo.bundle import load_bundle as load_bundle
 from .zoo.bundle import save_bundle as save_bundle
+from .zoo.clip import Clip as Clip
+from .zoo.clip import zero_shot as zero_shot
 from .zoo.convert import ConvertRecipe as ConvertRecipe
 from .zoo.convert import convert as convert
 from .zoo.export import export as export

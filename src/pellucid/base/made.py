@@ -129,12 +129,13 @@ def _terms(objective: Any, weight: float) -> Iterator[tuple[float, str]]:
 
 
 def fingerprint(classifier: Any) -> str:
-    """The sha256 of the weights of a classifier as they are now.
+    """The sha256 of the weights of a classifier as they are now, those of a CLIP's text encoder among them.
 
     The sha256 on a card is that of a file, and does not describe weights that have changed since they were read.
     """
     digest = hashlib.sha256()
-    for name, tensor in sorted(classifier.network.state_dict().items()):
+    state = {name.removeprefix("network."): tensor for name, tensor in classifier.state_dict().items()}
+    for name, tensor in sorted(state.items()):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
         digest.update(values.flatten().view(torch.uint8).numpy())

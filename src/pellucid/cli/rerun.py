@@ -29,7 +29,8 @@ from .repeat import repeat
 # The steps of these do not depend on how many follow: a run that was stopped can be repeated up to there.
 STEADY = ("generate", "sketch", "brush", "paint", "translate", "superres", "manipulate")
 WITH_DATA = ("stylize-data", "transfer")  # their data set may be a folder, and is known by its content
-TASKS = (*STEADY, "inpaint", "invert", "interpolate", "distance", "visualize", "activating", "stylize", *WITH_DATA)
+OTHERS = ("inpaint", "invert", "interpolate", "distance", "text-to-image", "visualize", "activating", "stylize")
+TASKS = (*STEADY, *OTHERS, *WITH_DATA)
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(png|safetensors)")
 # Flags of further outputs and of caches, which a rerun leaves out.
