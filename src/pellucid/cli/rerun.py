@@ -21,9 +21,10 @@ from ..base.errors import InputError
 from ..base.files import write_json
 from ..core.optimizer import Smoothed
 from ..gallery.sidecar import file_sha256, sidecar_path
-from ..zoo.models import fingerprint, load
-from .flags import OutputFlags
+from ..zoo.models import fingerprint
+from .flags import OutputFlags, RunFlags
 from .parse import parse, value_of
+from .run import loaded
 
 # The steps of these do not depend on how many follow: a run that was stopped can be repeated up to there.
 STEADY = ("generate", "sketch", "brush", "paint", "translate", "superres", "manipulate")
@@ -64,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     known = {"data_sha256": facts.get("data_sha256")} if task in WITH_DATA else {}
     with embedded(facts["inputs"]) as folder:
         for name, sha in sorted(classifiers(facts)):
-            if fingerprint(load(name, "cpu")) != sha:
+            if fingerprint(loaded(name, smoothing(words))) != sha:
                 print(f"warning: {name} is not the classifier that made this; expect other images", file=sys.stderr)
         command = import_module(f".{task.replace('-', '_')}", __package__).main
         code = command([word.replace(EMBEDDED, folder) for word in words], **known)
@@ -73,6 +74,12 @@ def main(argv: Sequence[str]) -> int:
             command = [word.replace(folder, EMBEDDED) for word in written["command"]]
             write_json(sidecar_path(out), {**written, "command": command, "inputs": facts["inputs"]})
     return code
+
+
+def smoothing(words: Sequence[str]) -> RunFlags:
+    """The flags of a command line that say how its classifiers are smoothed."""
+    given = [(flag, value_of(words, flag)) for flag in ("--smooth", "--samples", "--seed")]
+    return parse(RunFlags, ["--device", "cpu", *sum(([flag, value] for flag, value in given if value), [])], "rerun")
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .convert import IMAGENET_MEAN, IMAGENET_STD
 from .hub import load_from_hub, load_published
 from .networks import build, input_size
 from .published import published
+from .smoothing import RandomizedSmoothing
 
 BUNDLES = Path(__file__).parent / "bundles"
 KINDS = ("hub:OWNER/REPO/FILE", "timm:NAME", "torchvision:NAME", "a bundle's path")
@@ -103,7 +104,7 @@ def _unknown(name: str) -> InputError:
 
 
 def fingerprint(classifier: Classifier) -> str:
-    """The sha256 of the weights of a classifier as they are now.
+    """The sha256 of the weights of a classifier as they are now, and of its smoothing, if it has one.
 
     The sha256 on a card is that of a file, and does not describe weights that have changed since they were read.
     """
@@ -112,6 +113,8 @@ def fingerprint(classifier: Classifier) -> str:
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
         digest.update(values.flatten().view(torch.uint8).numpy())
+    if isinstance(classifier, RandomizedSmoothing):
+        digest.update(f"{classifier.sigma!r} {classifier.samples} {classifier.seed}".encode())
     return digest.hexdigest()
 
 
