@@ -46,8 +46,8 @@ def main() -> None:
     judge, names = pl.load(flags.judge, flags.device), robust.class_names or []
     labels = torch.arange(len(names)).repeat_interleave(flags.each)
     recipe, start = pl.GenerateRecipe(), None
-    print(f"sigma {flags.sigma:g}, {flags.samples} samples, eps {flags.eps:g}; {flags.count} test images, {len(labels)} "
-          f"made with {flags.passes} passes each; percent, and seconds for the images made")  # fmt: skip
+    print(f"sigma {flags.sigma:g}, {flags.samples} samples, eps {flags.eps:g}; {flags.count} test images; "
+          f"{len(labels)} made by {flags.passes} passes each, and the seconds for those; percent")  # fmt: skip
     print(f"{'':<20}{'clean':>8}{'PGD-20':>8}{'certified':>11}{'in class':>10}{'blurred':>9}{'seconds':>9}")
     for name, classifier in sides.items():
         accuracy = pl.evaluate(classifier, split, pl.EvaluateRecipe(eps=(flags.eps,), count=flags.count))

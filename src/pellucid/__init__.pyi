@@ -54,6 +54,7 @@ from .evaluation.similarity import similarity_study as similarity_study
 from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
 from .evaluation.transferability import transferability as transferability
+from .gallery.samples import samples as samples
 from .gallery.save import save as save
 from .representation.activating import Activating as Activating
 from .representation.activating import activating as activating

@@ -9,7 +9,7 @@ from helpers import close, conv_classifier, forward_batches, images
 from torch import nn
 from torch.nn import functional as F
 
-from pellucid import Classifier, CrossEntropy, Distance, InputError, L2, RandomizedSmoothing, descend
+from pellucid import L2, Classifier, CrossEntropy, Distance, InputError, RandomizedSmoothing, descend
 from pellucid.cli.main import main
 from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.models import fingerprint

@@ -12,6 +12,7 @@ from ..base.errors import InputError, unknown
 
 COMMANDS = {
     "demo": "the gallery: every task on the bundled classifiers, into ./pellucid-demo/index.html",
+    "samples": "photos, drawings and a small data set to try everything with",
     "models": "what can be loaded",
     "show": "one classifier: its card, layers, parameters and cost",
     "convert": "a published checkpoint as a bundle, executing nothing in it",

@@ -78,8 +78,10 @@ def main(argv: Sequence[str]) -> int:
 
 def smoothing(words: Sequence[str]) -> RunFlags:
     """The flags of a command line that say how its classifiers are smoothed."""
-    given = [(flag, value_of(words, flag)) for flag in ("--smooth", "--samples", "--seed")]
-    return parse(RunFlags, ["--device", "cpu", *sum(([flag, value] for flag, value in given if value), [])], "rerun")
+    given = {flag: value_of(words, flag) for flag in ("--smooth", "--samples", "--seed")}
+    return parse(
+        RunFlags, [f"{flag}={value}" for flag, value in {**given, "--device": "cpu"}.items() if value], "rerun"
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class CertifyRecipe:
     sigma: float = 0.25
     """Standard deviation of the noise, in [0, 1] units. Classifiers trained with the same noise do best."""
     samples: tuple[int, int] = (100, 1000)
-    """Noisy copies of each image by which its class is chosen, and others by which that one's probability is bounded."""
+    """Noisy copies of each image that choose its class, and others that bound that one's probability."""
     alpha: float = 0.001
     """The chance, for each image, that its certificate is wrong."""
     count: int | None = None

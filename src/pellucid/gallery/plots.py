@@ -81,7 +81,8 @@ def plot_certified(found: Mapping[str, Certified], path: str | Path) -> None:
     with figure(path, 6, 4) as (_, axes):
         for name, certified in found.items():
             ends = [0.0, *certified.radius[certified.predicted == certified.labels].unique().tolist()]
-            (line,) = axes.step(ends, [certified.accuracy(end) for end in ends], where="pre", label=name)
+            shares = [*(certified.accuracy(end) for end in ends), 0.0]
+            (line,) = axes.step([*ends, ends[-1]], shares, where="pre", label=name)
             if certified.empirical:
                 points = {"linestyle": "none", "marker": "o", "markersize": 4, "color": line.get_color()}
                 axes.plot(*zip(*sorted(certified.empirical.items()), strict=True), label=f"{name}, under PGD", **points)

@@ -19,7 +19,7 @@ class RandomizedSmoothing(Classifier):
 
     Its logits are log g, so that their softmax is g and `CrossEntropy` is -log g (Salman et al. 2019, arXiv 1906.04584,
     eq. 5); representation and layers are means over the samples. Gradients of g are perceptually aligned (Kaur et al.
-    2019, arXiv 1910.08640) and its prediction has a certificate (Cohen et al. 2019; see `certify`). Every task takes it.
+    2019, arXiv 1910.08640), and its vote has a certificate (Cohen et al. 2019; see `certify`). Every task takes it.
 
     Noise comes in pairs z, -z and is shared by all images of a pass, so that no image's result depends on the others
     beside it. Each pass with gradients, that is each step of a descent, has fresh noise, by the seed and the number of
