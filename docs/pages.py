@@ -27,6 +27,7 @@ RECIPES = {
     "VisualizeRecipe": "representation.visualize", "DistanceRecipe": "representation.distance",
     "ManipulateRecipe": "representation.manipulate", "StylizeRecipe": "style.recipe",
     "TrainRecipe": "training.recipe", "Attack": "training.recipe", "EvaluateRecipe": "evaluation.accuracy",
+    "CertifyRecipe": "evaluation.certify",
     "LayersRecipe": "evaluation.layers", "TransferabilityRecipe": "evaluation.transferability",
     "TransferRecipe": "transfer_learning.recipe", "StylizeDataRecipe": "transfer_learning.stylized",
     "QualityRecipe": "evaluation.quality", "SimilarityRecipe": "evaluation.similarity",

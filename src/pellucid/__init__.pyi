@@ -34,6 +34,9 @@ from .data.kaleidoscope import kaleidoscope as kaleidoscope
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
+from .evaluation.certify import Certified as Certified
+from .evaluation.certify import CertifyRecipe as CertifyRecipe
+from .evaluation.certify import certify as certify
 from .evaluation.inception import Inception as Inception
 from .evaluation.layers import LayerRobustness as LayerRobustness
 from .evaluation.layers import LayersRecipe as LayersRecipe
@@ -136,5 +139,6 @@ from .zoo.models import bundled as bundled
 from .zoo.models import load as load
 from .zoo.published import Published as Published
 from .zoo.published import published as published
+from .zoo.smoothing import RandomizedSmoothing as RandomizedSmoothing
 
 __version__: str

@@ -129,7 +129,7 @@ def _terms(objective: Any, weight: float) -> Iterator[tuple[float, str]]:
 
 
 def fingerprint(classifier: Any) -> str:
-    """The sha256 of the weights of a classifier as they are now, those of a CLIP's text encoder among them.
+    """The sha256 of the weights of a classifier as they are now, and what else makes its passes.
 
     The sha256 on a card is that of a file, and does not describe weights that have changed since they were read.
     """
@@ -139,4 +139,5 @@ def fingerprint(classifier: Any) -> str:
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
         digest.update(values.flatten().view(torch.uint8).numpy())
+    digest.update(getattr(classifier, "passes", "").encode())  # of a smoothed classifier
     return digest.hexdigest()

@@ -20,6 +20,7 @@ COMMANDS = {
     "gaussians": "fit class Gaussians, from which generate draws its seeds, to a data set",
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "certify": "within which radius a classifier, smoothed by noise, provably keeps its predictions",
     "quality": "generated images as a set: Inception Score, FID, KID, precision and recall",
     "transferability": "adversarial examples of each model, tried on every other",
     "transferability-study": "do examples transfer to whoever learns the same non-robust features?",
@@ -58,6 +59,7 @@ KEPT = {
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
     "report": AGAIN,
+    "certify": AGAIN,
     "transferability-study": AGAIN,
 }
 

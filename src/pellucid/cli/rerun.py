@@ -21,10 +21,11 @@ from ..base.errors import InputError
 from ..base.files import write_json
 from ..core.optimizer import Smoothed
 from ..gallery.sidecar import file_sha256, sidecar_path
-from ..zoo.models import fingerprint, load
-from .flags import OutputFlags
+from ..zoo.models import fingerprint
+from .flags import OutputFlags, RunFlags
 from .parse import parse, value_of
 from .repeat import repeat
+from .run import loaded
 
 # The steps of these do not depend on how many follow: a run that was stopped can be repeated up to there.
 STEADY = ("generate", "sketch", "brush", "paint", "translate", "superres", "manipulate")
@@ -58,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         path = flags.sidecar.parent if flags.sidecar.name == "descent.json" else flags.sidecar
         beside = path.with_name(f"{path.stem}-rerun{'' if path.is_dir() else '.png'}")
         with embedded(facts["inputs"]) as folder:
-            say_if_changed(facts)
+            say_if_changed(facts, smoothing(()))
             return repeat(facts, folder, flags.out or beside, flags.overwrite, flags.quiet)
     task, *words = facts["command"]
     old = Path(value_of(words, "--out") or "")
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
     words += [*["--overwrite"] * flags.overwrite, *["--quiet"] * flags.quiet]
     known = {"data_sha256": facts.get("data_sha256")} if task in WITH_DATA else {}
     with embedded(facts["inputs"]) as folder:
-        say_if_changed(facts)
+        say_if_changed(facts, smoothing(words))
         command = import_module(f".{task.replace('-', '_')}", __package__).main
         code = command([word.replace(EMBEDDED, folder) for word in words], **known)
         if folder and code == 0:  # the new result can be repeated as well
@@ -79,6 +80,14 @@ def main(argv: Sequence[str]) -> int:
             command = [word.replace(folder, EMBEDDED) for word in written["command"]]
             write_json(sidecar_path(out), {**written, "command": command, "inputs": facts["inputs"]})
     return code
+
+
+def smoothing(words: Sequence[str]) -> RunFlags:
+    """The flags of a command line that say how its classifiers are smoothed."""
+    given = {flag: value_of(words, flag) for flag in ("--smooth", "--samples", "--seed")}
+    return parse(
+        RunFlags, [f"{flag}={value}" for flag, value in {**given, "--device": "cpu"}.items() if value], "rerun"
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -110,10 +119,10 @@ def read_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def say_if_changed(facts: dict[str, Any]) -> None:
+def say_if_changed(facts: dict[str, Any], flags: RunFlags) -> None:
     """Say which classifiers are not those that made the result."""
     for name, sha in sorted(classifiers(facts)):
-        if fingerprint(load(name, "cpu")) != sha:
+        if fingerprint(loaded(name, flags)) != sha:
             print(f"warning: {name} is not the classifier that made this; expect other images", file=sys.stderr)
 
 

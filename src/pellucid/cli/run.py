@@ -21,6 +21,7 @@ from ..gallery.save import check_free, save
 from ..gallery.sheet import Row, sheet
 from ..gallery.sidecar import made_by, of_descent, sidecar_path
 from ..zoo.models import fingerprint, load
+from ..zoo.smoothing import RandomizedSmoothing
 
 COLUMNS = 8  # of a sheet of rows
 Task = Callable[..., "Descent | list[Descent]"]
@@ -48,7 +49,7 @@ def carry_out(
     names = models(flags)
     with sharing(team), progress_bar(command, flags.quiet or not team.main) as advance:
         for number, name in enumerate(names):
-            classifier = classifiers[name] = load(name, flags.device)
+            classifier = classifiers[name] = loaded(name, flags)
 
             def callback(progress: Progress, number: int = number) -> None:
                 advance((number + progress.step / progress.steps) / len(names))
@@ -82,6 +83,12 @@ def carry_out(
     if not flags.quiet:
         print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar_path(flags.out)})")
     return 0
+
+
+def loaded(name: str, flags: Any) -> Classifier:
+    """The classifier of this name, smoothed where the flags say so."""
+    classifier = load(name, flags.device)
+    return RandomizedSmoothing(classifier, flags.smooth, flags.samples, flags.seed) if flags.smooth else classifier
 
 
 def models(flags: Any) -> list[str]:
