@@ -100,7 +100,7 @@ class Rows(Pictures):
 
     @property
     def captions(self) -> list[str]:
-        losses = [f"loss {loss:.3g}" for loss in self.loss.tolist()]
+        losses = [f"loss {loss + 0.0:.3g}" for loss in self.loss.tolist()]
         names = self.class_names
         return [f"{name}, {loss}" for name, loss in zip(names, losses, strict=True)] if names else losses
 
