@@ -22,6 +22,7 @@ RECIPES = {
     "GenerateRecipe": "synthesis.generate", "InpaintRecipe": "synthesis.inpaint", "BrushRecipe": "synthesis.brush",
     "TranslateRecipe": "synthesis.translate", "SuperresRecipe": "synthesis.superres",
     "SketchRecipe": "synthesis.sketch", "PaintRecipe": "synthesis.paint",
+    "TextToImageRecipe": "synthesis.text_to_image",
     "InvertRecipe": "representation.invert", "InterpolateRecipe": "representation.interpolate",
     "VisualizeRecipe": "representation.visualize", "DistanceRecipe": "representation.distance",
     "ManipulateRecipe": "representation.manipulate", "StylizeRecipe": "style.recipe",

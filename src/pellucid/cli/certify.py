@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Certify, argv, "certify")
     check_figure(flags.out, flags.overwrite)
     classifier = load(flags.model, flags.device)
-    source, split = measured(flags, classifier)
+    source, split, _ = measured(flags, classifier)
     parts = flags.out.with_name(f"{flags.out.stem}-parts")
     with noted() as said, progress_bar("certify", flags.quiet) as advance:
         result = certify(classifier, split, flags.recipe, seed=flags.seed, parts=parts, callback=advance)

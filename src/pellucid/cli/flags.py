@@ -17,7 +17,8 @@ class ModelFlags:
     """Which classifier."""
 
     model: str = "natural20-l2-2.0"
-    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
+    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, clip:hf-hub:OWNER/REPO, timm:NAME or
+    torchvision:NAME."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated
 
 from ..base.checks import positive_int
 from ..base.devices import pick_precision
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.processes import processes
 from ..core.descent import Descent
 from ..gallery.save import check_file
@@ -80,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
             instead = (
                 f"--out {flags.out.with_suffix('.npz')} makes a data set a batch at a time, and goes on if stopped"
             )
-            warnings.warn(f"{len(labels)} images are made, held and then written at once; {instead}", stacklevel=2)
+            warn(f"{len(labels)} images are made, held and then written at once; {instead}")
         start = None
         if files:
             if len(files) not in (1, len(labels)):

@@ -27,6 +27,7 @@ COMMANDS = {
     "layers": "how robust each layer is",
     "statistics": "superres, inpaint, invert or translate over a test set: means with intervals",
     "generate": "images of a class, from class Gaussian seeds, noise, gray or patterns",
+    "text-to-image": "images of what words say, under a CLIP",
     "similarity": "how unlike images look to a classifier",
     "similarity-study": "how good a perceptual distance each classifier gives",
     "inpaint": "fill in a region of an image",

@@ -14,6 +14,7 @@ from ..base.checks import check_classifier, check_images, positive, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2
 from ..core.batch import generators, norms
 from ..core.classifier import Classifier
@@ -84,6 +85,7 @@ class Similarity:
         return {"order": order, "images": self.images, **numbers}
 
 
+@task()
 def similarity_study(
     classifiers: Mapping[str, Classifier],
     images: Tensor,

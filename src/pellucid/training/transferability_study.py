@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import nan
@@ -14,8 +13,9 @@ import torch
 
 from ..base.checks import check_classifier, check_fields, positive_int
 from ..base.devices import pick_precision
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.draw import drawn
@@ -96,6 +96,7 @@ class TransferabilityStudy:
         return {"archs": self.archs, **shares, "images": self.images, "tried": self.tried, **numbers, **self.settings}
 
 
+@task()
 def transferability_study(
     source: Classifier,
     data: Dataset,
@@ -172,8 +173,8 @@ def transferability_study(
         {"recipe": asdict(recipe), "seed": seed, "precision": passes},
     )  # fmt: skip
     if all(least <= 1 / source.classes for (least, _), _ in study.intervals()):
-        warnings.warn("no architecture learned more than chance from the non-robust data set, so r says nothing; "
-                      "take more images or epochs", stacklevel=2)  # fmt: skip
+        warn("no architecture learned more than chance from the non-robust data set, so r says nothing; "
+                      "take more images or epochs")  # fmt: skip
     return study
 
 

@@ -52,6 +52,11 @@ class RandomizedSmoothing(Classifier):
         self.sigma = positive("sigma", number("sigma", sigma))
         self.samples, self.seed = positive_int("samples", samples), check_seed(seed)
 
+    @property
+    def passes(self) -> str:
+        """What decides its results besides the weights; part of its fingerprint."""
+        return f"{self.sigma!r} {self.samples} {self.seed}"
+
     def reader(self, layers: Iterable[str] = (), straight_through: bool = False) -> Reader:
         """A function from images to the averages of their `Activations`, for many passes."""
         return SmoothedReader(super().reader(layers, straight_through), self.sigma, self.samples, self.seed)
