@@ -63,6 +63,8 @@ def test_an_image_has_its_own_noise_whatever_the_batches_and_the_images_beside_i
     few = certify(classifier, split, CertifyRecipe(SIGMA, (20, 90), count=5))
     assert torch.equal(few.radius, made.radius[few.index])
     assert not torch.equal(certify(classifier, split, CertifyRecipe(SIGMA, (20, 90)), seed=1).radius, made.radius)
+    alike = Split(split.images[made.radius.argmax()].expand(6, -1, -1, -1), split.labels[:1].expand(6))
+    assert len(certify(classifier, alike, CertifyRecipe(SIGMA, (20, 90))).radius.unique()) > 1
 
 
 def test_pgd_stands_beside_and_breaks_no_certificate():

@@ -1,6 +1,4 @@
-"""Randomized smoothing against slow loops and closed forms, and by the commands that make images."""
-
-import json
+"""Randomized smoothing against slow loops and closed forms."""
 
 import pytest
 import torch
@@ -10,10 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pellucid import L2, Classifier, CrossEntropy, Distance, InputError, RandomizedSmoothing, descend
-from pellucid.cli.main import main
-from pellucid.zoo.bundle import save_bundle
 from pellucid.zoo.models import fingerprint
-from pellucid.zoo.networks import build
 
 
 class Recorded(nn.Module):
@@ -136,34 +131,3 @@ def test_it_is_another_classifier_with_the_same_names_and_weights():
 def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         RandomizedSmoothing(conv_classifier(), **settings)
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = build("preact-4-8", 3)
-    save_bundle(Classifier(network, card={"arch": "preact-4-8", "size": 8}), "net")
-    return tmp_path
-
-
-WORDS = ["generate", "--model", "net", "--device", "cpu", "--classes", "1", "--count", "2", "--start", "gray",
-         "--steps", "2", "--eps", "0.2", "--out"]  # fmt: skip
-
-
-def test_commands_that_make_images_smooth_their_classifier_and_are_repeated(here, capsys):
-    assert main([*WORDS, "plain.png"]) == 0
-    assert main([*WORDS, "smooth.png", "--smooth", "0.5", "--samples", "2"]) == 0
-    assert main(["rerun", "smooth.json", "--out", "again.png"]) == 0
-    assert capsys.readouterr().err == ""
-    pictures = [(here / f"{name}.png").read_bytes() for name in ("plain", "smooth", "again")]
-    assert pictures[0] != pictures[1] == pictures[2]
-    plain, smooth = (json.loads((here / f"{name}.json").read_text()) for name in ("plain", "smooth"))
-    assert plain["model_sha256"] != smooth["model_sha256"]
-
-
-def test_a_sigma_below_0_is_one_line(here, capsys):
-    assert main([*WORDS, "made.png", "--smooth", "-1"]) == 2
-    assert "sigma must be positive" in capsys.readouterr().err
-    assert not (here / "made.png").exists()

@@ -13,6 +13,8 @@ from ..core.batch import generators
 from ..core.classifier import Classifier
 from ..core.reading import Activations, Reader
 
+STREAM = 104_729  # added to the seed, so that no noise is that of a task's own start
+
 
 class RandomizedSmoothing(Classifier):
     """The classifier g(x) = E softmax(f(x + σ z)), z ~ N(0, I), estimated from a few samples of z.
@@ -87,7 +89,7 @@ class SmoothedReader(Reader):
 
 def noise_of_pass(images: Tensor, samples: int, seed: int, number: int = 0) -> Tensor:
     """Standard normal noise for one pass over images `(N, C, H, W)`: `(samples, C, H, W)`, in pairs z, -z."""
-    (generator,) = generators(seed, 1, first=number)
+    (generator,) = generators(seed + STREAM, 1, first=number)
     half = torch.randn((samples + 1) // 2, *images.shape[1:], generator=generator)
     return torch.cat([half, -half])[:samples].to(images)
 
