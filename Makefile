@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint docs bench
 demo: .venv/ready
 	$(BIN)/pellucid demo --overwrite
 
@@ -13,6 +13,10 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html  (open it in a browser)"
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/descend.py

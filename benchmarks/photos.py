@@ -36,7 +36,7 @@ def main() -> None:
     test = pl.load_data(flags.data, size=model.size).test
     comparison = pl.Comparison({"robust": model}, test, flags.count, judge=pl.load(flags.judge, "cpu"))
     print(pl.inpaint_statistics(comparison, fills=FILLS | {"biharmonic": biharmonic}, precision="bfloat16"))
-    papers = pl.InpaintRecipe(eps=10.0 * model.size / 128, **PAPERS)
+    papers = pl.InpaintRecipe(eps=10.0 * test.size[0] / 128, **PAPERS)
     print("the papers' method,", pl.inpaint_statistics(comparison, papers, fills={}, precision="bfloat16"))
 
 

@@ -24,6 +24,7 @@ RECIPE = pl.EvaluateRecipe(eps=(0.1,), steps=(1,))
 TASKS = {
     "evaluate": (pl.evaluate, SPLIT),
     "sanity": (pl.sanity, SPLIT),
+    "certify": (pl.certify, SPLIT),
     "transferability": (lambda c, s, r: pl.transferability({"one": c, "two": c}, s, r), SPLIT),
     "layer_robustness": (lambda c, s, r: pl.layer_robustness(c, IMAGES, r), None),
     "similarity_study": (lambda c, s, r: pl.similarity_study({"one": c}, IMAGES, r), None),

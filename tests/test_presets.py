@@ -12,7 +12,7 @@ from pellucid.data.gaussians import usual_grain
 from pellucid.report.published.tables import table
 from pellucid.representation import distance, interpolate, invert, manipulate, visualize
 from pellucid.style import recipe as style
-from pellucid.synthesis import generate, inpaint, paint, sketch, superres, translate
+from pellucid.synthesis import generate, inpaint, paint, sketch, superres, text_to_image, translate
 from pellucid.training import presets as training
 from pellucid.transfer_learning import recipe as transfer_learning
 
@@ -127,6 +127,10 @@ BESIDES = {
         "free-cifar10": (*WRN, "multi-step", 2e-4, "linf", False, "free"),
         "trades-cifar10": (*WRN, "multi-step", 2e-4, "linf", True, "trades"),
     }),
+    # The notebook of Ganz and Elad 2023; what of it is not here stands beside the preset.
+    text_to_image: ("steps learning_rate parametrization sigmas views noise size", {
+        "notebook-clipag": (100, 0.0175, "pixels", PLAIN, 32 + 32, 0.01, 224),
+    }),
     style: (STYLE, {
         "distill2019": (1e10, "content", True, "own", (), ()),
         "distill2019-standard": (1e14, "content", True, "own", (), ()),
@@ -174,6 +178,8 @@ def test_what_all_presets_of_a_paper_share():
         assert (recipe.evaluations, recipe.size, recipe.optimizer) == (500, 512, "plain-lbfgs")
         assert (recipe.smoothness, recipe.content_weight, recipe.relative) == (0, 1, False)
         assert (recipe.style_loss, recipe.layer_weights, recipe.normalization) == ("gram", (), "restricted-imagenet")
+    crops = text_to_image.PRESETS["notebook-clipag"].crops  # 128 px of 224 with weight 5, the whole with weight 1
+    assert (crops.count(128 / 224), crops.count(1), len(crops)) == (5, 1, 6)
     for name in ("paper", "notebook-figure8"):
         assert (visualize.PRESETS[name].straight_through, visualize.PRESETS[name].sigmas) == (True, PLAIN)
     lucid, mordvintsev = visualize.PRESETS["lucid"], style.PRESETS["mordvintsev2018"]

@@ -1,11 +1,14 @@
 # Every public name and where it lives; `lazy_loader` reads this file, and so do type checkers.
 from .base.errors import InputError as InputError
+from .base.pictures import Animation as Animation
+from .base.progress import progress as progress
+from .base.save import save as save
 from .core.ball import L2 as L2
 from .core.ball import Ball as Ball
-from .core.ball import Inside as Inside
 from .core.ball import Linf as Linf
 from .core.ball import Unbounded as Unbounded
 from .core.classifier import Classifier as Classifier
+from .core.descend import DescendOptions as DescendOptions
 from .core.descend import descend as descend
 from .core.descent import Descent as Descent
 from .core.descent import Progress as Progress
@@ -31,6 +34,9 @@ from .data.kaleidoscope import kaleidoscope as kaleidoscope
 from .data.load import load_data as load_data
 from .evaluation.accuracy import EvaluateRecipe as EvaluateRecipe
 from .evaluation.accuracy import evaluate as evaluate
+from .evaluation.certify import Certified as Certified
+from .evaluation.certify import CertifyRecipe as CertifyRecipe
+from .evaluation.certify import certify as certify
 from .evaluation.inception import Inception as Inception
 from .evaluation.layers import LayerRobustness as LayerRobustness
 from .evaluation.layers import LayersRecipe as LayersRecipe
@@ -51,7 +57,7 @@ from .evaluation.similarity import similarity_study as similarity_study
 from .evaluation.transferability import Transferability as Transferability
 from .evaluation.transferability import TransferabilityRecipe as TransferabilityRecipe
 from .evaluation.transferability import transferability as transferability
-from .gallery.save import save as save
+from .gallery.samples import samples as samples
 from .representation.activating import Activating as Activating
 from .representation.activating import activating as activating
 from .representation.distance import DistanceCurve as DistanceCurve
@@ -88,6 +94,7 @@ from .synthesis.generate import GenerateRecipe as GenerateRecipe
 from .synthesis.generate import generate as generate
 from .synthesis.inpaint import InpaintRecipe as InpaintRecipe
 from .synthesis.inpaint import inpaint as inpaint
+from .synthesis.inside import Inside as Inside
 from .synthesis.mask import box_mask as box_mask
 from .synthesis.mask import patch_mask as patch_mask
 from .synthesis.outside import Outside as Outside
@@ -99,6 +106,9 @@ from .synthesis.sketch import SketchRecipe as SketchRecipe
 from .synthesis.sketch import sketch as sketch
 from .synthesis.superres import SuperresRecipe as SuperresRecipe
 from .synthesis.superres import superres as superres
+from .synthesis.text import Text as Text
+from .synthesis.text_to_image import TextToImageRecipe as TextToImageRecipe
+from .synthesis.text_to_image import text_to_image as text_to_image
 from .synthesis.translate import TranslateRecipe as TranslateRecipe
 from .synthesis.translate import translate as translate
 from .training.nonrobust import NonrobustRecipe as NonrobustRecipe
@@ -118,6 +128,8 @@ from .transfer_learning.stylized import stylize_data as stylize_data
 from .transfer_learning.transfer import transfer as transfer
 from .zoo.bundle import load_bundle as load_bundle
 from .zoo.bundle import save_bundle as save_bundle
+from .zoo.clip import Clip as Clip
+from .zoo.clip import zero_shot as zero_shot
 from .zoo.convert import ConvertRecipe as ConvertRecipe
 from .zoo.convert import convert as convert
 from .zoo.export import export as export
@@ -127,5 +139,6 @@ from .zoo.models import bundled as bundled
 from .zoo.models import load as load
 from .zoo.published import Published as Published
 from .zoo.published import published as published
+from .zoo.smoothing import RandomizedSmoothing as RandomizedSmoothing
 
 __version__: str

@@ -115,7 +115,7 @@ def test_json_knows_no_numbers_that_are_none(tmp_path):
 
 def test_a_sidecar_is_json_whatever_became_of_the_images(tmp_path, classifier):
     descent = pl.invert(classifier, images(1), pl.InvertRecipe(steps=1)).about(value=math.nan)
-    text = pl.save(descent, tmp_path / "x.png").read_text()
+    text = pl.save(descent, tmp_path / "x.png").with_suffix(".json").read_text()
     assert json.loads(text, parse_constant=pytest.fail)["value"] is None
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,24 +188,6 @@ def test_mistakes_are_one_line_and_leave_nothing(here, capsys, words, message):
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert message in err
     assert sorted(here.iterdir()) == before
-
-
-# The page about evaluation
-
-
-PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
-
-
-def test_its_python_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    names = np.array([str(i) for i in range(10)])
-    np.savez("cifar10.npz", test_images=pixels, test_labels=np.array([6, 6, 3]), class_names=names)
-    scope = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        exec(block, scope)
-    assert scope["made"].rates.shape == (2, 2)
-    assert (tmp_path / "matrix.png").is_file()
 
 
 # Going on

@@ -17,7 +17,7 @@ def test_a_full_disk_is_one_line(run, here, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pellucid.gallery.save.write_image", full)
+    monkeypatch.setattr("pellucid.base.save.write_image", full)
     code, out, err = run(*COMMAND_LINES["generate"], *QUICK, "--out", "made.png")
     assert (code, out) == (2, "")
     assert err == "pellucid generate: [Errno 28] No space left on device\n"

@@ -65,6 +65,13 @@ def test_training_goes_on_exactly_where_it_stopped(run, here, data, monkeypatch)
     assert (here / "parts" / "parts.safetensors").read_bytes() == (here / "whole" / "whole.safetensors").read_bytes()
 
 
+def test_a_classifier_is_trained_on_noise_and_says_so(run, here, data):
+    words = (*TRAIN, "--epochs", "1", "--method", "noise", "--sigma", "0.25", "--out", "runs/net")
+    assert run(*words, model=False)[0] == 0
+    assert load_bundle("runs/net/net").card["threat"] == "none (Gaussian noise, sigma 0.25)"
+    assert "1 forward and 1 backward" in run(*words, "--dry-run", model=False)[1]
+
+
 def test_a_dry_run_says_what_training_would_cost_and_writes_nothing(run, here, data):
     before = files(here)
     words = ("--epochs", "3", "--attack.eps", "0.2", "--attack.steps", "7", "--dry-run")

@@ -2,7 +2,6 @@
 
 import warnings
 
-import numpy as np
 import pytest
 import torch
 from descend_helpers import attack, jitter, loss
@@ -221,13 +220,13 @@ def test_mistaken_settings_are_refused(options, message):
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (torch.rand(3, 8, 8), "N, C, H, W"),
+        (torch.rand(8, 8), "N, C, H, W"),
         (torch.rand(0, 3, 8, 8), "N of at least 1"),
         (torch.rand(1, 3, 8, 8) * 255, "divide 8-bit values by 255"),
         (torch.full((1, 3, 8, 8), float("nan")), r"values in \[0, 1\]"),
-        (np.zeros((1, 3, 8, 8)), "images must be a torch.Tensor, not ndarray"),
+        ({"a": 1}, "images must be tensors, arrays, PIL images or paths, .* not dict"),
     ],
-    ids=["no batch", "empty", "8 bits", "nan", "numpy"],
+    ids=["no channels", "empty", "8 bits", "nan", "dict"],
 )
 def test_what_is_not_an_image_is_refused(start, message):
     with pytest.raises(InputError, match=message):

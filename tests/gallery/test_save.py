@@ -17,7 +17,7 @@ def eight_bit(batch):
 
 def test_an_image_name_gets_one_grid_with_a_sidecar_beside_it(tmp_path, descent):
     made = descent()
-    assert save(made, tmp_path / "pets.png") == tmp_path / "pets.json"
+    assert save(made, tmp_path / "pets.png") == tmp_path / "pets.png"
     assert set(files(tmp_path)) == {"pets.png", "pets.json"}
     assert torch.allclose(read_image(tmp_path / "pets.png"), eight_bit(grid(magnified(made.images))), atol=1e-6)
 
@@ -31,7 +31,7 @@ def test_the_suffix_names_the_format(tmp_path, suffix, descent):
 
 def test_a_folder_gets_every_image_at_its_own_size(tmp_path, descent):
     made = descent()
-    assert save(made, tmp_path / "new" / "pets") == tmp_path / "new" / "pets" / "descent.json"
+    assert made.save(tmp_path / "new" / "pets") == tmp_path / "new" / "pets"
     assert set(files(tmp_path / "new" / "pets")) == {"0000.png", "0001.png", "0002.png", "descent.json"}
     for number, image in enumerate(made.images):
         assert torch.allclose(read_image(tmp_path / "new" / "pets" / f"000{number}.png"), eight_bit(image), atol=1e-6)
@@ -40,7 +40,7 @@ def test_a_folder_gets_every_image_at_its_own_size(tmp_path, descent):
 @pytest.mark.parametrize("taken", ["pets.png", "pets.json"])
 def test_what_exists_is_not_replaced_unless_asked(tmp_path, taken, descent):
     (tmp_path / taken).write_text("mine")
-    with pytest.raises(InputError, match=f"{taken} exists; choose another name or say --overwrite"):
+    with pytest.raises(InputError, match=f"{taken} exists; choose another name or give overwrite=True"):
         save(descent(), tmp_path / "pets.png")
     assert files(tmp_path) == {taken: b"mine"}
     save(descent(), tmp_path / "pets.png", overwrite=True)

@@ -29,7 +29,7 @@ def test_a_sidecar_goes_beside_a_file_or_into_a_folder(tmp_path, result, beside)
 
 def test_the_sidecar_says_what_made_the_images_and_what_became_of_each(tmp_path, descent):
     made = descent()
-    facts = json.loads(save(made, tmp_path / "pets.png").read_text(), parse_constant=pytest.fail)
+    facts = json.loads(save(made, tmp_path / "pets.png").with_suffix(".json").read_text(), parse_constant=pytest.fail)
     assert facts["seed"] == 7
     assert (facts["forwards"], facts["backwards"]) == (10, 10)
     assert set(facts["versions"]) == {"pellucid", "torch", "python"}

@@ -118,6 +118,8 @@ def test_batches_do_not_matter_and_what_is_finished_is_not_made_again(compared, 
     found = superres_statistics(kept, SUPERRES, factor=2)
     assert first.stat().st_mtime_ns == before
     assert shares == [3 / 7, 3 / 7, 6 / 7, 1.0]
+    order = [(row.metric, row.method) for row in whole.rows]
+    assert [(row.metric, row.method) for row in found.rows] == order
     for metric, methods in whole.values.items():
         for method, values in methods.items():
             torch.testing.assert_close(found.values[metric][method], values, atol=1e-3, rtol=0)

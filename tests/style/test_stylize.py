@@ -185,7 +185,7 @@ def test_any_aspect_ratio(network, shape):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"content": CONTENT[0]}, r"content must be \(N, C, H, W\)"),
+        ({"content": CONTENT[0, 0]}, r"content must be \(N, C, H, W\)"),
         ({"content": CONTENT[:, :1]}, "content must be one RGB picture"),
         ({"content": CONTENT * 255}, "divide 8-bit values by 255"),
         ({"content": CONTENT * math.nan}, "content must have values in"),

@@ -114,7 +114,7 @@ def test_one_mask_serves_all_images_and_each_may_have_its_own(classifier):
         (torch.stack([torch.ones(1, 8, 8), MASK[0]]), "hides nothing or everything"),
         (255 * MASK, "mask must have values in"),
         (MASK * float("nan"), "mask must have values in"),
-        (MASK[0], "mask must be"),
+        (MASK[0, 0], "mask must be"),
     ],
 )
 def test_a_mask_that_cannot_be_is_refused(classifier, mask, message):

@@ -113,7 +113,7 @@ def test_psnr_and_ssim_are_those_of_torchmetrics():
         (images(1, size=4)[:, :, :, 1:], "takes square images, not 3 x 4"),
         (images(1, size=8), "the images are 8 px already and the classifier's are 8 px"),
         (images(1, size=9), "the images are 9 px already"),
-        (images(1, size=4)[0], "images must be"),
+        (images(1, size=4)[0, 0], "images must be"),
     ],
 )
 def test_images_that_cannot_be_enlarged_are_refused(classifier, small, message):

@@ -161,3 +161,18 @@ def test_free_goes_on_from_the_offset_of_the_batch_before():
         moved = copy.deepcopy(ours.classifier).train().logits(images(6, seed=1) + first)
     ((loss, _),) = lower_by_sgd(ours, METHODS["free"](ours, images(6, seed=1), LABELS, StepContext(attack)))
     assert loss == pytest.approx(float(F.cross_entropy(moved, LABELS)), rel=1e-4)
+
+
+def test_noise_is_one_pass_over_images_with_gaussian_noise_of_their_own():
+    ours, x = learner(TrainRecipe(method="noise", sigma=0.25)), torch.rand(6, 3, 40, 40)
+    seen = []
+    ours.forward = lambda images: seen.append(images) or ours.classifier.train().logits(images)
+    ((loss, logits),) = METHODS["noise"](ours, x, LABELS, StepContext(Attack(), seed=3))
+    assert float(loss) == pytest.approx(float(F.cross_entropy(logits, LABELS)))
+    (noisy,) = seen
+    assert float((noisy - x).std()) == pytest.approx(0.25, rel=0.02)
+    assert float((noisy - x).mean()) == pytest.approx(0, abs=0.01)
+    list(METHODS["noise"](ours, x[2:], LABELS[2:], StepContext(Attack(), seed=3, first=2)))  # another process's part
+    assert torch.equal(seen[1], noisy[2:])
+    list(METHODS["noise"](ours, x, LABELS, StepContext(Attack(), seed=4)))
+    assert not torch.equal(seen[2], noisy)

@@ -25,6 +25,7 @@ from pellucid import (
     transferability_study,
 )
 from pellucid.cli.main import main
+from pellucid.evaluation.outcomes import Accuracies
 from pellucid.training import nonrobust
 from pellucid.training.transferability_study import correlation
 from pellucid.zoo.bundle import save_bundle
@@ -172,12 +173,14 @@ def test_the_command_writes_figure_table_and_numbers(tmp_path, monkeypatch, caps
     words += ["--archs", *RECIPE.archs, "--training.epochs", "3", "--training.batch-size", "8", "--training.lr", "0.1"]
     words += ["--training.average", "0.5", "--nonrobust.steps", "2", "--attack.eps", "1.0", "--attack.steps", "2"]
     assert main(words) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "r = " in out
     assert all(arch in out for arch in RECIPE.archs)
     assert Image.open("study/transferability.png").size[0] > 200
     facts = json.loads((tmp_path / "study" / "transferability.json").read_text())
     assert facts["archs"] == list(RECIPE.archs)
     assert facts["recipe"]["nonrobust"]["steps"] == 2
+    by_chance = all(Accuracies(24, share).interval(share)[0] <= 0.5 for share in facts["learned"])
+    assert ("no architecture learned more than chance" in err) == by_chance == bool(facts["warnings"])
     assert facts["command"][0] == "transferability-study"
     assert "needs 4 different architectures" in mistaken(*words, "--archs", "preact-4-8")

@@ -48,6 +48,19 @@ def test_each_method_has_an_attack_of_its_kind(method, attack, said):
         TrainRecipe(method=method, attack=Attack(**attack))
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"method": "noise"}, "--method noise and --sigma, such as 0.25, go together"),
+        ({"sigma": 0.25}, "--method noise and --sigma, such as 0.25, go together"),
+        ({"method": "noise", "sigma": 0.25, "attack": Attack(eps=0.5)}, "noise trains without an attack"),
+    ],
+)
+def test_noise_has_a_sigma_and_no_attack(settings, said):
+    with pytest.raises(InputError, match=said):
+        TrainRecipe(**settings)
+
+
 def test_the_attacks_step_is_the_radius_or_two_and_a_half_radii_over_the_steps():
     assert Attack(eps=0.5).length == 0.5
     assert Attack(eps=0.5, steps=5).length == 0.25

@@ -210,10 +210,12 @@ def test_a_damaged_last_checkpoint_costs_an_epoch_and_not_a_bit(data, tmp_path):
         ("trades", Attack(eps=0.2, steps=2, random_start=True)),
         ("free", Attack(eps=0.2, step_size=0.1)),
         ("pgd", Attack(eps=0.2, warmup=0.5)),
+        ("noise", Attack()),
     ],
 )
 def test_the_other_methods_learn_too_and_resume_exactly(data, tmp_path, method, attack):
-    recipe = replace(RECIPE, epochs=8, attack=attack, method=method, replays=2, beta=1.0)
+    sigma = 0.1 if method == "noise" else 0.0
+    recipe = replace(RECIPE, epochs=8, attack=attack, method=method, replays=2, beta=1.0, sigma=sigma)
     whole = train(data, recipe, tmp_path / "whole", precision="float32")
     lines = metrics(tmp_path / "whole")
     assert lines[-1]["train_loss"] < lines[0]["train_loss"]

@@ -5,16 +5,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections import Counter
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 import huggingface_hub.constants as constants
 import pytest
 import torch
 from helpers import images, shake_norms
+from hub_helpers import point_at, serving
 
 import pellucid.zoo.models as models
 from pellucid import InputError, load
@@ -23,68 +20,20 @@ from pellucid.zoo.networks import build
 from pellucid.zoo.published import published
 
 REPO = "madrylab/robust-imagenet-models"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub(BaseHTTPRequestHandler):
-    """HEAD and GET of /OWNER/REPO/resolve/REVISION/FILE, with the headers that huggingface_hub reads."""
-
-    protocol_version = "HTTP/1.1"
-    files: ClassVar[dict[str, bytes]] = {}
-    claims: ClassVar[dict[str, int | None]] = {}  # the length that HEAD claims
-    asked: ClassVar[Counter[str]] = Counter()
-
-    def do_HEAD(self):
-        self.answer(body=False)
-
-    def do_GET(self):
-        self.answer(body=True)
-
-    def answer(self, body):
-        owner, repo, _, _, *rest = self.path.lstrip("/").split("/")
-        name = f"{owner}/{repo}/{'/'.join(rest)}"
-        self.asked[self.command] += 1
-        data = self.files.get(name)
-        self.send_response(200 if data is not None else 404)
-        if data is None:
-            self.send_header("X-Error-Code", "EntryNotFound" if owner == "madrylab" else "RepoNotFound")
-            data = b""
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        if not body and self.claims.get(name, 0) is not None:
-            self.send_header("Content-Length", str(self.claims.get(name, len(data))))
-        elif body:
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
-
-    def log_message(self, *words):
-        pass
 
 
 @pytest.fixture(scope="module")
 def address():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture
 def server(address, tmp_path, monkeypatch):
     """The hub, an empty cache, and a table whose ResNet-18s are small enough for a test."""
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "pellucid"))
     small = [replace(e, arch="cifar-resnet20", data="cifar10") if "resnet18" in e.arch else e for e in published()]
     monkeypatch.setattr(models, "published", lambda: small)
-    Hub.files, Hub.claims, Hub.asked = {}, {}, Counter()
-    return Hub
+    return point_at(address, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

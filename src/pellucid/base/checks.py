@@ -13,21 +13,36 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from .errors import InputError, unknown
+from .image import Images, OneImage, as_tensor, cover
 
 WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
 
 
-def check_images(images: Tensor, name: str = "images") -> Tensor:
-    """The images as detached float32, or `InputError` unless they are `(N, C, H, W)`, finite and in [0, 1]."""
-    if not isinstance(images, Tensor):
-        raise InputError(f"{name} must be a torch.Tensor, not {type(images).__name__}; see torch.as_tensor")
+def check_images(images: Images, name: str = "images", size: int | None = None) -> Tensor:
+    """Images as people have them as detached float32 `(N, C, H, W)` in [0, 1], cut square to `size` if that is given.
+
+    One or several: tensors `(C, H, W)` or `(N, C, H, W)`, NumPy arrays, PIL images, and paths; see `as_tensor`.
+    Raises `InputError` for others, and for what is not finite or not in [0, 1].
+    """
+    if isinstance(images, (list, tuple)):
+        parts = [check_images(image, name, size) for image in images]
+        if len({part.shape[1:] for part in parts}) > 1:
+            shown = ", ".join(f"{part.shape[3]} x {part.shape[2]}" for part in parts[:3])
+            raise InputError(f"{name} have different sizes, {shown}, ...; bring them to one")
+        images = torch.cat(parts) if parts else torch.empty(0)
+    if not isinstance(images, OneImage):
+        kind = type(images).__name__
+        raise InputError(f"{name} must be tensors, arrays, PIL images or paths, one or a list of them, not {kind}")
+    images = as_tensor(images)
+    images = images[None] if images.ndim == 3 else images
     if images.ndim != 4 or not len(images):
         raise InputError(f"{name} must be (N, C, H, W) with N of at least 1, not {tuple(images.shape)}")
     images = images.detach().float()
     low, high = (float(v) for v in torch.aminmax(images))
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
         raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; divide 8-bit values by 255")
-    return images.clamp(0, 1)
+    images = images.clamp(0, 1)
+    return cover(images, size) if size else images
 
 
 def check_seed(seed: int) -> int:

@@ -1,4 +1,4 @@
-"""Devices and precisions by name, and torch's default modes."""
+"""Devices and precisions by name, torch's default modes, and how much goes into one batch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Literal, cast, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import InputError, unknown
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS = ("auto", *get_args(Precision))
+# A bound on memory that does not depend on how many images are asked for: the pixel values of one batch. A CPU slows
+# down once the activations outgrow its caches (85 images of 32 px, 8 of 224 px); a GPU wants larger batches.
+BATCH_VALUES, BATCH_VALUES_CPU = 2**22, 2**18
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -77,6 +80,17 @@ def check_memory(needed: int, what: str) -> None:
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > there:
         raise InputError(f"{what} would take {needed / 2**30:,.0f} GiB of memory; there are {there / 2**30:.0f}")
+
+
+def at_once(images: Tensor) -> int:
+    """How many of these images to take in one batch; there may be none of them."""
+    values = images.shape[1:].numel()
+    return max(8, BATCH_VALUES_CPU // values) if images.device.type == "cpu" else max(1, BATCH_VALUES // values)
+
+
+def whole_groups(images: int, size: int) -> int:
+    """Round a batch size down to whole groups of `size`, at least one."""
+    return max(size, images // size * size)
 
 
 def peak_memory(device: torch.device) -> int:

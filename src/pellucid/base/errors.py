@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
 class InputError(ValueError):
     """Something given to pellucid is wrong; the message says in one line what would be right."""
+
+
+def warn(message: str) -> None:
+    """Warn at the line outside of pellucid that led here, through however many functions."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("pellucid", "contextlib"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
+import textwrap
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 from .checks import check_fields
 from .errors import InputError
@@ -53,6 +57,40 @@ class Recipe:
         return replace(self, **{f.name: _at(getattr(self, f.name), side or USUAL_SIDE) for f in fields(self)})
 
 
+class Settings(TypedDict, total=False):
+    """The fields of the tasks' recipes as keywords: a task takes those of its own recipe, and they override it."""
+
+    eps: float
+    steps: int
+    step_size: float
+    sigmas: tuple[float, float]
+    straight_through: bool
+    enlargement: Literal["bicubic", "nearest"]
+    size: int | None
+    weight: float
+    composite: bool
+    fill: Literal["membrane", "mean"]
+    label_weight: float
+    surroundings: float
+    variety: float
+    activation: float
+    feather: float
+    paper: Literal["seed", "keep"]
+    lines: float
+    consistent: bool
+    momentum: float
+    tolerance: float
+    intervals: int
+    blur: float
+    radii: tuple[float, ...]
+    until: Literal["exceeds", "reaches"]
+    value: float
+    learning_rate: float
+    noise: float
+    diversity: float
+    diversity_layer: str
+
+
 def checked(recipe: R | None, kind: type[R]) -> R:
     """The recipe, or the default one of this kind; raises `InputError` for what is none.
 
@@ -66,6 +104,36 @@ def checked(recipe: R | None, kind: type[R]) -> R:
     if not isinstance(recipe, kind):
         raise InputError(f"recipe must be a {kind.__name__}(...), not {recipe!r:.80}")
     return recipe
+
+
+def field_texts(kind: type) -> dict[str, str]:
+    """The texts under the fields of a dataclass, inherited ones included: also those of `--help` and the studio.
+
+    >>> from pellucid import GenerateRecipe
+    >>> field_texts(GenerateRecipe)["steps"]
+    'Steps of the descent.'
+    """
+    found: dict[str, str] = {}
+    for part in reversed(kind.__mro__[:-1]):
+        source: Any = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+        for field, text in pairwise(source.body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                    found[name] = " ".join(said.split())
+    return found
+
+
+class FieldsDoc:
+    """The docstring of a dataclass, to which the texts under its fields are added when `help` reads it."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __get__(self, instance: object, kind: Any) -> str:
+        texts = field_texts(kind)
+        lines = [f"{f.name}: {texts.get(f.name, '')} (default: {f.default!r})" for f in fields(kind)]
+        wrapped = [textwrap.fill(line, 112, initial_indent=" " * 4, subsequent_indent=" " * 8) for line in lines]
+        return "\n".join([inspect.cleandoc(self.text), "", "Fields:", *wrapped])
 
 
 def _at(value: Any, side: int) -> Any:

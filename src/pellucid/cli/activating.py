@@ -22,10 +22,10 @@ from ..gallery.sheet import Row
 from ..representation.activating import Activating, activating, check_split
 from ..representation.feature import find_features
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
-from ..zoo.models import fingerprint, load
+from ..zoo.models import fingerprint
 from .flags import INLINE, RunFlags
 from .parse import parse
-from .run import carry_out, progress_bar
+from .run import carry_out, loaded, progress_bar
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(FindActivating, argv, "activating", PRESETS)
     _check(flags)
-    classifier = load(flags.model, flags.device)
+    classifier = loaded(flags.model, flags)
     _, split = load_data(flags.data, classifier.size).measured
     check_split(classifier, split)
     words = [f"{flags.layer}:{unit}" for unit in flags.units]

@@ -20,11 +20,11 @@ from ..gallery.save import check_figure, check_free
 from ..gallery.sheet import Row, sheet
 from ..gallery.sidecar import made_by, write_sidecar
 from ..representation.distance import PRESETS, DistanceCurve, DistanceRecipe, distance
-from ..zoo.models import fingerprint, load
+from ..zoo.models import fingerprint
 from .flags import INLINE, RunFlags
 from .inputs import pictures
 from .parse import parse
-from .run import models, progress_bar
+from .run import loaded, models, progress_bar
 from .table import print_table
 
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     names = models(flags)
     with sharing(team), progress_bar("distance", flags.quiet or not team.main) as advance:
         for number, (name, called) in enumerate(zip(names, short(names), strict=True)):
-            classifier = load(name, flags.device)
+            classifier = loaded(name, flags)
             first, last = (part.read(classifier.size) for part in (sources, targets))
             if flags.data:  # both drew the same images: the first half of them are sources, the second targets
                 first, last = first[: flags.count], last[flags.count :]

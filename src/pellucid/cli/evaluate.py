@@ -17,6 +17,7 @@ from ..evaluation.sanity import rises_with_eps, sanity
 from ..evaluation.threat import radius_names
 from ..gallery.save import check_file
 from ..gallery.sidecar import made_by
+from ..zoo.clip import TEMPLATES, Clip, zero_shot
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, DataFlags, MachineFlags, ModelFlags, OutputFlags, SeedFlags
 from .inputs import measured, noted
@@ -37,6 +38,8 @@ class Evaluate(ModelFlags, DataFlags, SeedFlags, MachineFlags, OutputFlags):
     sanity: bool = True
     """Look for signs that the result deceives, on 50 images: vanishing gradients, an attack that has not converged or
     is weaker than noise, a classifier that depends on the batch or on chance."""
+    templates: tuple[str, ...] = TEMPLATES
+    """Of a CLIP, which has no classes: what the names of the data's classes are put into."""
     recipe: Annotated[EvaluateRecipe, INLINE] = EvaluateRecipe()
 
 
@@ -46,7 +49,9 @@ def main(argv: Sequence[str]) -> int:
     if flags.out is not None:
         check_file(flags.out, flags.overwrite)
     classifier = load(flags.model, flags.device)
-    source, split = measured(flags, classifier)
+    source, split, names = measured(flags, classifier)
+    if isinstance(classifier, Clip):
+        classifier = zero_shot(classifier, names, flags.templates)
     partial = flags.out.with_suffix(".partial.json") if flags.out is not None else None
     precision = pick_precision(flags.precision, classifier.device)
     team = processes()

@@ -17,7 +17,8 @@ class ModelFlags:
     """Which classifier."""
 
     model: str = "natural20-l2-2.0"
-    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, timm:NAME or torchvision:NAME."""
+    """A name of `pellucid models`, a bundle's path, hub:OWNER/REPO/FILE, clip:hf-hub:OWNER/REPO, timm:NAME or
+    torchvision:NAME."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class RunFlags(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     """A folder (created), or an image file for one grid of all results."""
     save_frames: Path | None = None
     """Also write the descent: a name ending in .gif for an animation, or a folder of PNGs."""
+    smooth: float = 0.0
+    """Average the classifier over Gaussian noise of this standard deviation (randomized smoothing): 0.25, 0.5."""
+    samples: int = 8
+    """With --smooth: passes of the network a step."""
     beside: tuple[str, ...] = ()
     """Further classifiers, to which the same is done: natural20-standard, ... An image file then shows all in rows."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated
 
 from ..base.checks import positive_int
 from ..base.devices import pick_precision
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.processes import processes
 from ..core.descent import Descent
 from ..gallery.save import check_file
@@ -21,11 +20,11 @@ from ..gallery.sidecar import made_by, sidecar_path, write_sidecar
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
 from ..synthesis.samples import sample_dataset
 from ..zoo.gaussians import load_gaussians
-from ..zoo.models import fingerprint, load
+from ..zoo.models import fingerprint
 from .flags import INLINE, RunFlags
 from .inputs import find_images, read_images
 from .parse import parse
-from .run import carry_out, progress_bar
+from .run import carry_out, loaded, progress_bar
 
 MANY = 2000  # images that nobody looks at one by one
 
@@ -80,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
             instead = (
                 f"--out {flags.out.with_suffix('.npz')} makes a data set a batch at a time, and goes on if stopped"
             )
-            warnings.warn(f"{len(labels)} images are made, held and then written at once; {instead}", stacklevel=2)
+            warn(f"{len(labels)} images are made, held and then written at once; {instead}")
         start = None
         if files:
             if len(files) not in (1, len(labels)):
@@ -112,7 +111,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
         raise InputError(f"a data set, --out NAME.npz, goes with neither {given}")
     check_file(flags.out, flags.overwrite)
     check_file(sidecar_path(flags.out), flags.overwrite)
-    classifier, team = load(flags.model, flags.device), processes()
+    classifier, team = loaded(flags.model, flags), processes()
     for path in given_gaussians(flags):
         classifier.gaussians = load_gaussians(path, classifier)
     team.wait()  # until every process has seen that the place is free

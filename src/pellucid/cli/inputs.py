@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..data.draw import drawn
@@ -141,23 +141,24 @@ def pictures(images: Sequence[Path], data: str, count: int, seed: int) -> Pictur
     return Pictures(tuple(find_images(images)))
 
 
-def measured(flags: Any, classifier: Classifier) -> tuple[dict[str, Any], LabeledImages]:
+def measured(flags: Any, classifier: Classifier) -> tuple[dict[str, Any], LabeledImages, list[str]]:
     """What the flags `data`, `grouping` and `skip_unreadable` name, in the size and the class order of a classifier.
 
     Returns:
-        The names of the data set and the split with the warnings, as they stand in the result; and the split.
+        The names of the data set and the split with the warnings, as they stand in the result; the split; and the
+        names of its classes.
     """
     with noted() as said:
         data = load_data(
             flags.data, classifier.size, grouping=flags.grouping, skip_unreadable=flags.skip_unreadable, measuring=True
         )
-        name, split = in_order_of(classifier, data).measured
+        data = in_order_of(classifier, data)
+        name, split = data.measured
         if name == "train" and len(split):
-            warnings.warn(
-                f"{flags.data} has no test split: all of it is taken, and flatters a classifier that was trained on it",
-                stacklevel=2,
+            warn(
+                f"{flags.data} has no test split: all of it is taken, and flatters a classifier that was trained on it"
             )
-    return {"data": data.name, "split": name, "warnings": said}, split
+    return {"data": data.name, "split": name, "warnings": said}, split, data.class_names
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from ..gallery.save import check_writable
 from ..gallery.sheet import Row
 from ..representation.invert import PRESETS, InvertRecipe, invert
 from ..representation.rebuild import SETTINGS, rebuild
-from ..zoo.models import fingerprint, load
+from ..zoo.models import fingerprint
 from .flags import INLINE, RunFlags
 from .inputs import find_images, pictures, read_images
 from .parse import parse
-from .run import carry_out, progress_bar
+from .run import carry_out, loaded, progress_bar
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def whole_folder(flags: Invert, folder: Path) -> int:
     if flags.out.suffix or flags.out.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"--out must be a folder outside of {folder}, not {flags.out}")
     check_writable(flags.out / SETTINGS)
-    classifier, team = load(flags.model, flags.device), processes()
+    classifier, team = loaded(flags.model, flags), processes()
     if flags.out.is_dir() and any(flags.out.iterdir()) and not (flags.out / SETTINGS).is_file():
         raise InputError(f"{flags.out} is not empty; choose another --out")
     facts = {"model": flags.model, "model_sha256": fingerprint(classifier)}

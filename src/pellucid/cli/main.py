@@ -12,6 +12,7 @@ from ..base.errors import InputError, unknown
 
 COMMANDS = {
     "demo": "the gallery: every task on the bundled classifiers, into ./pellucid-demo/index.html",
+    "samples": "photos, drawings and a small data set to try everything with",
     "models": "what can be loaded",
     "show": "one classifier: its card, layers, parameters and cost",
     "convert": "a published checkpoint as a bundle, executing nothing in it",
@@ -19,12 +20,14 @@ COMMANDS = {
     "gaussians": "fit class Gaussians, from which generate draws its seeds, to a data set",
     "train": "train a standard or an adversarially robust classifier",
     "evaluate": "clean accuracy, and accuracy under PGD and AutoAttack",
+    "certify": "within which radius a classifier, smoothed by noise, provably keeps its predictions",
     "quality": "generated images as a set: Inception Score, FID, KID, precision and recall",
     "transferability": "adversarial examples of each model, tried on every other",
     "transferability-study": "do examples transfer to whoever learns the same non-robust features?",
     "layers": "how robust each layer is",
     "statistics": "superres, inpaint, invert or translate over a test set: means with intervals",
     "generate": "images of a class, from class Gaussian seeds, noise, gray or patterns",
+    "text-to-image": "images of what words say, under a CLIP",
     "similarity": "how unlike images look to a classifier",
     "similarity-study": "how good a perceptual distance each classifier gives",
     "inpaint": "fill in a region of an image",
@@ -56,6 +59,7 @@ KEPT = {
     "transfer-study": AGAIN,
     "stylize-data": AGAIN,
     "report": AGAIN,
+    "certify": AGAIN,
     "transferability-study": AGAIN,
 }
 

@@ -15,6 +15,7 @@ from .table import print_table
 OTHERS = [
     ("PATH", "a bundle: NAME.safetensors with its card NAME.json"),
     ("hub:OWNER/REPO/FILE", "a bundle or a checkpoint on the hub"),
+    ("clip:hf-hub:OWNER/REPO", "a CLIP of open_clip's on the hub, for words instead of classes"),
     ("timm:NAME", "any of timm's ImageNet models (fetched by timm)"),
     ("torchvision:NAME", "any of torchvision's ImageNet models (fetched by torchvision)"),
 ]

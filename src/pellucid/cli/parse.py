@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, unknown, warn
 
 Flags = TypeVar("Flags")
 RADII = re.compile(r"--(attack\.)?(eps|step[-_]size)")
@@ -79,7 +78,7 @@ def _at_size_of(default: Any, model: str, preset: str | None, command: str) -> A
     # The papers enlarge CIFAR-10's images with a classifier of 224 px.
     published = 32 if (preset or "").endswith("cifar10") and command != "superres" else 224
     if (preset or "").startswith(("paper", "notebook")) and side not in (None, published):
-        warnings.warn(f"preset {preset} is for images of {published} px, and {model} takes {side} px", stacklevel=3)
+        warn(f"preset {preset} is for images of {published} px, and {model} takes {side} px")
     return replace(default, recipe=default.recipe.at(side))
 
 

@@ -42,7 +42,7 @@ class Report(ModelFlags, SeedFlags, MachineFlags, QuietFlags):
     data: str = ""
     """Labeled images: a folder of class folders, an .npz, or torchvision:NAME."""
     judge: str = ""
-    """An independent classifier of the same classes, which judges what the others made."""
+    """An independent classifier, which judges what the others made; it should know some of their classes."""
     styles: tuple[Path, ...] = ()
     """Pictures, or folders of them, whose style is taken."""
     targets: tuple[str, ...] = ()
@@ -120,11 +120,9 @@ def opened(given: Opener) -> Scene:
     classifiers = {name: load(model, given.device) for name, model in zip(short(models), models, strict=True)}
     first = classifiers[short(models)[0]]
     judge = load(given.judge, given.device) if given.judge else None
-    for name, other in [*classifiers.items(), *([(given.judge, judge)] if judge else [])]:
+    for name, other in classifiers.items():
         if other.class_names != first.class_names or other.classes != first.classes:
-            raise InputError(
-                f"{name} has other classes than {given.model}; the report compares classifiers of the same"
-            )
+            raise InputError(f"{name} has other classes than {given.model}; give classifiers of the same")
     data = in_order_of(first, load_data(given.data, first.size)) if given.data else None
     precision = pick_precision(given.precision, pick_device(given.device))
     styles = {Path(path).stem: read_image(Path(path))[None] for path in given.styles}

@@ -21,16 +21,19 @@ from ..base.errors import InputError
 from ..base.files import write_json
 from ..core.optimizer import Smoothed
 from ..gallery.sidecar import file_sha256, sidecar_path
-from ..zoo.models import fingerprint, load
-from .flags import OutputFlags
+from ..zoo.models import fingerprint
+from .flags import OutputFlags, RunFlags
 from .parse import parse, value_of
+from .repeat import repeat
+from .run import loaded
 
 # The steps of these do not depend on how many follow: a run that was stopped can be repeated up to there.
 STEADY = ("generate", "sketch", "brush", "paint", "translate", "superres", "manipulate")
 WITH_DATA = ("stylize-data", "transfer")  # their data set may be a folder, and is known by its content
-TASKS = (*STEADY, "inpaint", "invert", "interpolate", "distance", "visualize", "activating", "stylize", *WITH_DATA)
+OTHERS = ("inpaint", "invert", "interpolate", "distance", "text-to-image", "visualize", "activating", "stylize")
+TASKS = (*STEADY, *OTHERS, *WITH_DATA)
 EMBEDDED = "{inputs}"  # stands for the folder of the inputs that a sidecar embeds
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(png|safetensors)")
 # Flags of further outputs and of caches, which a rerun leaves out.
 BESIDES = ("--save", "--cache", "--save-frames", "--save-every", "--gif", "--sheet", "--index")
 
@@ -52,6 +55,12 @@ def main(argv: Sequence[str]) -> int:
     """Run the command. Of a flag that a command line has twice, the last one counts."""
     flags = parse(Rerun, argv, "rerun")
     facts = read_facts(flags.sidecar)
+    if "command" not in facts:
+        path = flags.sidecar.parent if flags.sidecar.name == "descent.json" else flags.sidecar
+        beside = path.with_name(f"{path.stem}-rerun{'' if path.is_dir() else '.png'}")
+        with embedded(facts["inputs"]) as folder:
+            say_if_changed(facts, smoothing(()))
+            return repeat(facts, folder, flags.out or beside, flags.overwrite, flags.quiet)
     task, *words = facts["command"]
     old = Path(value_of(words, "--out") or "")
     out = flags.out or (old.with_name(f"{old.stem}-rerun{old.suffix}") if old.name else Path("pellucid-out-rerun"))
@@ -63,9 +72,7 @@ def main(argv: Sequence[str]) -> int:
     words += [*["--overwrite"] * flags.overwrite, *["--quiet"] * flags.quiet]
     known = {"data_sha256": facts.get("data_sha256")} if task in WITH_DATA else {}
     with embedded(facts["inputs"]) as folder:
-        for name, sha in sorted(classifiers(facts)):
-            if fingerprint(load(name, "cpu")) != sha:
-                print(f"warning: {name} is not the classifier that made this; expect other images", file=sys.stderr)
+        say_if_changed(facts, smoothing(words))
         command = import_module(f".{task.replace('-', '_')}", __package__).main
         code = command([word.replace(EMBEDDED, folder) for word in words], **known)
         if folder and code == 0:  # the new result can be repeated as well
@@ -73,6 +80,14 @@ def main(argv: Sequence[str]) -> int:
             command = [word.replace(folder, EMBEDDED) for word in written["command"]]
             write_json(sidecar_path(out), {**written, "command": command, "inputs": facts["inputs"]})
     return code
+
+
+def smoothing(words: Sequence[str]) -> RunFlags:
+    """The flags of a command line that say how its classifiers are smoothed."""
+    given = {flag: value_of(words, flag) for flag in ("--smooth", "--samples", "--seed")}
+    return parse(
+        RunFlags, [f"{flag}={value}" for flag, value in {**given, "--device": "cpu"}.items() if value], "rerun"
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -84,8 +99,14 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is too large for a sidecar")
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        task, words = facts["command"][0], facts["command"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, RecursionError):
+        facts = {}
+    if isinstance(facts, dict) and "not_repeatable" in facts:
+        raise InputError(f"{path} says that the result cannot be repeated: {facts['not_repeatable']!s:.200}")
+    try:
+        called = isinstance(facts, dict) and "command" not in facts and "call" in facts
+        task, words = (TASKS[0], []) if called else (facts["command"][0], facts["command"])
+    except (KeyError, TypeError, IndexError):
         task, words, facts = None, [], {}
     if isinstance(task, str) and isinstance(words, list) and task not in TASKS:
         raise InputError(f"{path}: only {', '.join(TASKS)} can be repeated, not {task!r}")
@@ -96,6 +117,13 @@ def read_facts(path: Path) -> dict[str, Any]:
     if not isinstance(words, list) or not all(isinstance(text, str) for text in (*words, *sum(named, ()))):
         raise InputError(f"{path} is not a sidecar of pellucid's: it does not say which command made the result")
     return facts
+
+
+def say_if_changed(facts: dict[str, Any], flags: RunFlags) -> None:
+    """Say which classifiers are not those that made the result."""
+    for name, sha in sorted(classifiers(facts)):
+        if fingerprint(loaded(name, flags)) != sha:
+            print(f"warning: {name} is not the classifier that made this; expect other images", file=sys.stderr)
 
 
 def classifiers(facts: dict[str, Any]) -> set[tuple[str, str]]:

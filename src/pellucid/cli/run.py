@@ -19,8 +19,9 @@ from ..data.image import write_image
 from ..gallery.frames import Frames, check_frames
 from ..gallery.save import check_free, save
 from ..gallery.sheet import Row, sheet
-from ..gallery.sidecar import made_by, of_descent
+from ..gallery.sidecar import made_by, of_descent, sidecar_path
 from ..zoo.models import fingerprint, load
+from ..zoo.smoothing import RandomizedSmoothing
 
 COLUMNS = 8  # of a sheet of rows
 Task = Callable[..., "Descent | list[Descent]"]
@@ -48,7 +49,7 @@ def carry_out(
     names = models(flags)
     with sharing(team), progress_bar(command, flags.quiet or not team.main) as advance:
         for number, name in enumerate(names):
-            classifier = classifiers[name] = load(name, flags.device)
+            classifier = classifiers[name] = loaded(name, flags)
 
             def callback(progress: Progress, number: int = number) -> None:
                 advance((number + progress.step / progress.steps) / len(names))
@@ -72,7 +73,7 @@ def carry_out(
         by_name = {called: made[name][-1] for called, name in zip(short(names), names, strict=True)}
         page = sheet((rows or side_by_side)(by_name))
     final = replace(final, info={**facts, **final.info})
-    path = save(final, flags.out, sheet=page, overwrite=flags.overwrite)
+    save(final, flags.out, sheet=page, overwrite=flags.overwrite)
     if not flags.out.suffix:
         for called, name in zip(short(names)[1:], names[1:], strict=True):
             for number, image in enumerate(made[name][-1].images):
@@ -80,8 +81,14 @@ def carry_out(
     if frames is not None and flags.save_frames is not None:
         frames.write(flags.save_frames, made[flags.model][0].start, final.images)
     if not flags.quiet:
-        print(f"{flags.out}  ({len(final.images)} images; how they were made: {path})")
+        print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar_path(flags.out)})")
     return 0
+
+
+def loaded(name: str, flags: Any) -> Classifier:
+    """The classifier of this name, smoothed where the flags say so."""
+    classifier = load(name, flags.device)
+    return RandomizedSmoothing(classifier, flags.smooth, flags.samples, flags.seed) if flags.smooth else classifier
 
 
 def models(flags: Any) -> list[str]:

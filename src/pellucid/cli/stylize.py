@@ -104,6 +104,8 @@ def _check(flags: Stylize) -> Path:
         raise InputError("name the picture whose content is kept: --content FILE")
     if not flags.styles:
         raise InputError("name the picture whose style is taken: --styles FILE ...")
+    if flags.smooth:
+        raise InputError("stylize reads layers of the network itself, without noise: leave out --smooth")
     if processes().count > 1:
         raise InputError("stylize makes one picture, in one process; run it without accelerate")
     if flags.out.suffix.lower() not in WRITTEN:

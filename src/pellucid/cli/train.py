@@ -141,11 +141,12 @@ def grain_of(flags: Train, side: int) -> int:
 
 def bundle(classifier: Classifier, data: Dataset, flags: Train, argv: Sequence[str]) -> Path:
     """Write the trained classifier, with its card and class Gaussians."""
-    attack = flags.recipe.attack
+    attack, sigma = flags.recipe.attack, flags.recipe.sigma
+    unattacked = f"none (Gaussian noise, sigma {sigma:g})" if sigma else "none (standard training)"
     classifier.card = {
         **classifier.card,
         "data": data.name,
-        "threat": f"{attack.norm} eps {attack.eps:g}" if attack.eps else "none (standard training)",
+        "threat": f"{attack.norm} eps {attack.eps:g}" if attack.eps else unattacked,
         "recipe": asdict(flags.recipe),
         "command": shlex.join(
             ["pellucid", "train", *[word for word in argv if word not in ("--resume", "--overwrite")]]

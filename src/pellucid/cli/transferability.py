@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     models = {name: load(name, flags.device) for name in flags.models}
     check_alike(models)
     first = next(iter(models.values()))
-    source, split = measured(flags, next((model for model in models.values() if model.class_names), first))
+    source, split, _ = measured(flags, next((model for model in models.values() if model.class_names), first))
     precision = pick_precision(flags.precision, first.device)
     with noted() as said, progress_bar("transferability", flags.quiet) as advance:
         result = transferability(models, split, flags.recipe, precision=precision, seed=flags.seed, callback=advance)

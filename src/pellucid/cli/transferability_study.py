@@ -19,6 +19,7 @@ from ..gallery.sidecar import made_by
 from ..training.transferability_study import TransferabilityStudy, TransferabilityStudyRecipe, transferability_study
 from ..zoo.models import fingerprint, load
 from .flags import INLINE, DataFlags, MachineFlags, QuietFlags, SeedFlags
+from .inputs import noted
 from .parse import parse
 from .run import progress_bar
 from .table import print_table
@@ -54,13 +55,13 @@ def main(argv: Sequence[str]) -> int:
     source = load(flags.model, flags.device)
     data = load_data(flags.data, source.size, grouping=flags.grouping, skip_unreadable=flags.skip_unreadable)
     data = in_order_of(source, data)
-    with progress_bar("transferability-study", flags.quiet) as advance:
+    with noted() as said, progress_bar("transferability-study", flags.quiet) as advance:
         study = transferability_study(
             source, data, flags.recipe, folder=flags.out, seed=flags.seed, precision=flags.precision, callback=advance
         )
     plot_transferability_study(study, flags.out / FIGURE)
     facts = {**made_by("transferability-study", argv), "model": flags.model, "model_sha256": fingerprint(source)}
-    facts |= {"data": data.name, "data_sha256": data_digest(data), **study.to_json()}
+    facts |= {"data": data.name, "data_sha256": data_digest(data), **study.to_json(), "warnings": said}
     write_json(flags.out / RESULT, facts)
     table(study)
     if not flags.quiet:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..base.devices import at_once as at_once
+from ..base.devices import whole_groups as whole_groups
 from ..base.errors import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# A bound on memory that does not depend on how many images are asked for: the pixel values of one batch. A CPU slows
-# down once the activations outgrow its caches (85 images of 32 px, 8 of 224 px); a GPU wants larger batches.
-BATCH_VALUES, BATCH_VALUES_CPU = 2**22, 2**18
 
 
 @dataclass(frozen=True)
@@ -99,14 +97,3 @@ def draw(sample: Callable[..., Tensor], like: Tensor, generators: list[torch.Gen
     Drawn on the CPU so that a seed means the same image on every device.
     """
     return torch.stack([sample(like.shape[1:], generator=g) for g in generators]).to(like)
-
-
-def at_once(images: Tensor) -> int:
-    """How many of these images to take in one batch; there may be none of them."""
-    values = images.shape[1:].numel()
-    return max(8, BATCH_VALUES_CPU // values) if images.device.type == "cpu" else max(1, BATCH_VALUES // values)
-
-
-def whole_groups(images: int, size: int) -> int:
-    """Round a batch size down to whole groups of `size`, at least one."""
-    return max(size, images // size * size)

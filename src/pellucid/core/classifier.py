@@ -13,9 +13,13 @@ from ..base.checks import check_images, check_input, check_logits, check_names, 
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.heads import find_head, width_of
+from ..base.image import Images
 from ..base.layers import channels_of, named_layers
+from ..base.pictures import about_classifier
 from .batch import at_once
 from .reading import Activations, Reader
+
+Labels = Sequence[str | int] | Tensor | str | int  # of classes, by name or number: one for all images, or one for each
 
 
 class Classifier(nn.Module):
@@ -32,6 +36,7 @@ class Classifier(nn.Module):
     Attributes:
         gaussians: the class Gaussians that came with the bundle (`pellucid.data.gaussians`), or None.
         layers: the named layers of this network from input to output, name to module path; any path may be used too.
+        name: what `pellucid.load` was given; nothing for a classifier of your own.
         unit_axes: along which axis a layer has its units, where the network does not declare it: `{"blocks.2": 3}`.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
@@ -71,6 +76,7 @@ class Classifier(nn.Module):
         self.card = dict(card or {})
         self.gaussians: Any = None
         self.unit_axes: dict[str, int] = {}
+        self.name = ""
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +89,9 @@ class Classifier(nn.Module):
         classes = len(self.class_names) if self.class_names else (None if self.head_was_named else self.classes or None)
         return Reader(self.network, self.normalized, self.path(self.head), paths, self.unit_axes, straight_through,
                       classes, self.head_was_named)  # fmt: skip
+
+    def __repr__(self) -> str:
+        return about_classifier(self)
 
     def forward(self, images: Tensor, layers: Iterable[str] = (), straight_through: bool = False) -> Activations:
         """Run the network once on `(N, C, H, W)` images in [0, 1], in eval mode and without gradients to the weights.
@@ -99,14 +108,25 @@ class Classifier(nn.Module):
         """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients. This is what training calls."""
         return check_logits(self.network(self.normalized(images))).float()
 
-    def predict(self, images: Tensor) -> Tensor:
-        """The class that is seen in each image, `(N,)` on the classifier's device; float32, in eval mode."""
-        images = images.to(self.device)
-        if not len(images):  # a network need not take an empty batch
-            return torch.empty(0, dtype=torch.int64, device=self.device)
-        read = self.reader()
+    def predict(self, images: Images) -> Tensor:
+        """The class that is seen in each image, `(N,)` numbers; `names` has words for them. See `probabilities`."""
+        return self._seen(images).argmax(1)
+
+    def probabilities(self, images: Images) -> Tensor:
+        """softmax(logits), `(N, K)` on the classifier's device; of images as people have them, brought to its size."""
+        return self._seen(images).softmax(1)
+
+    def names(self, labels: Labels) -> list[str]:
+        """The names of classes: `classifier.names(classifier.predict("photo.jpg"))`."""
+        return [self.class_names[i] if self.class_names else str(i) for i in self.labels(labels).tolist()]
+
+    def _seen(self, images: Images) -> Tensor:
+        """The logits, float32, in eval mode and without gradients."""
+        if isinstance(images, Tensor) and not len(images):  # a network need not take an empty batch
+            return torch.empty(0, self.classes or 1, device=self.device)
+        images, read = check_images(images, size=self.size).to(self.device), self.reader()
         with torch.no_grad():
-            return torch.cat([read(chunk).logits.argmax(1) for chunk in check_images(images).split(at_once(images))])
+            return torch.cat([read(chunk).logits for chunk in images.split(at_once(images))])
 
     def normalized(self, images: Tensor) -> Tensor:
         """What the network is given: (images - mean) / std, in the precision of its weights.
@@ -133,7 +153,7 @@ class Classifier(nn.Module):
             raise InputError(f"unknown class {name}; there are {len(names)}, with the numbers from 0 up")
         raise unknown("class", name, names)
 
-    def labels(self, names: Sequence[str | int] | Tensor | str | int, count: int | None = None) -> Tensor:
+    def labels(self, names: Labels, count: int | None = None) -> Tensor:
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
         given: Any = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
         given = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]

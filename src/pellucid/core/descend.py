@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_images, positive_int
 from ..base.devices import Precision, default_modes
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, unknown, warn
+from ..base.image import Images
 from ..base.processes import team
+from ..base.recipes import Settings
+from ..base.task import task
 from .ball import Ball, Unbounded
 from .batch import PerImage, at_once, generators, per_image, select_rows, whole_groups
 from .classifier import Classifier
@@ -26,6 +28,25 @@ from .reading import Activations, Reader
 
 Stop = Callable[[Tensor, Activations], Tensor]
 Transform = Callable[[Tensor, list[torch.Generator]], Tensor]
+Callback = Callable[[Progress], None]
+
+
+class DescendOptions(Settings, total=False):
+    """What a task passes on to `descend`, and the settings of its recipe; words are names that some recipes have."""
+
+    center: Images
+    random_start: bool
+    restarts: int
+    keep_best: bool
+    stop: Stop | None
+    optimizer: Optimizer | None
+    schedule: Schedule | Literal["cosine", "constant"]
+    parametrization: Parametrization | Literal["pixels", "fourier", "maco"]
+    transforms: Sequence[Transform] | Literal["none", "standard", "crops"]
+    precision: Precision
+    compiled: bool
+    batch_size: int | None
+    reader: Reader | None
 
 
 @dataclass(frozen=True)
@@ -46,16 +67,17 @@ class Active(PerImage):
         return replace(super().select(index), rng=tuple(self.rng[i] for i in index.tolist()))
 
 
+@task()
 @default_modes()
 def descend(
     classifier: Classifier,
     objective: Objective,
-    start: Tensor,
+    start: Images,
     *,
     ball: Ball,
     steps: int,
     step_size: float | None = None,
-    center: Tensor | None = None,
+    center: Images | None = None,
     random_start: bool = False,
     restarts: int = 1,
     keep_best: bool = False,
@@ -69,7 +91,7 @@ def descend(
     compiled: bool = False,
     batch_size: int | None = None,
     reader: Reader | None = None,
-    callback: Callable[[Progress], None] | None = None,
+    callback: Callback | None = None,
 ) -> Descent:
     """Projected gradient descent on images: x <- project(x + ball.step(∇ objective(x))), `steps` times.
 
@@ -79,7 +101,7 @@ def descend(
     Args:
         classifier: what the objective reads.
         objective: one loss per image, lower is better.
-        start: `(N, C, H, W)` in [0, 1]; moved to the classifier's device.
+        start: tensors `(N, C, H, W)` in [0, 1], arrays, PIL images or paths.
         ball: where the images may go.
         steps: how many steps.
         step_size: the length of a step in the ball's norm; `2.5 * eps / steps` if not given. With `Adam` its learning
@@ -224,7 +246,7 @@ def descend(
             first += len(index)
     found = joined(results, device)
     if lost := int((~found.loss.isfinite()).sum()):
-        warnings.warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number", stacklevel=3)
+        warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number")
     return found
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.made import Made
+from ..base.pictures import Rows
 from ..base.processes import team
 from .batch import per_image
 
 
-@dataclass
-class Descent:
-    """The result of a descent.
+@dataclass(repr=False)
+class Descent(Rows):
+    """The result of a descent. It has a length, and `descent[2]`, `descent[:4]` are descents of those images alone.
 
     Attributes:
         images: `(N, C, H, W)` float32 in [0, 1], detached.
@@ -24,7 +26,9 @@ class Descent:
         forwards, backwards: passes through the network, batches counted once.
         stopped_at: `(N,)`, the number of steps taken.
         label: `(N,)`, the class intended for each image, where there is one.
-        info: further facts for the sidecar.
+        info: further facts for the sidecar, of all images.
+        made: the call, from which the sidecar says how to repeat it.
+        frames: `(F, N, C, H, W)` uint8, the images on their way, of which `animate` makes a GIF.
     """
 
     images: Tensor
@@ -36,6 +40,8 @@ class Descent:
     stopped_at: Tensor
     label: Tensor | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    made: Made | None = None
+    frames: Tensor | None = None
 
     @property
     def stopped(self) -> list[str]:

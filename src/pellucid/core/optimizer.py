@@ -7,7 +7,6 @@ no image's steps depend on another's. `Fourier` and `Maco`, which move spectra, 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..base.blur import gaussian_blur
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from .ball import Ball, Linf
 from .batch import per_image
 
@@ -137,7 +136,7 @@ def step_length(
     """The length of a step: as given, or `2.5 * eps / steps`; warns of steps that cannot lead from center to border."""
     eps = torch.as_tensor(ball.eps)
     if isinstance(ball, Linf) and bool((eps > 1).any()):
-        warnings.warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8", stacklevel=4)
+        warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8")
     if given is not None and not (0 < given < math.inf):
         raise InputError(f"step_size must be positive, not {given}")
     if isinstance(optimizer, Adam):
@@ -148,5 +147,5 @@ def step_length(
         return 2.5 * ball.eps / steps
     way = given * sum(schedule(number / steps) for number in range(steps))
     if centered and bool((eps.isfinite() & (eps > way * (1 + 1e-6))).any()):
-        warnings.warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}", stacklevel=4)
+        warn(f"{steps} steps of {given} cannot reach the border of a ball of eps {ball.eps}")
     return given

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from .dataset import Dataset, LabeledImages, Split
 from .image import cover, quiet
 from .source import ImageFiles, read_file
@@ -151,7 +150,7 @@ def _readable(
     if unreadable:
         shown = "; ".join(unreadable[:3]) + ("; ..." if len(unreadable) > 3 else "")
         message = f"{len(unreadable)} of {len(split)} images cannot be read and are left out: {shown}"
-        warnings.warn(message, stacklevel=5)
+        warn(message)
 
 
 def processors() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError, shortened
+from ..base.errors import InputError, shortened, warn
 from .dataset import Dataset
 from .encoded import FileSplit, file_split
 from .image import SUFFIXES
@@ -101,7 +100,7 @@ class Passed:
         message = f"{kinds.total()} files in {root} are of kinds that are not read: {shown} (in {where})"
         if self.lost:
             message += f"; nothing is left of {shortened(self.lost, 8)}, so that this is no class"
-        warnings.warn(message, stacklevel=5)
+        warn(message)
 
 
 def split_of(name: str) -> str | None:
@@ -129,14 +128,12 @@ def _layout(root: Path, passed: Passed) -> tuple[Classes | None, Classes | None]
             splits[kind] = path
     labeled = [kind for kind in ("test", "val") if kind in splits and _folders(splits[kind])]
     if "test" in splits and "test" not in labeled:
-        warnings.warn(f"{splits['test']} has no class folders and is passed over", stacklevel=5)
+        warn(f"{splits['test']} has no class folders and is passed over")
     test = _classes(root, splits[labeled[0]], passed) if labeled else None
     if "train" in splits:
         others = [name for name, path in folders.items() if path not in splits.values() and _holds_images(path)]
         if others:
-            warnings.warn(
-                f"{shortened(others)} in {root} is passed over; splits are called train and test", stacklevel=5
-            )
+            warn(f"{shortened(others)} in {root} is passed over; splits are called train and test")
         return _classes(root, splits["train"], passed), test
     if test is not None and all(split_of(name) or not _holds_images(path) for name, path in folders.items()):
         return None, test
@@ -163,7 +160,7 @@ def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = 
         hint = f", but images; did you mean {folder.resolve().parent}?" if loose else ""
         raise InputError(f"{folder} holds no class folders with images{hint}")
     if loose:
-        warnings.warn(f"{shortened(sorted(loose))} in {folder}: in no class folder, and passed over", stacklevel=5)
+        warn(f"{shortened(sorted(loose))} in {folder}: in no class folder, and passed over")
     holding = [name for name, paths in files.items() if paths]
     inner = {Path(path).relative_to(folders[holding[0]].relative_to(root)).parts[0] for path in files[holding[0]]}
     if len(holding) == 1 and len(inner) > 1 and all((folders[holding[0]] / name).is_dir() for name in inner):

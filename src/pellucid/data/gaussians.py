@@ -19,6 +19,7 @@ from torch import Tensor
 from ..base.checks import positive_int
 from ..base.devices import check_memory
 from ..base.errors import InputError, shortened
+from ..base.task import task
 from .dataset import LabeledImages, check_labeled
 from .image import Enlargement, cover, enlarge
 from .principal import Principal
@@ -94,6 +95,7 @@ class ClassGaussians:
         return factors.T @ factors + self.noise[label] * torch.eye(factors.shape[1])
 
 
+@task()
 def fit_gaussians(
     split: LabeledImages,
     classes: int,

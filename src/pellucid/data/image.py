@@ -1,50 +1,29 @@
-"""Image files to RGB tensors in [0, 1], whatever their size, mode and depth; and back."""
+"""Images at the size of a classifier, larger ones, and the files of a folder; `base.image` reads them."""
 
 from __future__ import annotations
 
-import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
-import numpy as np
-import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
+from ..base.checks import check_images
 from ..base.errors import InputError
-from ..base.files import replacing
+from ..base.image import FORMATS as FORMATS
+from ..base.image import WRITTEN as WRITTEN
+from ..base.image import Images, channels, opened
+from ..base.image import cover as cover
+from ..base.image import decode_image as decode_image
+from ..base.image import quiet as quiet
+from ..base.image import read_image as read_image
+from ..base.image import to_pil as to_pil
+from ..base.image import to_tensor as to_tensor
+from ..base.image import write_image as write_image
 from ..core.classifier import Classifier
 
-MAX_PIXELS = 100_000_000  # refused before decoding: 10,000 x 10,000 is the largest square
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
-WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
-SUFFIXES = (*WRITTEN, ".jfif", ".jpe", ".pbm", ".pnm", ".jp2", ".j2k")
-if find_spec("PIL.AvifImagePlugin"):  # since Pillow 11.3
-    FORMATS, SUFFIXES = (*FORMATS, "AVIF"), (*SUFFIXES, ".avif")
-# What a PNG's transparent color is multiplied by, as Pillow does with the pixels of these raw modes.
-PNG_DEPTHS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
+SUFFIXES = (*WRITTEN, ".jfif", ".jpe", ".pbm", ".pnm", ".jp2", ".j2k", *[".avif"] * ("AVIF" in FORMATS))
 Enlargement = Literal["bicubic", "nearest"]
-
-
-def read_image(path: str | Path, size: int | tuple[int, int] | None = None) -> Tensor:
-    """Read an image file as `(3, H, W)` float32 in [0, 1].
-
-    Grayscale, palette and CMYK become RGB, transparency is laid over white, and the EXIF orientation is applied. Of
-    16 bits a channel gray images keep all and others the first 8. With `size` the image is resized so that it covers
-    the square (or height x width) and its center is cut out.
-
-    Raises:
-        InputError: not an image, truncated, missing, over 100 million pixels, floats outside [0, 1], or whole numbers
-            of 12 or 32 bits.
-    """
-    with opened(path) as image:
-        pixels = to_tensor(image)
-    return cover(pixels[None], size)[0] if size is not None else pixels
 
 
 def read_alpha(path: str | Path) -> Tensor | None:
@@ -54,123 +33,11 @@ def read_alpha(path: str | Path) -> Tensor | None:
     return pixels[3:] if len(pixels) == 4 else None
 
 
-@contextmanager
-def opened(path: str | Path) -> Iterator[Image.Image]:
-    """A context with the decoded PIL image of a file, upright; raises `InputError` for what is not one."""
-    path = Path(path)
-    try:
-        with path.open("rb") as file, quiet():
-            image = decode_image(file, path)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not an image file") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    with image:
-        yield image
-
-
-def decode_image(file: BinaryIO, name: object) -> Image.Image:
-    """The PIL image in an open file, upright; `name` is what an `InputError` calls it. Call it within `quiet`."""
-    try:
-        image = Image.open(file, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise Image.DecompressionBombError
-        raw = str(image.tile[0][3]) if image.format == "PNG" and image.tile else ""
-        image.load()
-        _check_range(image, name)
-        key = image.info.get("transparency")
-        if raw in PNG_DEPTHS and key is not None:
-            scaled = [int(value * PNG_DEPTHS[raw]) for value in (key if isinstance(key, tuple) else (key,))]
-            image.info["transparency"] = tuple(scaled) if len(scaled) == 3 else scaled[0]
-        return ImageOps.exif_transpose(image)
-    except Image.DecompressionBombError:
-        raise InputError(f"{name} has over {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{name} is not an image that can be read ({', '.join(FORMATS)})") from None
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error) as error:
-        raise InputError(f"{name} is damaged: {error}") from None
-
-
-def _check_range(image: Image.Image, name: object) -> None:
-    """Raise `InputError` for numbers of which it is not known what white is."""
-    if image.mode == "F":
-        values = np.asarray(image)
-        if not (values.min() >= -1e-3 and values.max() <= 1 + 1e-3):  # also refuses NaN
-            raise InputError(f"{name} holds floats from {values.min():g} to {values.max():g}; they must be in [0, 1]")
-    bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImagePlugin.TiffImageFile) else (8,)
-    if (image.mode == "I" and image.format == "TIFF") or 12 in bits:
-        raise InputError(
-            f"{name} holds whole numbers of {bits[0]} bits, signed ones or of 12 or 32; save it with 8 or 16"
-        )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings of Pillow's, about large images and damaged metadata.
-
-    Warning filters belong to the whole process: threads that decode share one `quiet` around them all.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
-def to_tensor(image: Image.Image) -> Tensor:
-    """A PIL image as `(3, H, W)` float32 in [0, 1], over white where it is transparent."""
-    pixels = channels(image)
-    return pixels if len(pixels) == 3 else pixels[:3] * pixels[3:] + (1 - pixels[3:])
-
-
-def channels(image: Image.Image) -> Tensor:
-    """A PIL image as `(3, H, W)` float32 in [0, 1]; as `(4, H, W)`, the last 1 where it is opaque, if it has alpha."""
-    if image.mode.startswith("I") or image.mode == "F":  # 16-bit gray, which Pillow would clip to 8 bits, or floats
-        values = torch.from_numpy(np.array(image).astype(np.float32))[None]
-        gray = (values / (1 if image.mode == "F" else 65535)).clamp(0, 1).expand(3, -1, -1)
-        key = image.info.get("transparency")
-        return gray.clone() if key is None else torch.cat([gray, (values != key).float()])
-    alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    pixels = torch.from_numpy(np.array(image.convert("RGBA" if alpha else "RGB")).astype(np.float32) / 255)
-    return pixels.permute(2, 0, 1).contiguous()
-
-
-def cover(images: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """`(N, C, H, W)` resized (antialiased) to cover `size` with their aspect kept, and cut to it at the center."""
-    height, width = (size, size) if isinstance(size, int) else size
-    scale = max(height / images.shape[2], width / images.shape[3])
-    # Cut first: a strip of 10 x 100,000 pixels must not be enlarged as a whole.
-    rows, columns = min(images.shape[2], round(height / scale)), min(images.shape[3], round(width / scale))
-    top, left = (images.shape[2] - rows) // 2, (images.shape[3] - columns) // 2
-    images = images[:, :, top : top + max(rows, 1), left : left + max(columns, 1)]
-    if tuple(images.shape[2:]) == (height, width):
-        return images
-    return F.interpolate(images, (height, width), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
-
-
 def enlarge(images: Tensor, size: int | tuple[int, int], kind: Enlargement = "bicubic") -> Tensor:
     """`(N, C, h, w)` in [0, 1] to `(N, C, H, W)` in [0, 1]."""
     if kind == "nearest":
         return F.interpolate(images, size, mode="nearest-exact")
     return F.interpolate(images, size, mode="bicubic", align_corners=False).clamp(0, 1)
-
-
-def to_pil(image: Tensor) -> Image.Image:
-    """`(C, H, W)` in [0, 1] to an 8-bit PIL image."""
-    array = (image.detach().clamp(0, 1) * 255).round().byte().cpu().permute(1, 2, 0).numpy()
-    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-
-
-def write_image(path: str | Path, image: Tensor) -> None:
-    """Write `(C, H, W)` in [0, 1] as an image file of 8 bits, in the format that the suffix names."""
-    path = Path(path)
-    if path.suffix.lower() not in WRITTEN:
-        raise InputError(f"cannot write {path}: the name must end in one of {', '.join(WRITTEN)}")
-    with replacing(path) as temporary:
-        to_pil(image).save(temporary)
 
 
 def image_files(folder: str | Path) -> list[Path]:
@@ -184,9 +51,12 @@ def image_files(folder: str | Path) -> list[Path]:
     return files
 
 
-def fit(classifier: Classifier, images: Tensor) -> Tensor:
-    """The images at the size that a classifier was trained on, cut square at the center."""
-    return cover(images, classifier.size) if classifier.size else images
+def fit(classifier: Classifier, images: Images, name: str = "images") -> Tensor:
+    """Images as people have them at the size that a classifier was trained on, cut square at the center.
+
+    `(N, 3, S, S)` in [0, 1]; of any size, but of one, where the card does not say it. Raises `InputError` for others.
+    """
+    return check_images(images, name, classifier.size)
 
 
 def side(classifier: Classifier) -> int:

@@ -1,9 +1,9 @@
 """Random transforms that a descent applies to images before the classifier sees them.
 
-A transform maps `(N, C, H, W)` images and one generator for each image to images, differentiably; all but `pad` and
-`resize` keep the size. They keep a standard classifier's visualizations from relying on the exact position of single
-pixels (Olah, Mordvintsev and Schubert 2017); a robust classifier does not need them, which is the representations
-paper's point.
+A transform maps `(N, C, H, W)` images and one generator for each image to images, differentiably; all but `pad`,
+`resize` and `random_crop` keep the size, and all but `views` the number of images. They keep a standard classifier's
+visualizations from relying on the exact position of single pixels (Olah, Mordvintsev and Schubert 2017); a robust
+classifier does not need them, which is the representations paper's point.
 """
 
 from __future__ import annotations
@@ -109,6 +109,49 @@ def crop(least: float, most: float, noise: float = 0.0, spread: float = 0.15) ->
         return crops + noise * draw(torch.randn, crops, generators) if noise else crops
 
     return apply
+
+
+def random_crop(shares: Sequence[float], side: int, noise: float = 0.0) -> Transform:
+    """A square of each image at a random place, brought to `side` x `side` pixels, under Gaussian noise.
+
+    Args:
+        shares: of the image's shorter side that the square has, of which each image draws one.
+        side: of the result in pixels.
+        noise: standard deviation of what is added to every pixel.
+
+    >>> random_crop([0.5, 1.0], 4)(torch.rand(1, 3, 8, 8), [torch.Generator().manual_seed(0)]).shape
+    torch.Size([1, 3, 4, 4])
+    """
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise InputError(f"a crop has more than 0 and at most 1 of an image's side, not {list(shares)}")
+
+    def apply(images: Tensor, generators: list[torch.Generator]) -> Tensor:
+        chosen, places = (
+            torch.stack([torch.randint(len(shares), (), generator=g) for g in generators]),
+            torch.stack([torch.rand(2, generator=g) for g in generators]),
+        )
+        height, width = images.shape[2:]
+        extent = torch.tensor(shares)[chosen, None] * min(height, width) / torch.tensor([width, height])  # of each axis
+        middle = (2 * places - 1) * (1 - extent)
+        zoom = torch.cat([torch.diag_embed(extent), middle[..., None]], dim=2).to(images)
+        spread = F.affine_grid(zoom, [len(images), images.shape[1], side, side], align_corners=False)
+        crops = F.grid_sample(images, spread, mode="bilinear", padding_mode="border", align_corners=False)
+        return crops + noise * draw(torch.randn, crops, generators) if noise else crops
+
+    return apply
+
+
+def views(count: int, transform: Transform) -> Transform:
+    """`count` results of a transform for each image, one after the other: `(N, C, H, W)` to `(N * count, C, H', W')`.
+
+    For objectives that average over the views of an image, such as `pellucid.Text`.
+
+    >>> views(3, random_crop([0.5], 4))(torch.rand(2, 3, 8, 8), [torch.Generator() for _ in range(2)]).shape
+    torch.Size([6, 3, 4, 4])
+    """
+    return lambda images, generators: transform(
+        images.repeat_interleave(count, 0), [generator for generator in generators for _ in range(count)]
+    )
 
 
 def standard(side: int = 224) -> list[Transform]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import Tensor
 
 from ..base.checks import check_fields, positive_int
 from ..base.devices import Precision
-from ..base.errors import InputError, shortened
+from ..base.errors import InputError, shortened, warn
 from ..base.processes import Processes, sharing, team
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -28,6 +28,9 @@ from .outcomes import Accuracies, Outcomes
 from .partial import Partial
 from .pgd import PGD
 from .threat import check_radii, check_split, check_step_size, seen, threat_ball
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class Evaluation:
         images, labels = (tensor.to(self.classifier.device) for tensor in self.split.batch(index))
         found = seen(self.classifier, images)
         if undefined := [self.split.name(number) for number in index[(found < 0).cpu()].tolist()]:
-            warnings.warn(f"{shortened(undefined)}: the logits are not numbers, which counts as wrong", stacklevel=3)
+            warn(f"{shortened(undefined)}: the logits are not numbers, which counts as wrong")
         clean = found == labels
         robust = {}
         for eps in self.recipe.eps:
@@ -155,6 +158,21 @@ class Evaluation:
         return Partial(path, {**facts, **self.settings()}, self.index)
 
 
+class EvaluateSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `evaluate`."""
+
+    norm: Norm
+    eps: tuple[float, ...]
+    steps: tuple[int, ...]
+    step_size: float | None
+    random_start: bool
+    restarts: int
+    autoattack: tuple[str, ...]
+    count: int | None
+    batch_size: int
+
+
+@task(EvaluateRecipe)
 def evaluate(
     classifier: Classifier,
     split: LabeledImages,
@@ -164,6 +182,7 @@ def evaluate(
     seed: int = 0,
     partial: str | Path | None = None,
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[EvaluateSettings],
 ) -> Accuracies:
     """Measure accuracy on clean images and under attack.
 
@@ -181,6 +200,7 @@ def evaluate(
         partial: a JSON file in which the outcomes are kept after every batch. If it is there, the evaluation goes on
             from it. It is left there: delete it once the result is safe.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: images of another size, labels that the classifier does not have, no pyautoattack where it is

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError, shortened
+from ..base.errors import InputError, shortened, warn
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages
 from ..data.wordnet import named
@@ -48,7 +47,7 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     if set(own) == set(given) and len(set(own)) == len(own):
         return _mapped(data, own)
     if not (_numbered(own) or _numbered(given)):
-        warnings.warn(_difference(own, given, data.name), stacklevel=2)
+        warn(_difference(own, given, data.name))
     return data
 
 
@@ -57,10 +56,7 @@ def warn_of_absent(classifier: Classifier, labels: Tensor) -> None:
     names = classifier.class_names or [str(number) for number in range(classifier.classes)]
     present = set(labels.tolist())
     if absent := [name for number, name in enumerate(names) if number not in present]:
-        warnings.warn(
-            f"{len(absent)} of {len(names)} classes have no image here: {shortened(absent)}",
-            stacklevel=3,
-        )
+        warn(f"{len(absent)} of {len(names)} classes have no image here: {shortened(absent)}")
 
 
 def _mapped(data: Dataset, names: list[str]) -> Dataset:

@@ -1,4 +1,4 @@
-"""95% confidence intervals of a mean and of a share."""
+"""Confidence intervals of a mean and of a share."""
 
 from __future__ import annotations
 
@@ -37,3 +37,17 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     middle, spread = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = ((middle + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
     return max(0.0, low), min(1.0, high)
+
+
+def clopper_pearson(hits: int, count: int, alpha: float) -> tuple[float, float]:
+    """Bounds of a probability of which `hits` of `count` trials came true, each wrong with a chance of at most alpha.
+
+    They are quantiles of beta distributions (Clopper and Pearson 1934), exact at every count.
+
+    >>> [round(end, 4) for end in clopper_pearson(100, 100, 0.001)]
+    [0.9333, 1.0]
+    """
+    from scipy.stats import beta
+
+    low = float(beta.ppf(alpha, hits, count - hits + 1)) if hits else 0.0
+    return low, float(beta.ppf(1 - alpha, hits + 1, count - hits)) if hits < count else 1.0

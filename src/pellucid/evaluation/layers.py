@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -12,7 +12,10 @@ from torch import Tensor
 from ..base.checks import check_classifier, check_fields, check_images, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.image import Images
+from ..base.pictures import Table
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.ball import Norm
 from ..core.batch import generators, norms
 from ..core.classifier import Classifier
@@ -21,6 +24,9 @@ from ..core.objective import Objective
 from ..core.reading import Activations
 from .jacobian import largest_singular_value
 from .threat import check_radii, check_runs, check_step_size, threat_ball
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 FEWEST_RESAMPLINGS = 100  # fewer do not tell where the outer 2.5% begin
 
@@ -54,7 +60,7 @@ class LayersRecipe:
             raise InputError(f"bootstrap must be at least {FEWEST_RESAMPLINGS}, not {self.bootstrap}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerRobustness:
     """What was found for one layer.
 
@@ -73,10 +79,22 @@ class LayerRobustness:
     change: Tensor
     spread: float
 
+    def __repr__(self) -> str:
+        return f"LayerRobustness({self.layer}: {self.value:.4g}, 95% interval {self.low:.4g} to {self.high:.4g})"
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, without the images' own changes."""
         numbers = {"value": self.value, "low": self.low, "high": self.high, "spread": self.spread}
         return {"layer": self.layer, **{name: round(number, 5) for name, number in numbers.items()}}
+
+
+class Layers(Table, list[LayerRobustness]):
+    """A result for each layer."""
+
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        return ("layer", "R", "95% interval"), [
+            (layer.layer, f"{layer.value:.4g}", f"{layer.low:.4g} to {layer.high:.4g}") for layer in self
+        ]
 
 
 @dataclass(frozen=True)
@@ -90,16 +108,30 @@ class Shift(Objective):
         return norms(activations[self.layer].flatten(1) - self.clean.flatten(1))
 
 
+class LayersSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `layer_robustness`."""
+
+    norm: Norm
+    eps: float
+    steps: int
+    step_size: float | None
+    restarts: int
+    layers: tuple[str, ...]
+    bootstrap: int
+
+
+@task(LayersRecipe)
 def layer_robustness(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     recipe: LayersRecipe | None = None,
     *,
     seed: int = 0,
     precision: Precision = "float32",
     batch_size: int = 50,
     callback: Callable[[float], None] | None = None,
-) -> list[LayerRobustness]:
+    **settings: Unpack[LayersSettings],
+) -> Layers:
     """How far a small change of the image moves each layer, relative to how far apart two images are in it:
 
         R(f) = mean over x of max over x' in B(x) of ‖f(x') - f(x)‖₂  /  mean over x₁ ≠ x₂ of ‖f(x₁) - f(x₂)‖₂.
@@ -113,6 +145,7 @@ def layer_robustness(
         batch_size: how many images at once; the result does not depend on it. Memory holds the layer's activations of
             two such batches.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Returns:
         One result a layer, from input to output. The maximum is only bounded from below: compare with more steps
@@ -132,12 +165,12 @@ def layer_robustness(
     check_classifier(classifier)
     recipe = checked(recipe, LayersRecipe)
     positive_int("batch_size", batch_size)
-    images = check_images(images)
+    images = check_images(images, size=classifier.size)
     if len(images) < 2:
         raise InputError("layer robustness compares images with each other; give two or more")
     check_runs(classifier, images)
     names = in_order(classifier, recipe.layers or (*classifier.layers, "representation"))
-    found = []
+    found = Layers()
     for number, layer in enumerate(names):
         changes = []
         for first in range(0, len(images), batch_size):

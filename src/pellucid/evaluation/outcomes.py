@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.pictures import Table
 from .intervals import wilson
 from .threat import radius_names
 
@@ -53,8 +54,8 @@ class Outcomes:
         return Accuracies(len(self.clean), _share(self.clean), robust, settings or {})
 
 
-@dataclass
-class Accuracies:
+@dataclass(repr=False)
+class Accuracies(Table):
     """The result of an evaluation.
 
     Attributes:
@@ -77,6 +78,14 @@ class Accuracies:
         [0.963, 1.0]
         """
         return wilson(share, self.count)
+
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        shares = {"clean": self.clean}
+        for eps, by_attack in self.robust.items():
+            shares |= {f"eps {eps:g}, {attack}": share for attack, share in by_attack.items()}
+        ends = {name: self.interval(share) for name, share in shares.items()}
+        rows = [(name, f"{p:.1%}", "{:.1%} to {:.1%}".format(*ends[name])) for name, p in shares.items()]
+        return (f"{self.count} images", "right", "95% interval"), rows
 
     def to_json(self) -> dict:
         """As plain JSON; shares rounded to 4 places."""

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..base.checks import positive_int
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.recipes import Recipe, checked
+from ..base.task import task
 from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages, Split, check_labeled
@@ -87,6 +88,7 @@ class Quality:
         return {**asdict(self), "comparable_with_published": self.comparable}
 
 
+@task()
 def quality(
     made: LabeledImages | Tensor,
     real: LabeledImages | Tensor,
@@ -154,10 +156,9 @@ def quality(
         few[which] = torch.cat(rows)
     inception_score, inception_score_std, fid, kid, kid_std = metrics.compute(few, seed)
     if fid is None:
-        warnings.warn(
+        warn(
             f"FID is left out: its covariances need more images than there are features ({width}), and the smaller set "
-            f"has {fewest}; KID is right with few",
-            stacklevel=2,
+            f"has {fewest}; KID is right with few"
         )
     return Quality(
         inception_score,

@@ -14,6 +14,7 @@ from ..base.checks import check_classifier, check_images, positive, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2
 from ..core.batch import generators, norms
 from ..core.classifier import Classifier
@@ -58,7 +59,8 @@ class Similarity:
         images: how many images each share is of.
         fooled: d of the worst perturbation found, over d of noise with the same norm: geometric mean over the images.
         low, high: its 95% interval.
-        unlike: mean d of the worst perturbation found, over mean d of two different images.
+        unlike: d of the worst perturbation found, over d to another image: geometric mean over the images.
+        unlike_low, unlike_high: its 95% interval.
     """
 
     order: dict[str, float]
@@ -67,6 +69,8 @@ class Similarity:
     low: float
     high: float
     unlike: float
+    unlike_low: float
+    unlike_high: float
 
     @property
     def mean(self) -> float:
@@ -76,10 +80,12 @@ class Similarity:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 4 places."""
         order = {name: round(share, 4) for name, share in self.order.items()}
-        numbers = {name: round(getattr(self, name), 4) for name in ("mean", "fooled", "low", "high", "unlike")}
+        names = ("mean", "fooled", "low", "high", "unlike", "unlike_low", "unlike_high")
+        numbers = {name: round(getattr(self, name), 4) for name in names}
         return {"order": order, "images": self.images, **numbers}
 
 
+@task()
 def similarity_study(
     classifiers: Mapping[str, Classifier],
     images: Tensor,
@@ -150,10 +156,14 @@ def similarity_study(
 
 
 def _similarity(order: dict[str, float], worst: Tensor, noise: Tensor, others: Tensor) -> Similarity:
-    logs = (worst / noise).log()
+    return Similarity(order, len(worst), *_ratio(worst, noise), *_ratio(worst, others))
+
+
+def _ratio(first: Tensor, second: Tensor) -> tuple[float, float, float]:
+    """The geometric mean of first / second, and its 95% interval."""
+    logs = (first / second).log()
     middle, half = float(logs.mean()), Z95 * float(logs.std()) / math.sqrt(len(logs))
-    ends = (math.exp(middle), math.exp(middle - half), math.exp(middle + half))
-    return Similarity(order, len(logs), *ends, float(worst.mean() / others.mean()))
+    return math.exp(middle), math.exp(middle - half), math.exp(middle + half)
 
 
 def _order(apart: Callable[[Tensor, Tensor], Tensor], images: Tensor, strength: float, seed: int) -> dict[str, float]:

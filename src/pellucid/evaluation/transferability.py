@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -12,7 +12,9 @@ from torch import Tensor
 from ..base.checks import check_classifier, check_fields, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.pictures import Table
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.ball import Ball, Norm
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -21,6 +23,9 @@ from ..data.dataset import LabeledImages
 from ..data.draw import drawn
 from .classes import warn_of_absent
 from .threat import check_radii, check_split, check_step_size, fooled, seen, threat_ball
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class TransferabilityRecipe:
             positive_int("count", self.count)
 
 
-@dataclass
-class Transferability:
+@dataclass(repr=False)
+class Transferability(Table):
     """How often the adversarial examples of each source fool each target.
 
     Attributes:
@@ -66,12 +71,28 @@ class Transferability:
     counts: Tensor
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        rates = zip(self.names, self.rates.tolist(), strict=True)
+        return ("made on", *self.names), [(name, *(f"{rate:.1%}" for rate in row)) for name, row in rates]
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; shares rounded to 4 places, None where there are none."""
         rates = [[round(rate, 4) if rate == rate else None for rate in row] for row in self.rates.tolist()]
         return {"models": self.names, "rates": rates, "counts": self.counts.tolist(), **self.settings}
 
 
+class TransferabilitySettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `transferability`."""
+
+    norm: Norm
+    eps: float
+    steps: int
+    step_size: float | None
+    count: int | None
+    batch_size: int
+
+
+@task(TransferabilityRecipe)
 def transferability(
     classifiers: Mapping[str, Classifier],
     split: LabeledImages,
@@ -80,6 +101,7 @@ def transferability(
     precision: Precision = "float32",
     seed: int = 0,
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[TransferabilitySettings],
 ) -> Transferability:
     """Make adversarial examples on each classifier and try them on every one.
 
@@ -96,6 +118,7 @@ def transferability(
         precision: of the attack; the verdict is always float32.
         seed: of the choice of `count` images.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: fewer than two classifiers, or classifiers of other sizes or classes than each other or the images.
@@ -129,9 +152,9 @@ def transferability(
             if callback is not None:
                 done = first + (row + 1) / len(models) * min(recipe.batch_size, count - first)
                 callback(done / count)
-    settings = {**asdict(recipe), "count": count, "step_size": recipe.step_size or "2.5 eps / steps"}
+    measured = {**asdict(recipe), "count": count, "step_size": recipe.step_size or "2.5 eps / steps"}
     return Transferability(
-        list(classifiers), wins / counts, counts, {**settings, "attack_precision": precision, "seed": seed}
+        list(classifiers), wins / counts, counts, {**measured, "attack_precision": precision, "seed": seed}
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..base.devices import Precision
 from ..base.files import write_text
+from ..base.task import task
 from . import representation, stylization, synthesis
 from .page import folder_replacing, page
 from .scene import Pair, Scene
@@ -23,6 +24,7 @@ LEAD = (
 )
 
 
+@task()
 def demo(
     pair: Pair,
     folder: Path,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.files import replacing
+from ..evaluation.certify import Certified
 from ..evaluation.layers import LayerRobustness
 from ..evaluation.transferability import Transferability
 from ..representation.distance import DistanceCurve
@@ -72,6 +73,23 @@ def plot_transferability_study(study: TransferabilityStudy, path: str | Path) ->
         axes.set_xlabel("accuracy on clean images, trained on the non-robust data set")
         axes.set_ylabel("adversarial examples that transfer")
         axes.set_title(f"r = {study.r:.2f} [{study.low:.2f}, {study.high:.2f}]")
+        axes.legend()
+
+
+def plot_certified(found: Mapping[str, Certified], path: str | Path) -> None:
+    """Write certified accuracy against the L2 radius, a curve for each name, with its accuracy under PGD as points."""
+    with figure(path, 6, 4) as (_, axes):
+        for name, certified in found.items():
+            ends = [0.0, *certified.radius[certified.predicted == certified.labels].unique().tolist()]
+            shares = [*(certified.accuracy(end) for end in ends), 0.0]
+            (line,) = axes.step([*ends, ends[-1]], shares, where="pre", label=name)
+            if certified.empirical:
+                points = {"linestyle": "none", "marker": "o", "markersize": 4, "color": line.get_color()}
+                axes.plot(*zip(*sorted(certified.empirical.items()), strict=True), label=f"{name}, under PGD", **points)
+        axes.set_xlim(left=0)
+        axes.set_ylim(0, 1)
+        axes.set_xlabel("L2 radius")
+        axes.set_ylabel("certified accuracy")
         axes.legend()
 
 

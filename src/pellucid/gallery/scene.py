@@ -17,6 +17,7 @@ from ..core.descent import Descent, Progress
 from ..data.image import cover, read_image, write_image
 from .grid import grid, magnified
 from .page import Row
+from .samples import sample_photo
 
 CELL = 128  # side of an image on the page
 
@@ -96,6 +97,4 @@ class Scene:
 
     def sample(self, name: str) -> Tensor:
         """A photo that scikit-learn ships: `(1, 3, H, W)`."""
-        from sklearn.datasets import __file__ as datasets
-
-        return read_image(Path(datasets).parent / "images" / name)[None]
+        return read_image(sample_photo(name))[None]

@@ -9,15 +9,10 @@ from typing import Any
 from .. import __version__
 from ..gallery.page import STYLE
 from .entry import Entry, Interval
+from .published.tables import paper
 
-TITLES = {
-    "synthesis": "Image Synthesis with a Single (Robust) Classifier",
-    "representations": "Adversarial Robustness as a Prior for Learned Representations",
-    "style": "Adversarially Robust Neural Style Transfer",
-    "transfer": "Do Adversarially Robust ImageNet Models Transfer Better?",
-}
 OWN_STYLE = """
-nav ul { columns: 3 16rem; padding-left: 1.1rem; font-size: 0.9rem; }
+nav ul { columns: 2 22rem; column-gap: 2.5rem; padding-left: 1.1rem; font-size: 0.9rem; }
 nav h3 { margin: 1.2rem 0 0.2rem; font-size: 1rem; }
 a { color: inherit; }
 h3 { font-size: 1.1rem; margin: 0 0 0.2rem; }
@@ -53,15 +48,19 @@ def report_page(
         left: why others were not, by id.
     """
     made = [entry for entry in entries if entry.id in done]
-    papers = dict.fromkeys(entry.paper for entry in entries)
+    papers = dict.fromkeys(entry.paper for entry in made)
     verdicts = [claim["verdict"] for facts in done.values() for claim in facts["claims"]]
     counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("agrees", "undecided", "disagrees"))
-    facts = "; ".join(f"{name}: {_plain(value)}" for name, value in about.items())
+    facts = "; ".join(f"{name}: {_plain(value)}" for name, value in about.items() if value not in ("", (), []))
     contents = "\n".join(
-        f"<h3>{escape(TITLES[paper])}</h3><ul>"
-        + "".join(f'<li><a href="#{entry.id}">{_place(entry)}</a></li>' for entry in made if entry.paper == paper)
+        f"<h3>{escape(paper(name).title)}</h3><ul>"
+        + "".join(
+            f'<li><a href="#{entry.id}">{_place(entry)}</a>: {escape(entry.shows)}</li>'
+            for entry in made
+            if entry.paper == name
+        )
         + "</ul>"
-        for paper in papers
+        for name in papers
     )
     body = "\n".join(_section(entry, done[entry.id]) for entry in made)
     missing = "".join(
@@ -104,8 +103,8 @@ def _section(entry: Entry, facts: Mapping[str, Any]) -> str:
     python = f"<details><summary>Python</summary><pre>{escape(facts['python'])}</pre></details>"
     again = f"pellucid report --only {entry.id}"
     return f"""<section id="{entry.id}">
-<h2>{escape(entry.shows)}</h2>
-<p class="ago">{_place(entry)} of {escape(TITLES[entry.paper])} · {facts["seconds"]:.0f} s</p>
+<h2>{escape(entry.shows.removesuffix("."))}</h2>
+<p class="ago">{_place(entry)} of {escape(paper(entry.paper).title)} · {facts["seconds"]:.0f} s</p>
 {claims}
 <p>{escape(facts["text"])}</p>
 {pictures}{table}{command}{python if facts["python"] else ""}
@@ -147,7 +146,8 @@ def _interval(known: Mapping[str, float | None]) -> str:
 
 def _place(entry: Entry) -> str:
     """`Figure 3`, of `synthesis-figure-3`."""
-    return escape(entry.id.partition("-")[2].replace("-", " ").capitalize())
+    place = entry.id.partition("-")[2].replace("-", " ")
+    return escape(place.upper() if place in ("fid", "psnr") else place.capitalize())
 
 
 def _plain(value: Any) -> str:
@@ -155,4 +155,5 @@ def _plain(value: Any) -> str:
         return ", ".join(map(_plain, value))
     if isinstance(value, dict):
         return ", ".join(value)
-    return str(value)
+    text = str(value)
+    return f"{text[:12]}..." if len(text) == 64 else text  # a sha256

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.errors import InputError, first_line, unknown
 from ..base.files import write_json, write_text
+from ..base.task import task
 from ..transfer_learning.study.worker import in_processes
 from .catalog import ENTRIES
 from .entry import Entry
@@ -34,6 +35,7 @@ def chosen(only: Sequence[str]) -> list[Entry]:
     return [entry for entry in ENTRIES if not only or entry.id in only or entry.paper in only]
 
 
+@task()
 def report(
     open_scene: Opener,
     folder: Folder,

@@ -315,16 +315,20 @@ def similarity(scene: Scene) -> Finding:
     images = scene.images(scene.by_scale(6, 40, 200))[0]
     how = SimilarityRecipe(steps=scene.by_scale(10, 40, 40))
     found = similarity_study(scene.classifiers, images, how, seed=scene.seed)
-    rows = [(name, one.mean, Interval(one.fooled, one.low, one.high)) for name, one in found.items()]
+    rows = [
+        (name, one.mean, Interval(one.fooled, one.low, one.high), Interval(one.unlike, one.unlike_low, one.unlike_high))
+        for name, one in found.items()
+    ]
     robust, standard = (found[name] for name in list(scene.classifiers)[:2])
-    gap = math.log(standard.fooled / robust.fooled)
-    half = math.hypot(*(math.log(one.high / one.low) / 2 for one in (robust, standard)))
+    gap = math.log(standard.unlike / robust.unlike)
+    half = math.hypot(*(math.log(one.unlike_high / one.unlike_low) / 2 for one in (robust, standard)))
+    claim = "A perturbation that nobody sees changes more of a standard network's distance (logarithm of the ratio)"
     return Finding(
-        f"Of {len(images)} test images and eight distortions: how often a distortion of twice the strength is farther, "
-        "and how many times farther than noise of the same norm a perturbation can be made.",
-        table=Table(("distance", "right order", "fooled, times noise"), rows),
-        claims=[Claim("A standard network's distance is fooled more (logarithm of the ratio)",
-                      Interval(gap, gap - half, gap + half))],
+        f"Of {len(images)} test images and eight distortions: how often a distortion of twice the strength is farther; "
+        "how many times farther than noise of the same norm a perturbation can be made; and how far that is beside the "
+        "distance of two different images.",
+        table=Table(("distance", "right order", "fooled, times noise", "fooled, share of another image"), rows),
+        claims=[Claim(claim, Interval(gap, gap - half, gap + half))],
         command=f"similarity-study --models {' '.join(scene.classifiers)} --data DATA",
         python="pl.similarity_study(classifiers, images)",
     )  # fmt: skip

@@ -26,7 +26,7 @@ class Scene:
     Attributes:
         classifiers: by name; the first is the one that the report is about, the others stand beside it.
         data: labeled images, in the order of the classifier's classes.
-        judge: an independent classifier of the same classes.
+        judge: an independent classifier.
         styles: pictures whose style is taken, each `(1, 3, H, W)`, by name.
         targets: data sets to transfer to, as `pellucid transfer` names them.
         scale: tiny for a first look, small for numbers with intervals, paper for the published counts and steps.

@@ -16,6 +16,7 @@ from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
 from ..base.processes import team
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages, check_labeled
 from ..data.identity import split_digest
@@ -131,6 +132,7 @@ class Activating:
         return Activating(**tensors, facts=facts)
 
 
+@task()
 def activating(
     classifier: Classifier,
     split: LabeledImages,

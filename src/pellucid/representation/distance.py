@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
+from ..base.image import Images
+from ..base.pictures import Table, strip
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.objective import Distance
 from ..core.optimizer import cosine
 from ..data.image import fit
 from .invert import alike
 from .match import check_norms, represent
 from .momentum import Momentum
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,9 @@ PRESETS = {
 }
 
 
-@dataclass(frozen=True)
-class DistanceCurve:
-    """What `distance` found.
+@dataclass(frozen=True, repr=False)
+class DistanceCurve(Table):
+    """What `distance` found. A notebook shows its numbers, and the images of the first pair.
 
     Attributes:
         radii: `(R,)`.
@@ -84,18 +90,31 @@ class DistanceCurve:
             return torch.full_like(self.distances[:, 0], math.nan)
         return 1.96 * self.distances.std(1) / pairs**0.5
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        means = zip(self.radii.tolist(), self.mean.tolist(), self.margin.tolist(), strict=True)
+        return ("radius", "distance"), [(f"{r:g}", f"{m:.3f}" + f" ± {w:.3f}" * (w == w)) for r, m, w in means]
+
+    def _repr_html_(self) -> str:
+        images = [self.sources[0], *self.images[:, 0], self.targets[0]]
+        captions = ["source", *(f"radius {radius:g}" for radius in self.radii.tolist()), "target"]
+        return super()._repr_html_() + strip(images, captions)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 5 places."""
         rounded = [[round(value, 5) for value in row] for row in self.distances.tolist()]
         return {"radii": self.radii.tolist(), "mean": [round(v, 5) for v in self.mean.tolist()], "distances": rounded}
 
 
+@task(DistanceRecipe, DescendOptions)
 def distance(
     classifier: Classifier,
-    sources: Tensor,
-    targets: Tensor,
+    sources: Images,
+    targets: Images,
     recipe: DistanceRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> DistanceCurve:
     """The distance in representation as a function of the radius:
 
@@ -106,9 +125,11 @@ def distance(
 
     Args:
         classifier: whose representation R is.
-        sources, targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        sources, targets: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: sources that are neither one nor as many as targets, a target whose representation is zero.
@@ -119,31 +140,32 @@ def distance(
     >>> curve.distances.shape, bool(curve.mean[0] > curve.mean[1])
     (torch.Size([2, 1]), True)
     """
-    check_classifier(classifier)
     recipe = checked(recipe, DistanceRecipe).at(classifier.size)
     radii = torch.tensor(recipe.radii)
-    targets = fit(classifier, check_images(targets, "targets"))
-    sources = alike(fit(classifier, check_images(sources, "sources")), targets)
-    wanted = represent(classifier, targets)
+    last = fit(classifier, targets, "targets")
+    first = alike(fit(classifier, sources, "sources"), last)
+    wanted = represent(classifier, last)
     check_norms(wanted)
     rows = len(radii)
     descent = descend(
         classifier,
         Distance(wanted.repeat(rows, 1), straight_through=recipe.straight_through),
-        sources.repeat(rows, 1, 1, 1),
-        ball=L2(radii.repeat_interleave(len(targets))),
+        first.repeat(rows, 1, 1, 1),
+        ball=L2(radii.repeat_interleave(len(last))),
         steps=recipe.steps,
         optimizer=Momentum(recipe.momentum),
         schedule=cosine,
         keep_best=True,
-        **options,
+        seed=seed,
+        callback=callback,
+        **dict[str, Any](**options),
     )
     return DistanceCurve(
         radii=radii,
         distances=descent.loss.unflatten(0, (rows, -1)).cpu(),
         images=descent.images.unflatten(0, (rows, -1)).cpu(),
-        sources=sources.cpu(),
-        targets=targets.cpu(),
+        sources=first.cpu(),
+        targets=last.cpu(),
         forwards=descent.forwards,
         backwards=descent.backwards,
     )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier, check_images, number, positive_int
+from ..base.checks import number, positive_int
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, checked
+from ..base.task import task
 from ..core.classifier import Classifier
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import fit
 from ..data.quality import ghosting
 from .match import MatchRecipe, match, represent
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,16 @@ PRESETS = {
 }
 
 
+@task(InterpolateRecipe, DescendOptions)
 def interpolate(
     classifier: Classifier,
-    first: Tensor,
-    last: Tensor,
+    first: Images,
+    last: Images,
     recipe: InterpolateRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Walk between images:   x_λ = argmin over x of ‖R(x) - ((1 - λ) R(first) + λ R(last))‖₂,   λ = 0, 1/T, ... 1.
 
@@ -67,9 +78,11 @@ def interpolate(
 
     Args:
         classifier: whose representation it is; of a standard one the result stays near the average of pixels.
-        first, last: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        first, last: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Returns:
         N (T + 1) images, pair by pair; `start` holds the blurred averages of pixels. `info["ghosting"]` says, for the
@@ -85,16 +98,15 @@ def interpolate(
     >>> walk.images.shape
     torch.Size([3, 3, 32, 32])
     """
-    check_classifier(classifier)
     recipe = checked(recipe, InterpolateRecipe).at(classifier.size)
     intervals = recipe.intervals
-    first, last = (fit(classifier, check_images(images)) for images in (first, last))
+    first, last = fit(classifier, first, "first"), fit(classifier, last, "last")
     if first.shape != last.shape:
         raise InputError(f"images of {tuple(first.shape)} and {tuple(last.shape)} make no pairs; give two of one shape")
     shares = torch.linspace(0, 1, intervals + 1)
     start = blurred(between(first, last, shares), recipe.blur).clamp(0, 1)
     wanted = between(represent(classifier, first), represent(classifier, last), shares.to(classifier.device))
-    descent = match(classifier, wanted, start, recipe, **options)
+    descent = match(classifier, wanted, start, recipe, seed=seed, callback=callback, **options)
     middle = descent.images.unflatten(0, (len(first), intervals + 1))[:, (intervals + 1) // 2]
     shine = ghosting(middle, first.to(middle), last.to(middle)) if intervals > 1 else torch.zeros(0)
     return descent.about(shares=shares.tolist(), ghosting=[round(v, 3) if v == v else None for v in shine.tolist()])

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images
-from ..base.errors import InputError
+from ..base.checks import check_images
+from ..base.errors import InputError, warn
+from ..base.image import Images, cover
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import fit
 from ..data.quality import psnr, ssim
 from .match import MatchRecipe, match, represent
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,16 @@ PRESETS = {
 }
 
 
+@task(InvertRecipe, DescendOptions)
 def invert(
     classifier: Classifier,
-    targets: Tensor,
+    targets: Images,
     recipe: InvertRecipe | None = None,
     *,
-    start: Tensor | None = None,
+    start: Images | None = None,
     seed: int = 0,
-    **options,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Recover images from their representations:   x = argmin over x' of ‖R(x') - R(target)‖₂ / ‖R(target)‖₂.
 
@@ -50,11 +57,12 @@ def invert(
 
     Args:
         classifier: whose representation is inverted.
-        targets: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        targets: tensors, arrays, PIL images or paths, brought to the classifier's size.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         start: images to begin with, one for all targets or one for each; brought to the targets' size.
         seed: of the noise; image number i has its own stream of it.
-        **options: of `descend`.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Returns:
         The images. `info["result"]` holds, for each, its distance in representation, and PSNR and SSIM to its target.
@@ -69,13 +77,12 @@ def invert(
     >>> bool(inverted.loss[0] < inverted.history[0, 0])
     True
     """
-    check_classifier(classifier)
     recipe = checked(recipe, InvertRecipe).at(classifier.size)
-    targets = fit(classifier, check_images(targets, "targets"))
+    targets = fit(classifier, targets, "targets")
     if start is None:
         start = begin(recipe.start, targets, seed)
     start = alike(start, targets)
-    descent = match(classifier, represent(classifier, targets), start, recipe, seed=seed, **options)
+    descent = match(classifier, represent(classifier, targets), start, recipe, seed=seed, callback=callback, **options)
     return descent.about(result=resemblance(classifier, descent.images, targets))
 
 
@@ -87,16 +94,14 @@ def begin(kind: Literal["noise", "gray"], like: Tensor, seed: int, first: int = 
     return (gray + draw(torch.randn, gray, generators(seed, len(like), first)) / 20).clamp(0, 1)
 
 
-def alike(start: Tensor, targets: Tensor) -> Tensor:
+def alike(start: Images, targets: Tensor) -> Tensor:
     """One start for each target, of its size; a warning tells if they had to be resized."""
     start = check_images(start, "start")
     if len(start) not in (1, len(targets)):
         raise InputError(f"{len(start)} starts for {len(targets)} targets; give one, or one for each")
     if start.shape[2:] != targets.shape[2:]:
-        from ..data.image import cover
-
         (height, width), (rows, columns) = start.shape[2:], targets.shape[2:]
-        warnings.warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}", stacklevel=4)
+        warn(f"the start, {width} x {height}, was resized to the target's {columns} x {rows}")
         start = cover(start, (rows, columns))
     return start.expand(len(targets), -1, -1, -1)
 

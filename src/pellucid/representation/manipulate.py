@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images, number, positive
+from ..base.checks import number, positive
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2, Unbounded
 from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
 from ..core.objective import Activation
 from ..data.image import fit
 from .stop import Exceeds, Reaches
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -51,21 +56,27 @@ PRESETS = {
 }
 
 
+@task(ManipulateRecipe, DescendOptions)
 def manipulate(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     units: Tensor | int,
     recipe: ManipulateRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Add a feature:   x <- x + step along ∇ R(x)_unit,   until R(x)_unit exceeds every other coordinate of R(x).
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         units: of the representation, one for all images or `(N,)`, one for each.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Returns:
         The images; `stopped_at` and `stopped` tell at which step each was done, or that its steps ran out.
@@ -79,9 +90,8 @@ def manipulate(
     >>> manipulate(pl.load("cifar10-l2-0.5", "cpu"), photo, 5, ManipulateRecipe(steps=3)).images.shape
     torch.Size([1, 3, 32, 32])
     """
-    check_classifier(classifier)
     recipe = checked(recipe, ManipulateRecipe).at(classifier.size)
-    start = fit(classifier, check_images(images))
+    start = fit(classifier, images)
     unit = torch.as_tensor(units).reshape(-1)
     if len(unit) not in (1, len(start)):
         raise InputError(f"{len(unit)} units for {len(start)} images; give one, or one for each")
@@ -94,6 +104,8 @@ def manipulate(
         steps=recipe.steps,
         step_size=recipe.step_size,
         stop=Exceeds(unit) if recipe.until == "exceeds" else Reaches(unit, recipe.value),
-        **options,
+        seed=seed,
+        callback=callback,
+        **dict[str, Any](**options),
     )
     return descent.about(units=unit.tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -56,7 +56,9 @@ class MatchRecipe(Recipe):
         number("tolerance", self.tolerance, 0)
 
 
-def match(classifier: Classifier, representation: Tensor, start: Tensor, recipe: MatchRecipe, **options) -> Descent:
+def match(
+    classifier: Classifier, representation: Tensor, start: Tensor, recipe: MatchRecipe, **options: Any
+) -> Descent:
     """x = argmin over ‖x' - x₀‖₂ <= eps of ‖R(x') - r‖₂ / ‖r‖₂,   eq. 4 of the representations paper.
 
     Args:
@@ -95,7 +97,8 @@ def check_norms(representation: Tensor) -> None:
 @default_modes()
 def represent(classifier: Classifier, images: Tensor) -> Tensor:
     """R(x) of `(N, 3, H, W)` images in [0, 1], `(N, U)` on the classifier's device, in batches, without gradients."""
-    batch = max(1, BATCH_VALUES // check_images(images)[0].numel())
+    images = check_images(images)
+    batch = max(1, BATCH_VALUES // images[0].numel())
     read = classifier.reader()
     with torch.no_grad():
         return torch.cat([read(part.to(classifier.device)).representation for part in images.split(batch)])

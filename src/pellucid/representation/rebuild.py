@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +19,7 @@ from ..base.errors import InputError
 from ..base.files import finite, write_json, write_text
 from ..base.processes import Processes
 from ..base.recipes import plain
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.image import SUFFIXES, read_image, write_image
 from ..data.jsonfile import read_json
@@ -27,6 +29,7 @@ from .invert import InvertRecipe, begin, invert
 SETTINGS, RESULTS, PARTS = "inversion.json", "inverted.jsonl", ".parts"
 
 
+@task()
 def rebuild(
     classifier: Classifier,
     folder: Path,
@@ -39,7 +42,7 @@ def rebuild(
     chunk: int = 256,
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
-    **options,
+    **options: Any,
 ) -> int:
     """Invert every image below a folder into a folder of the same structure.
 

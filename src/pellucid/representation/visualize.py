@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images, positive_int
-from ..base.errors import InputError
+from ..base.checks import check_images, positive_int
+from ..base.errors import InputError, warn
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import at_once, draw, generators
 from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
 from ..core.objective import Objective
 from ..core.optimizer import Adam, Parametrization, Pixels, Smoothed
@@ -27,6 +28,9 @@ from ..data.transforms import Transform, crops, standard
 from .diversity import Diversity
 from .feature import Feature, find_features, maximize
 from .maco import Maco, magnitude_spectrum
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Start = Literal["noise", "gray"]
 Kind = Literal["pixels", "fourier", "maco"]
@@ -67,6 +71,9 @@ class VisualizeRecipe(Recipe):
     """Width in pixels of the Gaussian that blurs the gradient of a descent on pixels, at the first step and at the
     last; the paper: 0 0."""
 
+    def at(self, side: int | None) -> VisualizeRecipe:
+        return super().at(self.size or side)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (0 <= self.noise < math.inf and math.isfinite(self.diversity)):
@@ -87,16 +94,18 @@ PRESETS = {
 }
 
 
+@task(VisualizeRecipe, DescendOptions)
 def visualize(
     classifier: Classifier,
     features: Sequence[str | int] | str | int,
     recipe: VisualizeRecipe | None = None,
     *,
     seeds: int = 1,
-    start: Tensor | None = None,
+    start: Images | None = None,
     magnitude: Tensor | None = None,
     seed: int = 0,
-    **options,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Images that maximize features:   x' = argmax over ‖x - x₀‖₂ <= eps of R(x)ᵢ   (representations paper, eq. 5).
 
@@ -109,11 +118,12 @@ def visualize(
         features: such as `17`, `layer4:3`, `logits:cat`, `2 * 17 - layer4:3`; see `pellucid.representation.feature`.
         recipe: settings; if not given the defaults, in proportion to the size. `PRESETS` has the published ones.
         seeds: starts of each feature, where they are drawn; the same for every feature.
-        start: `(M, C, H, W)` images in [0, 1] to begin with instead.
+        start: M images to begin with instead.
         magnitude: `(C, H, W // 2 + 1)`, what `Maco` holds fixed: `magnitude_spectrum` of photos. If not given, that of
             draws from the classifier's class Gaussians.
         seed: of starts and transforms.
-        **options: of `descend`, such as `precision`, `batch_size`, `callback`.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`, such as `batch_size`.
 
     Raises:
         InputError: a feature that does not exist; features that are all dead; no magnitude where one is needed.
@@ -126,8 +136,7 @@ def visualize(
     >>> descent.images.shape, [image["feature"] for image in descent.info["features"]]
     (torch.Size([4, 3, 32, 32]), ['3', '3', 'logits:cat', 'logits:cat'])
     """
-    check_classifier(classifier)
-    recipe = checked(recipe, VisualizeRecipe).at(recipe.size if recipe and recipe.size else classifier.size)
+    recipe = checked(recipe, VisualizeRecipe).at(classifier.size)
     starts = _starts(classifier, recipe, seeds, start, seed)
     found = find_features(classifier, features, starts[:1])
     each = [feature for feature in found for _ in starts]
@@ -148,7 +157,8 @@ def visualize(
         parametrization=parametrization,
         transforms=_transforms(recipe, batch.shape[-1]),
         seed=seed,
-        **options,
+        callback=callback,
+        **dict[str, Any](**options),
     )
     seen = _look(classifier, value, descent.images)
     at_first = parametrization.decode(parametrization.encode(descent.start), batch.shape)
@@ -170,12 +180,10 @@ def spectrum_of_draws(classifier: Classifier, size: int, count: int = 256) -> Te
     return magnitude_spectrum(cover(classifier.gaussians.sample(labels, generators(0, count)), size))
 
 
-def _starts(classifier: Classifier, recipe: VisualizeRecipe, seeds: int, start: Tensor | None, seed: int) -> Tensor:
+def _starts(classifier: Classifier, recipe: VisualizeRecipe, seeds: int, start: Images | None, seed: int) -> Tensor:
     """One image for each start of a feature, `(M, C, H, W)`."""
     if start is not None:
-        size = recipe.size or classifier.size
-        start = check_images(start, "start")
-        return cover(start, size) if size else start
+        return check_images(start, "start", recipe.size or classifier.size)
     if recipe.parametrization == "maco" and recipe.start == "gray":
         raise InputError("gray has no phase for maco to move; start from noise or from images")
     size = recipe.size or side(classifier)
@@ -229,7 +237,7 @@ def _check_alive(features: Sequence[Feature], alive: Tensor, straight_through: b
     said = f"{names} {verb} dead: nothing from this start activates {pronoun}; {remedy}"
     if len(dead) == len(features):
         raise InputError(said)
-    warnings.warn(said, stacklevel=4)
+    warn(said)
 
 
 def _facts(classifier: Classifier, each: list[Feature], starts: int, seen: dict[str, Tensor]) -> list[dict[str, Any]]:

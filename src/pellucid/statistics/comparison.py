@@ -106,11 +106,12 @@ class Comparison:
             if self.callback is not None:
                 self.callback(span.stop / len(self.images))
         values: Values = {}
-        for name in found[0]:
-            metric, _, method = name.partition("/")
+        for name in sorted(found[0]):
+            _, metric, method = name.split("/", 2)
             values.setdefault(metric, {})[method] = torch.cat([part[name] for part in found])
         return Statistics(task, next(iter(self.classifiers)), values, facts)
 
     def _flat(self, compare: Compare, span: slice) -> dict[str, Tensor]:
         values = compare(self.images.batch(span)[0], span.start)
-        return {f"{metric}/{name}": v.cpu() for metric, methods in values.items() for name, v in methods.items()}
+        rows = [(f"{metric}/{name}", v.cpu()) for metric, methods in values.items() for name, v in methods.items()]
+        return {f"{number:03d}/{name}": row for number, (name, row) in enumerate(rows)}  # a file of tensors sorts names

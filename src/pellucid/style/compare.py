@@ -15,6 +15,7 @@ from torch import Tensor
 from ..base.checks import check_fields
 from ..base.errors import InputError
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..zoo.models import fingerprint
 from .backbone import default_layers
@@ -65,6 +66,7 @@ class Candidate:
         return {**point, **rounded, "evaluations": self.evaluations}
 
 
+@task()
 def compare_style(
     networks: Mapping[str, Classifier],
     contents: Mapping[str, Tensor],

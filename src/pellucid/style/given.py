@@ -10,6 +10,7 @@ from torch import Tensor
 from ..base.checks import check_images
 from ..base.devices import check_memory
 from ..base.errors import InputError
+from ..base.image import Images
 from .pyramid import with_shorter_side
 
 LEAST_TILE = 64  # the overlap of smaller tiles is nearly all of them
@@ -17,9 +18,9 @@ LEAST_TILE = 64  # the overlap of smaller tiles is nearly all of them
 PIXEL, COPIES = 12, 4
 
 
-def check_picture(images: Tensor, name: str) -> Tensor:
+def check_picture(picture: Images, name: str) -> Tensor:
     """One RGB picture, as `check_images` gives it."""
-    images = check_images(images, name)
+    images = check_images(picture, name)
     if images.shape[:2] != (1, 3):
         raise InputError(f"{name} must be one RGB picture, (1, 3, H, W), not {tuple(images.shape)}")
     height, width = images.shape[2:]
@@ -46,16 +47,16 @@ def check_weights(weights: Sequence[float] | None, count: int) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def check_masks(masks: Sequence[Tensor | None] | None, count: int, content: Tensor) -> list[Tensor | None]:
+def check_masks(masks: Sequence[Images | None] | None, count: int, content: Tensor) -> list[Tensor | None]:
     """One for each style, on the content's device; None is everywhere."""
-    masks = [None] * count if masks is None else list(masks)
-    if len(masks) != count:
-        raise InputError(f"{len(masks)} masks for {count} styles; give one for each")
-    return [None if mask is None else _mask(mask).to(content) for mask in masks]
+    each: list[Images | None] = [None] * count if masks is None else list(masks)
+    if len(each) != count:
+        raise InputError(f"{len(each)} masks for {count} styles; give one for each")
+    return [None if mask is None else _mask(mask).to(content) for mask in each]
 
 
-def _mask(mask: Tensor) -> Tensor:
-    mask = check_images(mask, "a mask")
+def _mask(given: Images) -> Tensor:
+    mask = check_images(given, "a mask").mean(1, keepdim=True)
     if mask.shape[:2] != (1, 1) or not mask.any():
         raise InputError(f"a mask must be (1, 1, H, W) and not all 0, and this is {tuple(mask.shape)}")
     return mask

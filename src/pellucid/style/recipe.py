@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from ..base.checks import number, positive, positive_int
 from ..base.errors import InputError
@@ -114,6 +114,38 @@ class StylizeRecipe(Recipe):
             raise InputError(f"{random[0]} does not go with tiles; switch one of them off")
         if self.tile and self.smooth_activations:
             raise InputError("smooth_activations does not go with tiles: a softmax reads the whole picture")
+
+
+class StylizeSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `stylize`."""
+
+    style_weight: float
+    content_weight: float
+    smoothness: float
+    relative: bool
+    style_loss: Literal["gram", "covariance", "wasserstein"]
+    style_layers: tuple[str, ...]
+    content_layers: tuple[str, ...]
+    layer_weights: tuple[float, ...]
+    strength: float
+    size: int | None
+    style_scale: float
+    colors: Literal["style", "luminance", "linear"]
+    optimizer: Literal["auto", "lbfgs", "adam", "plain-lbfgs"]
+    evaluations: int
+    learning_rate: float | None
+    averaging: float
+    smallest: int
+    pooling: Pooling
+    padding: Padding
+    jitter: int
+    transforms: bool
+    parametrization: Literal["pixels", "fourier"]
+    smooth_activations: bool
+    random_weights: bool
+    straight_through: bool
+    normalization: Literal["own", "restricted-imagenet"]
+    tile: int
 
 
 _DISTILL = StylizeRecipe(

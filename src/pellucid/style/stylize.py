@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.checks import check_classifier
 from ..base.devices import Precision, default_modes
 from ..base.errors import InputError
+from ..base.image import Images
+from ..base.made import Made
+from ..base.pictures import Pictures, summary
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..core.optimizer import Pixels
 from ..data.fourier import Fourier
@@ -27,8 +30,11 @@ from .objective import Losses, Reader, StyleObjective
 from .optimize import LBFGS, Evaluate, ImageAdam, Minimizer, PlainLBFGS, minimize
 from .prepare import prepare
 from .pyramid import resized, scales
-from .recipe import RESTRICTED_IMAGENET, StylizeRecipe
+from .recipe import RESTRICTED_IMAGENET, StylizeRecipe, StylizeSettings
 from .surgery import has_max_pooling
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SMALL = 2**20  # pixels up to which L-BFGS is the default
 
@@ -51,8 +57,8 @@ class StyleProgress:
     images: Tensor
 
 
-@dataclass
-class Stylized:
+@dataclass(repr=False)
+class Stylized(Pictures):
     """The result of `stylize`.
 
     Attributes:
@@ -65,6 +71,8 @@ class Stylized:
         interrupted: Ctrl-C ended it early.
         losses: of the images, without jitter and transforms; of those before they were enlarged, if it ended early.
         checkerboard: decibels by stride, None where the picture is too small to tell; see `artifacts.checkerboard`.
+        made: the call, from which the sidecar says how to repeat it.
+        frames: `(F, 1, 3, H, W)` uint8, the picture on its way, of which `animate` makes a GIF.
     """
 
     images: Tensor
@@ -76,6 +84,20 @@ class Stylized:
     interrupted: bool = False
     losses: Losses | None = None
     checkerboard: dict[int, float | None] = field(default_factory=dict)
+    made: Made | None = None
+    frames: Tensor | None = None
+
+    @property
+    def start(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The content, which a notebook shows before the picture."""
+        return self.content
+
+    @property
+    def captions(self) -> list[str]:
+        return [f"style {self.losses.style:.3g}, content {self.losses.content:.3g}" if self.losses else ""]
+
+    def __repr__(self) -> str:
+        return summary("Stylized", self.images, (), *self.captions, f"{self.evaluations} evaluations")
 
     @property
     def evaluations(self) -> int:
@@ -101,20 +123,22 @@ class Stylized:
         }
 
 
+@task(StylizeRecipe)
 @default_modes()
 def stylize(
     classifier: Classifier,
-    content: Tensor,
-    styles: Sequence[Tensor],
+    content: Images,
+    styles: Images,
     recipe: StylizeRecipe | None = None,
     *,
     weights: Sequence[float] | None = None,
-    masks: Sequence[Tensor | None] | None = None,
+    masks: Sequence[Images | None] | None = None,
     content_classifier: Classifier | None = None,
-    start: Tensor | None = None,
+    start: Images | None = None,
     seed: int = 0,
     precision: Precision = "float32",
     callback: Callable[[StyleProgress], object] | None = None,
+    **settings: Unpack[StylizeSettings],
 ) -> Stylized:
     """A picture with the content of one image and the style of others:
 
@@ -124,16 +148,17 @@ def stylize(
 
     Args:
         classifier: whose style layers are matched. This choice matters; a robust classifier or a VGG is a good one.
-        content: `(1, 3, H, W)` in [0, 1].
-        styles: one or several, each `(1, 3, h, w)` in [0, 1].
+        content: one picture: a tensor, an array, a PIL image or a path.
+        styles: one or several, each of any size.
         recipe: settings; `PRESETS` has published ones.
         weights: one for each style; equal if not given.
-        masks: where each style goes: `(1, 1, H, W)` in [0, 1], of any size, or None for everywhere.
+        masks: where each style goes: light there, of any size, or None for everywhere.
         content_classifier: whose content layers are kept, `classifier` if not given. This choice hardly matters.
-        start: `(1, 3, H, W)`, in place of the recipe's.
+        start: a picture, in place of the recipe's.
         seed: of noise, transforms and random weights.
         precision: "bfloat16" runs the networks in autocast.
         callback: called after every evaluation with a `StyleProgress`.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: pictures out of range, unknown layers, settings that do not go together.
@@ -146,14 +171,14 @@ def stylize(
     >>> result.images.shape, result.evaluations
     (torch.Size([1, 3, 32, 32]), 4)
     """
-    check_classifier(classifier)
     recipe = checked(recipe, StylizeRecipe)
     check_tile(recipe.tile)
     began = time.perf_counter()
     content = check_picture(content, "content").to(classifier.device)
-    if not styles:
+    given = styles if isinstance(styles, (list, tuple)) else [styles]
+    if not given:
         raise InputError("give at least one style picture")
-    styles = [check_picture(style, "a style").to(content) for style in styles]
+    styles = [check_picture(style, "a style").to(content) for style in given]
     weights = check_weights(weights, len(styles))
     masks = check_masks(masks, len(styles), content)
     if recipe.size is not None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier, check_images
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
-from ..core.ball import L2, Inside
-from ..core.classifier import Classifier
+from ..base.task import task
+from ..core.ball import L2
+from ..core.classifier import Classifier, Labels
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import fit
+from .inside import Inside
 from .mask import check_mask
 from .toward import SMOOTH, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,17 @@ class BrushRecipe(Recipe):
     """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
 
+@task(BrushRecipe, DescendOptions)
 def brush(
     classifier: Classifier,
-    images: Tensor,
-    mask: Tensor,
-    labels: Sequence[str | int] | Tensor,
+    images: Images,
+    mask: Images,
+    labels: Labels,
     recipe: BrushRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Brush a class onto images:   argmin over ‖x' - x‖₂ <= eps, x' = x where mask = 0, of cross-entropy(x', label).
 
@@ -49,11 +57,13 @@ def brush(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where the class goes; see `box_mask`.
         labels: the class of each image, or one for all.
         recipe: settings; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything.
@@ -65,8 +75,7 @@ def brush(
     >>> bool((made.images != photo)[:, :, 16:].any())  # the edge is soft
     False
     """
-    check_classifier(classifier)
     recipe = checked(recipe, BrushRecipe).at(classifier.size)
-    start = check_images(fit(classifier, images))
+    start = fit(classifier, images)
     ball = Inside(L2(recipe.eps), blurred(check_mask(mask, start), recipe.feather))
-    return toward(classifier, labels, start, ball, recipe, **options)
+    return toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **options)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2
-from ..core.classifier import Classifier
+from ..core.classifier import Classifier, Labels
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import Enlargement, enlarge, fit
-from .in_turn import Callback, after, in_turn
+from .in_turn import after, in_turn
 from .start import Start, seeds
 from .toward import PLAIN, SMOOTH, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,17 @@ PRESETS = {
 }
 
 
+@task(GenerateRecipe, DescendOptions)
 def generate(
     classifier: Classifier,
-    labels: Sequence[str | int] | Tensor,
+    labels: Labels,
     recipe: GenerateRecipe | None = None,
     *,
-    start: Tensor | None = None,
+    start: Images | None = None,
     mixture: dict[str, float] | None = None,
     seed: int = 0,
     callback: Callback | None = None,
-    **options,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Images of given classes:   x = argmin over ‖x' - x₀‖₂ <= eps of cross-entropy(x', label),   x₀ ~ Gaussian(label).
 
@@ -68,11 +72,11 @@ def generate(
         classifier: preferably a robust one; a standard one yields noise, which is the paper's point.
         labels: the class of each image, by name or index.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        start: `(N, 3, H, W)` images to begin with instead of seeds.
+        start: images to begin with instead of seeds.
         mixture: draw seeds from these classes' Gaussians with these weights, whatever the label.
         seed: of the seeds.
         callback: called after every step with a `Progress`.
-        **options: of `descend`, such as `precision`, `batch_size`.
+        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`, `batch_size`.
 
     Raises:
         InputError: a class that does not exist, a size below the classifier's.
@@ -82,21 +86,22 @@ def generate(
     >>> cats.images.shape
     torch.Size([2, 3, 32, 32])
     """
-    check_classifier(classifier)
     recipe = checked(recipe, GenerateRecipe).at(classifier.size)
     label = classifier.labels(labels)
+    if not len(label):
+        raise InputError("name at least one class to generate")
     if start is None:
         start = seeds(classifier, label, recipe.start, seed, mixture, recipe.enlargement)
     else:
-        start = fit(classifier, start)
+        start = fit(classifier, start, "start")
     size = recipe.size or start.shape[2]
     if size < start.shape[2]:
         raise InputError(f"size {size} is below the classifier's {start.shape[2]} px; give at least that")
     turns = 2 if size > start.shape[2] else 1
-    options = {"seed": seed, **options}
-    made = toward(classifier, label, start, L2(recipe.eps), recipe, callback=after(0, turns, callback), **options)
+    ball, first = L2(recipe.eps), after(0, turns, callback)
+    made = toward(classifier, label, start, ball, recipe, seed=seed, callback=first, **options)
     if turns == 1:
         return made
-    large = enlarge(made.images, size)
-    finer = toward(classifier, label, large, L2(recipe.eps / 2), recipe, callback=after(1, 2, callback), **options)
+    large, ball, then = enlarge(made.images, size), L2(recipe.eps / 2), after(1, 2, callback)
+    finer = toward(classifier, label, large, ball, recipe, seed=seed, callback=then, **options)
     return replace(in_turn([made, finer]), start=enlarge(made.start, size))

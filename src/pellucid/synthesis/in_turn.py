@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
-from ..core.descent import Descent, Progress
-
-Callback = Callable[[Progress], None]
+from ..core.descend import Callback
+from ..core.descent import Descent
 
 
 def after(number: int, count: int, callback: Callback | None) -> Callback | None:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images, number, positive
+from ..base.checks import check_images, number, positive
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
-from ..core.ball import L2, Ball, Inside, Unbounded
+from ..base.task import task
+from ..core.ball import L2, Ball, Unbounded
 from ..core.batch import draw, generators
-from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.classifier import Classifier, Labels
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
 from ..core.objective import CrossEntropy
 from ..core.optimizer import Smoothed, constant, cosine
-from .in_turn import Callback, after, in_turn
+from .in_turn import after, in_turn
+from .inside import Inside
 from .mask import check_mask
 from .membrane import membrane
 from .outside import Outside
 from .surroundings import FINEST, continued, pyramid
 from .toward import PLAIN
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Fill = Literal["membrane", "mean"]
 
@@ -72,16 +77,17 @@ PRESETS = {
 }
 
 
+@task(InpaintRecipe, DescendOptions)
 def inpaint(
     classifier: Classifier,
-    images: Tensor,
-    mask: Tensor,
-    labels: Sequence[str | int] | Tensor | None = None,
+    images: Images,
+    mask: Images,
+    labels: Labels | None = None,
     recipe: InpaintRecipe | None = None,
     *,
     seed: int = 0,
     callback: Callback | None = None,
-    **options,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Fill in a region:   argmin over x' of w · cross-entropy(x', label) + λ mean((x - x')² (1 - mask)) + s Copied(x').
 
@@ -90,19 +96,18 @@ def inpaint(
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1]; what is under the mask does not matter.
+        images: tensors, arrays, PIL images or paths, of one size; what is under the mask does not matter.
         mask: `(N, 1, H, W)` or `(1, 1, H, W)`, 1 where pixels are missing; see `box_mask` and `patch_mask`.
         labels: the class of each image; what the classifier sees in the filled image if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         seed: of the variety.
         callback: called after every step with a `Progress`.
-        **options: of `descend`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything; a network whose
             layers are too coarse for the surroundings, or a mask that leaves too little of them.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, InpaintRecipe).at(classifier.size)
     images = check_images(images).to(classifier.device)
     mask = check_mask(mask, images).to(classifier.device)
@@ -114,7 +119,7 @@ def inpaint(
     count = len(rounds) or 1
     steps, schedule = math.ceil(recipe.steps / count), cosine if rounds else constant
     way = recipe.step_size * sum(schedule(step / steps) for step in range(steps)) if rounds else math.inf
-    blur, descents = Smoothed(recipe.sigmas), []
+    blur, descents, rest = Smoothed(recipe.sigmas), [], dict[str, Any](**options)
     for turn, level in enumerate(rounds or [None]):
         current = descents[-1].images if descents else start
         objective = recipe.label_weight * CrossEntropy(label, recipe.straight_through)
@@ -137,7 +142,7 @@ def inpaint(
                 optimizer=Smoothed(sigmas),
                 seed=seed,
                 callback=after(turn, count, callback),
-                **options,
+                **rest,
             )
         )
     return in_turn(descents).about(label=label)

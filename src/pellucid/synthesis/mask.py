@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..base.checks import check_images
 from ..base.errors import InputError
+from ..base.image import Images
 from ..core.batch import generators
 
 
@@ -37,13 +38,13 @@ def patch_mask(count: int, size: tuple[int, int], patch: int, seed: int = 0, fir
     return torch.cat(masks)
 
 
-def check_mask(mask: Tensor, images: Tensor) -> Tensor:
+def check_mask(mask: Images, images: Tensor) -> Tensor:
     """The mask as `(N, 1, H, W)` of values in [0, 1] for these images."""
-    mask = check_images(mask, "mask").mean(1, keepdim=True)
-    if mask.shape[2:] != images.shape[2:] or len(mask) not in (1, len(images)):
-        own, other = (f"{t.shape[3]} x {t.shape[2]}" for t in (mask, images))
+    region = check_images(mask, "mask").mean(1, keepdim=True)
+    if region.shape[2:] != images.shape[2:] or len(region) not in (1, len(images)):
+        own, other = (f"{t.shape[3]} x {t.shape[2]}" for t in (region, images))
         raise InputError(f"the mask is {own} and the image {other} pixels; give a mask of the image's size")
-    each = mask.flatten(1)
+    each = region.flatten(1)
     if bool(((each.amax(1) == 0) | (each.amin(1) == 1)).any()):
         raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")
-    return mask.expand(len(images), -1, -1, -1).contiguous()
+    return region.expand(len(images), -1, -1, -1).contiguous()

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from ..base.blur import blurred
-from ..base.checks import check_classifier, check_images, check_index
+from ..base.checks import check_index
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
-from ..core.ball import L2, Inside
+from ..base.task import task
+from ..core.ball import L2
 from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
 from ..core.objective import Activation
 from ..core.optimizer import Smoothed
 from ..data.image import fit
 from .in_turn import after
+from .inside import Inside
 from .mask import check_mask
 from .outside import Outside
 from .toward import PLAIN, SMOOTH
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Stroke:
         strength: multiplies the recipe's eps and step size for this stroke.
     """
 
-    mask: Tensor
+    mask: Images
     unit: int
     strength: float = 1.0
 
@@ -70,21 +76,27 @@ PRESETS = {
 }
 
 
+@task(PaintRecipe, DescendOptions)
 def paint(
     classifier: Classifier,
-    images: Tensor,
+    images: Images,
     strokes: Sequence[Stroke],
     recipe: PaintRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> list[Descent]:
     """Paint features onto images, stroke by stroke:   argmax over x' of a R(x')[unit] - λ mean((x - x')² (1 - mask)).
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         strokes: in order; each starts from what the one before left.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Returns:
         One `Descent` a stroke; the last one's images are the picture.
@@ -92,11 +104,10 @@ def paint(
     Raises:
         InputError: no strokes, a mask of another size, a unit that does not exist, a strength that is not positive.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, PaintRecipe).at(classifier.size)
     if not strokes:
         raise InputError("nothing to paint: give at least one stroke")
-    current = check_images(fit(classifier, images))
+    current = fit(classifier, images)
     with torch.no_grad():
         units = classifier(current[:1].to(classifier.device)).representation.shape[1]
     for stroke in strokes:
@@ -104,8 +115,7 @@ def paint(
         if not 0 < stroke.strength < float("inf"):
             raise InputError(f"a stroke's strength must be positive, not {stroke.strength}")
         check_mask(stroke.mask, current)
-    callback = options.pop("callback", None)
-    descents = []
+    descents, rest = [], dict[str, Any](**options)
     for number, stroke in enumerate(strokes):
         mask = blurred(check_mask(stroke.mask, current), recipe.feather)
         ball = L2(recipe.eps * stroke.strength)
@@ -118,8 +128,9 @@ def paint(
             steps=recipe.steps,
             step_size=recipe.step_size * stroke.strength,
             optimizer=Smoothed(recipe.sigmas),
+            seed=seed,
             callback=after(number, len(strokes), callback),
-            **options,
+            **rest,
         )
         descents.append(descent)
         current = descent.images

@@ -16,6 +16,7 @@ from ..base.errors import InputError
 from ..base.files import write_json
 from ..base.processes import Processes
 from ..base.recipes import checked, plain
+from ..base.task import task
 from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..data.image import side
@@ -29,6 +30,7 @@ from .start import seeds
 SETTINGS = "samples.json"
 
 
+@task()
 def sample_dataset(
     classifier: Classifier,
     out: str | Path,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
-from ..core.ball import L2, Inside
-from ..core.classifier import Classifier
+from ..base.task import task
+from ..core.ball import L2
+from ..core.classifier import Classifier, Labels
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import fit
+from .inside import Inside
 from .start import seeds
 from .toward import PLAIN, SMOOTH, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 PAPER = 0.75  # the least value of blank paper in every channel
 
@@ -51,34 +56,36 @@ PRESETS = {
 }
 
 
+@task(SketchRecipe, DescendOptions)
 def sketch(
     classifier: Classifier,
-    images: Tensor,
-    labels: Sequence[str | int] | Tensor,
+    images: Images,
+    labels: Labels,
     recipe: SketchRecipe | None = None,
     *,
     seed: int = 0,
-    **options,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Turn drawings into images of a class:   argmin over ‖x' - drawing‖₂ <= eps of cross-entropy(x', label).
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` drawings in [0, 1], brought to the classifier's size. Flat colors say more than lines.
+        images: drawings, brought to the classifier's size. Flat colors say more than lines.
         labels: what each drawing is to become.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         seed: of what blank paper begins as.
-        **options: of `descend`.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, SketchRecipe).at(classifier.size)
-    start = fit(classifier, check_images(images))
+    start = fit(classifier, images)
     label = classifier.labels(labels, len(start))
     pen = ink(start)
     if recipe.paper == "seed" and classifier.gaussians is not None:
         start = start * pen + seeds(classifier, label, seed=seed).to(start) * (1 - pen)
     ball = Inside(L2(recipe.eps), 1 - (1 - recipe.lines) * pen)
-    return toward(classifier, label, start, ball, recipe, seed=seed, **options)
+    return toward(classifier, label, start, ball, recipe, seed=seed, callback=callback, **options)
 
 
 def ink(images: Tensor) -> Tensor:

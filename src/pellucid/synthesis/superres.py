@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from ..base.checks import check_classifier, check_images
+from ..base.checks import check_images
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2, Ball
-from ..core.classifier import Classifier
+from ..core.classifier import Classifier, Labels
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import Enlargement, enlarge, side
 from ..data.quality import psnr, ssim
 from .consistent import Consistent
 from .toward import PLAIN, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,23 @@ PRESETS = {
 }
 
 
+class SuperresOptions(DescendOptions, total=False):
+    """Options of `superres`."""
+
+    start: Enlargement
+
+
+@task(SuperresRecipe, DescendOptions)
 def superres(
     classifier: Classifier,
-    images: Tensor,
-    labels: Sequence[str | int] | Tensor | None = None,
+    images: Images,
+    labels: Labels | None = None,
     recipe: SuperresRecipe | None = None,
     *,
-    reference: Tensor | None = None,
-    **options,
+    reference: Images | None = None,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[SuperresOptions],
 ) -> Descent:
     """Enlarge images:   argmin over ‖x' - x₀‖₂ <= eps, D(x') = x, of cross-entropy(x', label).
 
@@ -66,16 +78,17 @@ def superres(
 
     Args:
         classifier: preferably a robust one; the result has its size.
-        images: `(N, 3, h, w)` in [0, 1], square, at most the classifier's size.
+        images: tensors, arrays, PIL images or paths, square, smaller than the classifier's.
         labels: the class of each image; what the classifier sees in the enlarged image if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         reference: `(N, 3, S, S)`, the images as they should be; PSNR and SSIM of start and result go into `info`.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
 
     Raises:
         InputError: images that are not square or already as large as the result.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, SuperresRecipe).at(classifier.size)
     images, size = check_images(images), side(classifier)
     if images.shape[2] != images.shape[3]:
@@ -87,20 +100,17 @@ def superres(
     if recipe.consistent:
         ball = Consistent(ball, images)
         start = ball.agreeing(start)
-    if reference is not None and reference.shape != start.shape:
-        raise InputError(
-            f"the reference is {tuple(reference.shape)} and the result {tuple(start.shape)}; give one alike"
-        )
+    whole = None if reference is None else check_images(reference, "reference")
+    if whole is not None and whole.shape != start.shape:
+        raise InputError(f"the reference is {tuple(whole.shape)} and the result {tuple(start.shape)}; give one alike")
     labels = classifier.predict(start) if labels is None else labels
-    passing = recipe.straight_through
-    descent = toward(classifier, labels, start, ball, recipe, straight_through=passing, **options)
-    if reference is not None:
-        reference = check_images(reference, "reference").to(descent.images)
+    descent = toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **dict[str, Any](**options))
+    if whole is not None:
         made = {kind: enlarge(images, size, kind) for kind in ("nearest", "bicubic")} | {"result": descent.images}
         for name, result in made.items():
-            result = result.to(reference)
+            result = result.to(whole)
             descent.info[name] = {
-                "psnr": [round(value, 3) for value in psnr(result, reference).tolist()],
-                "ssim": [round(value, 4) for value in ssim(result, reference).tolist()],
+                "psnr": [round(value, 3) for value in psnr(result, whole).tolist()],
+                "ssim": [round(value, 4) for value in ssim(result, whole).tolist()],
             }
     return descent

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
 from ..base.recipes import PerPixel
 from ..core.ball import Ball
-from ..core.classifier import Classifier
+from ..core.classifier import Classifier, Labels
 from ..core.descend import descend
 from ..core.descent import Descent
 from ..core.objective import CrossEntropy
@@ -21,13 +20,11 @@ PLAIN = (0.0, 0.0)
 
 def toward(
     classifier: Classifier,
-    labels: Sequence[str | int] | Tensor | str | int,
+    labels: Labels,
     start: Tensor,
     ball: Ball,
     recipe: Any,
-    *,
-    straight_through: bool = False,
-    **options,
+    **options: Any,
 ) -> Descent:
     """argmin over x' in the ball of cross-entropy(x', label), with the steps, the step size and the blur of a recipe.
 
@@ -36,12 +33,11 @@ def toward(
         labels: the class of each image, or one for all.
         start: `(N, 3, H, W)` in [0, 1].
         ball: around the start.
-        recipe: of the task.
-        straight_through: the gradient passes the last ReLU as if it were the identity.
+        recipe: of the task; its `straight_through`, if it has one, is the objective's.
         **options: of `descend`.
     """
     label = classifier.labels(labels, len(start))
-    objective = CrossEntropy(label, straight_through)
+    objective = CrossEntropy(label, getattr(recipe, "straight_through", False))
     options = {"optimizer": Smoothed(recipe.sigmas), **options}
     return descend(
         classifier, objective, start, ball=ball, steps=recipe.steps, step_size=recipe.step_size, **options

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
+from ..base.task import task
 from ..core.ball import L2
-from ..core.classifier import Classifier
+from ..core.classifier import Classifier, Labels
+from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import fit
 from .toward import PLAIN, SMOOTH, toward
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -41,27 +44,32 @@ PRESETS = {
 }
 
 
+@task(TranslateRecipe, DescendOptions)
 def translate(
     classifier: Classifier,
-    images: Tensor,
-    labels: Sequence[str | int] | Tensor | None = None,
+    images: Images,
+    labels: Labels | None = None,
     recipe: TranslateRecipe | None = None,
-    **options,
+    *,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Descent:
     """Turn images into another class:   argmin over ‖x' - x‖₂ <= eps of cross-entropy(x', label).
 
     Args:
         classifier: preferably a robust one.
-        images: `(N, 3, H, W)` in [0, 1], brought to the classifier's size.
+        images: tensors, arrays, PIL images or paths, brought to the classifier's size.
         labels: the class to turn each image into; of two classes, the one it is not, if not given.
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
-        **options: of `descend`.
+        seed: of random starts.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`.
     """
-    check_classifier(classifier)
     recipe = checked(recipe, TranslateRecipe).at(classifier.size)
     start = fit(classifier, images)
     if labels is None:
         if classifier.classes != 2:
             raise InputError(f"say which of the {classifier.classes} classes to translate to")
         labels = 1 - classifier.predict(start)
-    return toward(classifier, labels, start, L2(recipe.eps), recipe, **options)
+    return toward(classifier, labels, start, L2(recipe.eps), recipe, seed=seed, callback=callback, **options)

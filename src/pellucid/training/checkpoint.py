@@ -6,13 +6,12 @@ The previous one is kept, so that a damaged file costs an epoch and not the run.
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.files import read_checked, replacing, write_checked
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-before.safetensors"
@@ -56,7 +55,7 @@ def load_checkpoint(folder: Path) -> tuple[State, dict[str, Any]]:
             continue
         if path.name == PREVIOUS:
             reason = reasons[0] if reasons else f"{folder / CHECKPOINT} is missing"
-            warnings.warn(f"{reason}; going on from the one before, of epoch {facts['epoch']}", stacklevel=2)
+            warn(f"{reason}; going on from the one before, of epoch {facts['epoch']}")
         return state, facts
     raise InputError("; ".join(reasons))
 

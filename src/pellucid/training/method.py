@@ -1,4 +1,4 @@
-"""Methods of adversarial training: from a batch to the losses that are lowered, one after the other.
+"""Methods of robust training: from a batch to the losses that are lowered, one after the other.
 
 A method is a generator: the training loop lowers each loss it yields before the method goes on.
 """
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.devices import Precision
-from ..core.batch import generators
+from ..core.batch import draw, generators
 from ..core.classifier import Classifier
 from ..core.descend import descend
 from ..core.objective import CrossEntropy, Objective
@@ -109,10 +109,21 @@ def free(learner: Learner, images: Tensor, labels: Tensor, context: StepContext)
     learner.offset = offset
 
 
+def noise(learner: Learner, images: Tensor, labels: Tensor, context: StepContext) -> Losses:
+    """Cross-entropy under Gaussian noise: min E cross-entropy(x + σ z, y), z ~ N(0, I) (Cohen et al. 2019).
+
+    One pass an image, no attack. The noisy images are not clipped to [0, 1], as those of randomized smoothing are not.
+    """
+    drawn = draw(torch.randn, images, generators(context.seed, len(images), context.first))
+    logits = learner.forward(images + learner.recipe.sigma * drawn)
+    yield F.cross_entropy(logits, labels), logits
+
+
 METHODS: dict[str, Callable[[Learner, Tensor, Tensor, StepContext], Losses]] = {
     "pgd": pgd,
     "trades": trades,
     "free": free,
+    "noise": noise,
 }
 
 

@@ -16,6 +16,7 @@ from ..base.checks import check_classifier, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.recipes import Recipe, checked
+from ..base.task import task
 from ..core.ball import Norm
 from ..core.classifier import Classifier
 from ..core.descend import descend
@@ -52,6 +53,7 @@ class NonrobustRecipe(Recipe):
         positive_int("steps", self.steps)
 
 
+@task()
 def nonrobust_data(
     classifier: Classifier,
     data: Dataset,

@@ -75,9 +75,12 @@ class TrainRecipe:
     """Fine-tune: a model to take the weights (and the architecture) from. Its head is new where the classes differ."""
     attack: Attack = Attack()
     """The inner maximization; eps 0 for none."""
-    method: Literal["pgd", "trades", "free"] = "pgd"
+    method: Literal["pgd", "trades", "free", "noise"] = "pgd"
     """What is minimized: cross-entropy at the worst images (Madry et al. 2018), TRADES (Zhang et al. 2019), or the same
-    as pgd with attack and training sharing every pass (free, Shafahi et al. 2019)."""
+    as pgd with attack and training sharing every pass (free, Shafahi et al. 2019); or cross-entropy at images with
+    Gaussian noise, without an attack (noise, Cohen et al. 2019), for randomized smoothing."""
+    sigma: float = 0.0
+    """Noise: its standard deviation, in [0, 1] units."""
     beta: float = 6.0
     """TRADES: weight of the divergence between the predictions for an image and for its worst neighbor."""
     replays: int = 8
@@ -114,14 +117,18 @@ class TrainRecipe:
         check_fields(self)
         for name in ("epochs", "batch_size", "replays", "step_epochs"):
             positive_int(name, getattr(self, name))
-        for name in ("lr", "weight_decay", "beta"):
+        for name in ("lr", "weight_decay", "beta", "sigma"):
             number(name, getattr(self, name), 0)
         for name in ("momentum", "average"):
             number(name, getattr(self, name), 0, 1)
         if any(epoch < 1 for epoch in self.drops):
             raise InputError(f"drops are epochs of at least 1, not {' '.join(map(str, self.drops))}")
         check_seed(self.seed)
-        if self.method != "pgd" and not self.attack.eps:
+        if (self.method == "noise") != bool(self.sigma):
+            raise InputError("--method noise and --sigma, such as 0.25, go together")
+        if self.method == "noise" and self.attack.eps:
+            raise InputError("noise trains without an attack: leave out --attack.eps")
+        if self.method in ("trades", "free") and not self.attack.eps:
             raise InputError(f"{self.method} needs an attack: give its eps, such as --attack.eps 0.5")
         if self.method == "trades" and not self.attack.random_start:
             raise InputError("trades needs --attack.random-start: at the image itself its divergence has no gradient")

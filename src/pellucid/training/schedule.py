@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
+from ..base.errors import warn
 from ..core.optimizer import Schedule, constant, cosine
 from .recipe import TrainRecipe
 
@@ -30,10 +30,7 @@ def schedule(recipe: TrainRecipe) -> Schedule:
     every = range(recipe.step_epochs, recipe.epochs, recipe.step_epochs)
     if recipe.schedule == "multi-step" and not any(drop < recipe.epochs for drop in recipe.drops):
         drops = " ".join(map(str, recipe.drops))
-        warnings.warn(
-            f"the learning rate never drops: none of --drops ({drops}) comes before the end of epoch {recipe.epochs}",
-            stacklevel=2,
-        )
+        warn(f"the learning rate never drops: none of --drops ({drops}) comes before the end of epoch {recipe.epochs}")
     return {
         "one-cycle": one_cycle(),
         "step": steps([epoch / recipe.epochs for epoch in every]),

@@ -19,6 +19,7 @@ from ..base.errors import InputError
 from ..base.files import write_text
 from ..base.processes import processes
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.augment import AUGMENTATIONS, Draws
 from ..data.dataset import Dataset
@@ -61,6 +62,7 @@ class EpochReport:
     """Makes eight training images and the worst images in the balls around them, each `(8, 3, H, W)`."""
 
 
+@task()
 @default_modes()
 def train(
     data: Dataset,

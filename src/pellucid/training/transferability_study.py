@@ -13,8 +13,9 @@ import torch
 
 from ..base.checks import check_classifier, check_fields, positive_int
 from ..base.devices import pick_precision
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.draw import drawn
@@ -95,6 +96,7 @@ class TransferabilityStudy:
         return {"archs": self.archs, **shares, "images": self.images, "tried": self.tried, **numbers, **self.settings}
 
 
+@task()
 def transferability_study(
     source: Classifier,
     data: Dataset,
@@ -165,11 +167,15 @@ def transferability_study(
     if 0 in tried:
         raise InputError(f"the source and {recipe.archs[tried.index(0)]} are right on no test image together; "
                          "train longer, or on more images")  # fmt: skip
-    return TransferabilityStudy(
+    study = TransferabilityStudy(
         list(recipe.archs), learned, [_accuracy(network, data.test) for network in clean.values()], rates,
         len(data.test), tried, *correlation(learned, rates),
         {"recipe": asdict(recipe), "seed": seed, "precision": passes},
     )  # fmt: skip
+    if all(least <= 1 / source.classes for (least, _), _ in study.intervals()):
+        warn("no architecture learned more than chance from the non-robust data set, so r says nothing; "
+                      "take more images or epochs")  # fmt: skip
+    return study
 
 
 def correlation(x: list[float], y: list[float]) -> tuple[float, float, float]:

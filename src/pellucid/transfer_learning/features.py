@@ -15,6 +15,7 @@ from torch import Tensor
 from ..base.checks import check_classifier
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.augment import Draws, random_part
 from ..data.dataset import LabeledImages, check_labeled
@@ -56,6 +57,7 @@ class View:
         return random_part(images, draws, (images.shape[2], images.shape[3]))
 
 
+@task()
 def features(
     classifier: Classifier,
     split: LabeledImages,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base.errors import InputError, shortened
+from ..base.errors import InputError, shortened, warn
 from .metrics import METRICS, Metric
 
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -129,14 +129,11 @@ def best_of(tried: dict[float, Tried]) -> float:
 def warn_of_fit(head: Head, tried: dict[float, Tried], penalties: Sequence[float]) -> None:
     """Warn of a chosen head that has not converged, or whose penalty is best alone and the first or last of all."""
     if not head.converged:
-        warnings.warn(
-            f"logistic regression with penalty {head.penalty:g} has not converged in {head.iterations} iterations",
-            stacklevel=2,
-        )
+        warn(f"logistic regression with penalty {head.penalty:g} has not converged in {head.iterations} iterations")
     ends = {min(penalties): "weakest: try weaker", max(penalties): "strongest: try stronger"}
     alike = [penalty for penalty, found in tried.items() if found.accuracy == tried[head.penalty].accuracy]
     if len(alike) == 1 < len(tried) and head.penalty in ends:
-        warnings.warn(f"the chosen penalty, {head.penalty:g}, is the {ends[head.penalty]} ones, too", stacklevel=2)
+        warn(f"the chosen penalty, {head.penalty:g}, is the {ends[head.penalty]} ones, too")
 
 
 def best_on(

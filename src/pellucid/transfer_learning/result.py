@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 from torch import Tensor
 
+from ..base.pictures import Table
 from ..core.classifier import Classifier
 from ..evaluation.intervals import interval
 from .metrics import METRICS, Metric, sampling_interval
@@ -33,8 +35,8 @@ class Trial:
     fits: dict[float, tuple[int, bool]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class TransferResult:
+@dataclass(frozen=True, repr=False)
+class TransferResult(Table):
     """The accuracy of a source on a target.
 
     Attributes:
@@ -65,6 +67,11 @@ class TransferResult:
     def sampling_interval(self) -> tuple[float, float]:
         """The 95% interval over test images like these. It leaves out the choice of seeds."""
         return sampling_interval([trial.predicted for trial in self.trials], self.trials[0].labels, self.metric)
+
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        spread = self.seed_interval or self.sampling_interval
+        row = (self.metric, f"{self.accuracy:.1%}", "{:.1%} to {:.1%}".format(*spread), str(len(self.trials)))
+        return ("accuracy", "mean", "95% interval", "seeds"), [row]
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, accuracies rounded to 4 places."""

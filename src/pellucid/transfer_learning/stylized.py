@@ -21,6 +21,7 @@ from ..base.checks import check_classifier, check_fields
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, Split, check_dataset
 from ..data.identity import content_digest
@@ -50,6 +51,7 @@ class StylizeDataRecipe:
             raise InputError("a stylized copy has images of the data's size; leave out --style.size")
 
 
+@task()
 def stylize_data(
     classifier: Classifier,
     data: Dataset,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +13,10 @@ from torch import Tensor
 
 from ..base.checks import check_classifier
 from ..base.devices import Precision
-from ..base.errors import InputError
+from ..base.errors import InputError, warn
 from ..base.processes import processes
 from ..base.recipes import checked, plain
+from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.identity import data_digest, shared
@@ -32,6 +32,7 @@ from .result import TransferResult, Trial
 Callback = Callable[[float], None]
 
 
+@task()
 def transfer(
     source: Classifier,
     data: Dataset,
@@ -206,8 +207,7 @@ def _check(source: Classifier, data: Dataset, recipe: TransferRecipe) -> None:
         raise InputError(f"the images are {width} x {height} and the source takes {source.size} px; give that size")
     check_classes(data.train.labels, data.class_names, recipe.folds)
     if len(both := shared(data)):
-        warnings.warn(
+        warn(
             f"{len(both)} of {len(data.test)} test images of {data.name} are also training images "
-            f"(the first: {data.test.name(int(both[0]))}); the accuracy will be too high",
-            stacklevel=4,
+            f"(the first: {data.test.name(int(both[0]))}); the accuracy will be too high"
         )

@@ -82,7 +82,7 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     if known and known.checksum:
         check_published(path, known.checksum)
     source = {"file": path.name, "sha256": digest(path)} | ({"weights": recipe.weights} if recipe.weights else {})
-    tensors, refused = _read(path, recipe.weights)
+    tensors, refused = read_weights(path, recipe.weights)
     weights, normalization = untangle(tensors, path)
     weights, beside = _network(path, weights) if recipe.arch is None else (weights, [])
     arch, classes = _architecture(path, recipe.arch, weights, known)
@@ -106,7 +106,7 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     return Classifier(filled(arch, classes, weights, path), mean, std, names, card=card).eval()
 
 
-def _read(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[str]]:
+def read_weights(path: Path, key: str | None = None) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors of a file, and the names in it that were refused."""
     if path.suffix != ".safetensors":
         return read_torch_file(path, key)

@@ -53,18 +53,19 @@ def load_from_hub(name: str) -> Classifier:
     if len(parts) < 3 or {"", ".", ".."} & set(parts):
         raise InputError(f"hub:{name} does not name a file; it is hub:OWNER/REPO/FILE")
     repo, file = "/".join(parts[:2]), "/".join(parts[2:])
-    url = _url(repo, file)
+    url = url_of(repo, file)
     path = fetch(repo, file, f"download {url} and name it by its path, after pellucid convert if it is no bundle")
     found = {url: check_pinned(url, path)}
     if card := _card(repo, file):
-        found |= {_url(repo, _card_of(file)): check_pinned(_url(repo, _card_of(file)), card)}
+        found |= {url_of(repo, _card_of(file)): check_pinned(url_of(repo, _card_of(file)), card)}
     classifier = load_bundle(path) if card else convert(path)
     for key, sha256 in found.items():
         pin(key, sha256)
     return classifier
 
 
-def _url(repo: str, file: str) -> str:
+def url_of(repo: str, file: str) -> str:
+    """Where a file is on the hub."""
     return f"https://huggingface.co/{repo}/resolve/main/{file}"
 
 
@@ -82,7 +83,7 @@ def _card(repo: str, file: str) -> Path | None:
     except NotOnHubError:
         return None
     except InputError:
-        if is_pinned(_url(repo, file)) and not is_pinned(_url(repo, card)):
+        if is_pinned(url_of(repo, file)) and not is_pinned(url_of(repo, card)):
             return None  # these weights were used before, and had no card
         raise
 

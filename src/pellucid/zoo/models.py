@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,18 @@ import torch
 
 from ..base.devices import pick_device
 from ..base.errors import InputError, first_line, unknown
+from ..base.made import fingerprint as fingerprint
 from ..core.classifier import Classifier
 from .bundle import load_bundle, read_card
 from .checksum import digest
 from .convert import IMAGENET_MEAN, IMAGENET_STD
 from .hub import load_from_hub, load_published
+from .load_clip import load_clip
 from .networks import build, input_size
 from .published import published
 
 BUNDLES = Path(__file__).parent / "bundles"
-KINDS = ("hub:OWNER/REPO/FILE", "timm:NAME", "torchvision:NAME", "a bundle's path")
+KINDS = ("hub:OWNER/REPO/FILE", "clip:hf-hub:OWNER/REPO", "timm:NAME", "torchvision:NAME", "a bundle's path")
 
 
 def bundled() -> list[str]:
@@ -32,9 +33,10 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
 
     Args:
         name: a bundled name (`cifar10-l2-0.5`), a published one (`imagenet-resnet50-l2-3`; see `pellucid.published`),
-            the path of a bundle, `hub:OWNER/REPO/FILE`, `timm:NAME` or `torchvision:NAME`. The last two come with
-            ImageNet weights, which their libraries download. Published ones and the hub's are fetched once, and their
-            sha256 is compared with the published one, or with that of the first use.
+            the path of a bundle, `hub:OWNER/REPO/FILE`, `clip:hf-hub:OWNER/REPO` (a `Clip`), `timm:NAME` or
+            `torchvision:NAME`. The last two come with ImageNet weights, which their libraries download. Published ones
+            and the hub's are fetched once, and their sha256 is compared with the published one, or with that of the
+            first use.
         device: "auto" takes CUDA, then MPS, then the CPU.
 
     Raises:
@@ -53,6 +55,8 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         classifier = load_published(entries[0])
     elif library == "hub":
         classifier = load_from_hub(rest)
+    elif library == "clip":
+        classifier = load_clip(rest)
     elif library in ("timm", "torchvision") and rest:
         classifier = _pretrained(library, rest)
     elif name.endswith((".safetensors", ".json")) or Path(name + ".safetensors").is_file():
@@ -63,6 +67,7 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     else:
         raise _unknown(name)
+    classifier.name = name
     return classifier.to(place).eval()
 
 
@@ -100,19 +105,6 @@ def _bundle(name: str) -> Path:
 
 def _unknown(name: str) -> InputError:
     return unknown("model", name, [*bundled(), *KINDS, *(entry.name for entry in published())])
-
-
-def fingerprint(classifier: Classifier) -> str:
-    """The sha256 of the weights of a classifier as they are now.
-
-    The sha256 on a card is that of a file, and does not describe weights that have changed since they were read.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(classifier.network.state_dict().items()):
-        values = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        digest.update(values.flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _pretrained(library: str, name: str) -> Classifier:

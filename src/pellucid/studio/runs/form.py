@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import types
 from collections.abc import Mapping
@@ -104,7 +103,9 @@ def form(recipe: type) -> tuple[Field, ...]:
     >>> form(GenerateRecipe)[1].help
     'Steps of the descent.'
     """
-    types_of, helps = get_type_hints(recipe), _helps(recipe)
+    from ...base.recipes import field_texts  # it loads torch, and the page is shown before that
+
+    types_of, helps = get_type_hints(recipe), field_texts(recipe)
     return tuple(_field(f.name, types_of[f.name], f.default, helps.get(f.name, "")) for f in fields(recipe))
 
 
@@ -178,17 +179,6 @@ def _field(name: str, kind: Any, default: object, help: str) -> Field:
     if shown not in ("number", "integer"):
         low = high = None
     return Field(name, shown, optional, choices or (), item, low, high, help)
-
-
-def _helps(recipe: type) -> dict[str, str]:
-    """The docstrings under a class's fields, inherited ones included."""
-    from docstring_parser import parse_from_object
-
-    found: dict[str, str] = {}
-    for kind in reversed(recipe.__mro__[:-1]):
-        for parameter in parse_from_object(kind).params:
-            found[parameter.arg_name] = " ".join(inspect.cleandoc(parameter.description or "").split())
-    return found
 
 
 def _shown(value: object) -> str:

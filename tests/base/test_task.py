@@ -1,0 +1,121 @@
+"""What every task has: settings as keywords, warnings at the caller's line, a bar, results that know their call."""
+
+import inspect
+import pydoc
+import warnings
+
+import pytest
+import torch
+from helpers import images
+
+import pellucid as pl
+from pellucid import InputError
+from pellucid.base.recipes import Settings, field_texts
+from pellucid.core.descend import DescendOptions, descend
+
+NAMES = ["brush", "distance", "generate", "inpaint", "interpolate", "invert", "manipulate", "paint", "sketch",
+         "superres", "translate", "visualize"]  # fmt: skip
+
+
+def recipe_of(name):
+    return getattr(pl, f"{name.title()}Recipe")
+
+
+def test_settings_stand_beside_the_recipe(classifier):
+    written = pl.generate(classifier, ["cat"], pl.GenerateRecipe(eps=1.5, steps=3, start="noise"))
+    for spoken in (
+        pl.generate(classifier, "cat", eps=1.5, steps=3, start="noise"),
+        pl.generate(classifier, ["cat"], pl.GenerateRecipe(eps=9, steps=3, start="noise"), eps=1.5),
+        pl.generate(classifier, 0, None, steps=3, eps=1.5, start="noise", batch_size=1),
+    ):
+        assert torch.equal(spoken.images, written.images)
+    assert written.made.recipe.eps == 1.5
+
+
+def test_a_setting_that_does_not_exist_is_refused_with_the_nearest(classifier):
+    with pytest.raises(InputError, match="unknown setting of generate 'stpes'; did you mean 'steps'"):
+        pl.generate(classifier, "cat", stpes=3)
+    with pytest.raises(InputError, match="unknown setting of translate 'fill'"):
+        pl.translate(classifier, images(1), "cat", fill="mean")
+    with pytest.raises(InputError, match="eps must be a number, not 'large'"):
+        pl.generate(classifier, "cat", eps="large")
+    with pytest.raises(InputError, match="unknown paper 'zz'"):
+        pl.sketch(classifier, images(1), "cat", paper="zz")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_keywords_are_typed(name):
+    """Every field of a recipe is a keyword that type checkers know, but for those that a parameter has."""
+    typed = {*DescendOptions.__annotations__, *inspect.signature(getattr(pl, name)).parameters}
+    assert {*recipe_of(name).__dataclass_fields__} <= typed | ({"start"} if name == "superres" else set())
+    assert "**options: 'Unpack" in str(inspect.signature(getattr(pl, name)))
+
+
+def test_the_options_are_those_of_descend():
+    known = {n for n, p in inspect.signature(descend).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    own = DescendOptions.__annotations__.keys() - Settings.__annotations__.keys()
+    assert own == known - {"ball", "steps", "step_size", "seed", "callback"}
+
+
+def test_warnings_point_at_the_line_of_the_caller(classifier):
+    for call in (
+        lambda: pl.generate(classifier, "cat", steps=1, eps=5),
+        lambda: pl.descend(classifier, pl.CrossEntropy("cat"), images(1), ball=pl.L2(5.0), steps=1, step_size=0.1),
+        lambda: pl.invert(classifier, images(1), steps=1, start=images(1, 4)),
+    ):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            call()
+        assert {warning.filename for warning in seen} == {__file__}
+
+
+def test_a_result_has_a_length_and_parts(classifier):
+    made = pl.generate(classifier, ["cat", "dog", "ship"], steps=3)
+    assert (len(made), len(made[1]), len(made[:2]), len(made[[2, 0]])) == (3, 1, 2, 2)
+    assert torch.equal(made[[2, 0]].images, made.images[[2, 0]])
+    assert torch.equal(made[2].history, made.history[:, 2:])
+    assert torch.equal(made[torch.tensor([True, False, True])].loss, made.loss[[0, 2]])
+    assert [part.class_names for part in made] == [["cat"], ["dog"], ["ship"]]
+    assert made[1:][1].made.rows == (2,)
+    with pytest.raises(IndexError):
+        made[3]
+
+
+def test_frames_are_kept_as_the_images_formed(classifier):
+    seen = []
+    made = pl.generate(classifier, ["cat", "dog"], steps=5, callback=lambda p: seen.append(p.images.clone()))
+    assert made.frames.dtype == torch.uint8
+    assert torch.allclose(made.frames.float() / 255, torch.stack(seen), atol=0.51 / 255)
+    assert made[1].frames.shape == (5, 1, 3, 8, 8)
+
+
+def test_a_bar_is_shown_where_it_is_wanted(classifier, capsys, monkeypatch):
+    def said():
+        pl.generate(classifier, "cat", steps=2)
+        return capsys.readouterr().err
+
+    monkeypatch.setattr("pellucid.base.progress._asked", [])
+    monkeypatch.delenv("PELLUCID_PROGRESS", raising=False)
+    assert said() == ""  # no terminal
+    monkeypatch.setenv("PELLUCID_PROGRESS", "1")
+    assert "generate" in said()
+    pl.progress(False)
+    assert said() == ""
+    pl.progress(True)
+    assert "generate" in said()
+    pl.generate(classifier, "cat", steps=2, callback=lambda progress: None)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_tells_what_every_field_means(name):
+    text = pydoc.render_doc(recipe_of(name), renderer=pydoc.plaintext)
+    told = " ".join(text.replace(" |  ", " ").split())
+    for field, meaning in field_texts(recipe_of(name)).items():
+        assert f"{field}: {meaning}" in told
+
+
+def test_the_texts_are_those_of_the_form_and_stand_in_help():
+    assert field_texts(pl.SketchRecipe)["lines"].startswith("How much the pen's strokes may move")
+    assert "How much the pen's strokes may move" in pl.SketchRecipe.__doc__
+    assert pl.SketchRecipe(lines=0.25).__doc__ == pl.SketchRecipe.__doc__
