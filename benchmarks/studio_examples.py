@@ -1,7 +1,7 @@
 """The examples on the studio's page: runs that are kept with their inputs, and the first with its frames.
 
 python benchmarks/studio_examples.py     writes src/pellucid/studio/page/examples/*.json
-python benchmarks/studio_examples.py --classes     writes src/pellucid/studio/page/classes/*.webp, an image of each class
+python benchmarks/studio_examples.py --classes     writes .../page/classes/*.webp, an image of each class
 
 The pictures are scikit-learn's sample photos, the project's own drawings, and generated ones.
 """

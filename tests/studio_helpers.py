@@ -181,6 +181,21 @@ def session(**changes):
         "unit": None,
         "seed": 7,
         "factor": 8,
-        "history": [{"picture": picture, "action": "sketch", "note": "40 steps"}],
+        "history": [
+            {"picture": picture, "action": "sketch", "note": "40 steps"},
+            {
+                "picture": picture,
+                "action": "sketch",
+                "note": "dog",
+                "run": {
+                    "job": "x1",
+                    "action": "sketch",
+                    "model": "cifar10-l2-0.5",
+                    "label": "dog",
+                    "seed": 3,
+                    "settings": {"steps": 5},
+                },
+            },
+        ],
         **changes,
     }

@@ -86,7 +86,9 @@ def test_a_second_run_makes_way_for_the_next_one(open_page):
     expect(page.locator(STATUS)).to_have_text("stopped")
     caption = page.locator("#beside figcaption")
     expect(caption).to_contain_text("Download Sketch to image, truck")
-    png, sidecar = (page.request.get(link.evaluate("e => e.href")) for link in caption.locator("a").all())
+    png, sidecar = (
+        page.request.get(link.evaluate("e => e.href")) for link in caption.locator("#beside-png, #beside-json").all()
+    )
     assert "truck" in sidecar.json()["command"]
     assert np.array_equal(beside(page), decoded(png.body()))
 

@@ -8,8 +8,9 @@ def test_every_action_runs(open_page):
     page = open_page()
     titles = page.locator("#actions label").all_inner_texts()
     names = page.locator("#actions input").evaluate_all("all => all.map(e => e.value)")
-    assert names == ["generate", "sketch", "brush", "paint", "translate", "inpaint", "superres", "manipulate",
-                     "interpolate", "stylize"]  # fmt: skip
+    assert names == ["generate", "sketch",  # Make
+                     "brush", "paint", "translate", "inpaint", "superres", "stylize",  # Change
+                     "manipulate", "interpolate"]  # Study  # fmt: skip
     assert all(titles)
     for name in names:
         act(page, name, 3)

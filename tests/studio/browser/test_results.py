@@ -91,7 +91,7 @@ def test_one_slider_says_how_much_may_change(open_page):
     usual = float(page.input_value("#field-eps"))
     page.locator("#amount").evaluate("e => { e.value = 1; e.dispatchEvent(new Event('input')); }")
     assert float(page.input_value("#field-eps")) == 4 * usual
-    expect(page.locator(".amount output")).to_have_text("× 4.0")
+    expect(page.locator(".amount output")).to_contain_text("4.0")
 
 
 def test_only_what_was_made_becomes_a_session_and_names_it(open_page):

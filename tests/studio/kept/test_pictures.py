@@ -74,3 +74,10 @@ def test_the_memory_of_one_photo_serves_for_twenty_at_once(studio):
             threading.Event().wait(0.01)
     assert {one.result() for one in uploads} == {200}
     assert peak - before < 6 * 4 * side**2  # twenty would take 20 and more
+
+
+@pytest.mark.parametrize(("at", "left"), [(0, 0), (0.5, 16), (1, 32)])
+def test_the_square_of_a_photo_lies_where_it_is_asked_for(at, left):
+    wide = np.random.default_rng(0).integers(0, 256, (16, 48, 3), dtype=np.uint8)
+    cut = pictures.photo(base64.b64decode(as_png(wide)), "fit", 16, at)
+    assert np.array_equal((cut.numpy().transpose(1, 2, 0) * 255).round(), wide[:, left : left + 16])

@@ -3,6 +3,8 @@
 import math
 from dataclasses import fields, replace
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from pellucid.base.errors import InputError
 from pellucid.cli.parse import parse
 from pellucid.studio.runs.actions import ACTIONS
 from pellucid.studio.runs.form import described, filled, form, values, words
+from pellucid.studio.runs.order import catalog
 
 RECIPES = {name: action.recipe for name, action in ACTIONS.items()}
 each = pytest.mark.parametrize("action", RECIPES)
@@ -112,3 +115,11 @@ def test_any_json_is_a_recipe_or_one_line(action, data):
         assert len(str(error)) < 1000  # noqa: PT017
     else:
         assert type(recipe) is type(RECIPES[action])
+
+
+@pytest.mark.parametrize(("size", "hidden"), [(32, "imagenet"), (224, "cifar10")])
+def test_presets_for_pictures_of_another_size_are_not_offered(size, hidden):
+    classifier = SimpleNamespace(size=size)
+    offered = [name for action in catalog(cast(Any, classifier)) for name in action["presets"]]
+    assert offered
+    assert not any(name.endswith(hidden) for name in offered)

@@ -1,5 +1,6 @@
 """The served studio: what the page asks for, runs and their streams."""
 
+import io
 import json
 import logging
 import random
@@ -9,7 +10,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from helpers import images
+from PIL import Image
 from studio_helpers import TAB, as_png, from_png, session, wait_until
 
 from pellucid import __version__
@@ -106,14 +109,36 @@ def test_frames_and_downloads(studio):
     }  # fmt: skip
 
 
+def test_the_frames_of_a_run_are_a_gif(studio):
+    job, told = studio.finish("sketch", label="dog", picture=PICTURE, settings={"steps": 3})
+    status, headers, body = studio.request("GET", f"/api/jobs/{job}/result.gif", headers={})  # a plain link
+    assert (status, headers["content-type"]) == (200, "image/gif")
+    with Image.open(io.BytesIO(body)) as animation:
+        assert 1 < animation.n_frames <= sum(message["type"] == "frame" for message in told)
+        assert animation.size == (16 * SIDE, 16 * SIDE)
+
+
+def test_what_the_classifier_sees_in_any_picture(studio):
+    pixels = images(1, size=SIDE)[0]
+    told = studio.send("POST", "/api/see", {"model": studio.model, "picture": as_png(pixels)})["top"]
+    classifier = studio.studio.models.here(studio.model).classifier
+    rounded = (pixels[None] * 255).round() / 255
+    with torch.no_grad():
+        expected = classifier.logits(rounded)[0].softmax(0)
+    assert dict(told) == pytest.approx(dict(zip(classifier.class_names, expected.tolist(), strict=True)), abs=1e-4)
+    assert [share for _, share in told] == sorted((share for _, share in told), reverse=True)
+    assert "not in memory" in studio.refused("POST", "/api/see", {"model": "cifar10-l2-0.5", "picture": PICTURE})
+
+
 def test_a_run_tells_what_it_was_asked_for(studio):
     asked = {"label": "dog", "seed": 5}
     studio.finish("sketch", tab="asked-0123456789", **asked, picture=PICTURE, settings={"steps": 1})
     studio.finish("manipulate", tab="asked-0123456789", unit=3, picture=PICTURE, settings={"steps": 1})
+    rest = {"settings": {"steps": 1}, "factor": None}
     orders = [job["order"] for job in studio.get("/api/jobs", tab="asked-0123456789")["jobs"]]
     assert orders == [
-        {"action": "manipulate", "model": studio.model, "label": None, "unit": 3, "seed": 0},
-        {"action": "sketch", "model": studio.model, "unit": None, **asked},
+        {"action": "manipulate", "model": studio.model, "label": None, "unit": 3, "seed": 0, **rest},
+        {"action": "sketch", "model": studio.model, "unit": None, **asked, **rest},
     ]
 
 

@@ -114,7 +114,8 @@ ACTIONS = {
             direct(generation.generate),
         ),
         Action(
-            "sketch", "Make", "Sketch to image", "Turn a drawing into an image of a class; flat colors say more than lines.",
+            "sketch", "Make", "Sketch to image",
+            "Turn a drawing into an image of a class; flat colors say more than lines.",
             Needs(label="yes"), sketching.SketchRecipe(), sketching.PRESETS, direct(sketching.sketch),
         ),
         Action(
@@ -135,7 +136,8 @@ ACTIONS = {
             direct(inpainting.inpaint),
         ),
         Action(
-            "superres", "Change", "Super-resolve", "Enlarge a small image; a larger one is first brought down by a factor.",
+            "superres", "Change", "Super-resolve",
+            "Enlarge a small image; a larger one is first brought down by a factor.",
             Needs(label="optional", factor=True),
             superresolution.SuperresRecipe(), superresolution.PRESETS, direct(superresolution.superres),
         ),

@@ -129,7 +129,9 @@ def catalog(classifier: Classifier) -> list[dict[str, Any]]:
             "help": action.help,
             "needs": asdict(action.needs),
             "form": described(action.recipe.at(classifier.size)),
-            "presets": {name: values(preset) for name, preset in action.presets.items() if _fits(name, classifier.size)},
+            "presets": {
+                name: values(preset) for name, preset in action.presets.items() if _fits(name, classifier.size)
+            },
         }
         for action in ACTIONS.values()
     ]
