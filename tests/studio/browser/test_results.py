@@ -86,6 +86,20 @@ def test_a_drawing_chooses_the_action_for_it(open_page):
     expect(page.locator("#actions input[value=sketch]")).to_be_checked()
 
 
+def test_a_unit_becomes_a_brush_with_one_click(open_page):
+    page = open_page()
+    act(page, "manipulate")
+    page.click("#unit-choose")
+    page.locator("#units-list button").nth(3).click()
+    assert page.locator("#unit-detail img").first.get_attribute("alt") == ""  # no broken image until it is drawn
+    page.get_by_text("Paint with it").click()
+    expect(page.locator("#units")).to_be_hidden()
+    expect(page.locator("#actions input[value=paint]")).to_be_checked()
+    stroke(page, (8.5, 8.5))
+    page.click("#stroke-add")
+    expect(page.locator("#strokes li")).to_contain_text("Unit 3")
+
+
 def test_one_slider_says_how_much_may_change(open_page):
     page = open_page()
     usual = float(page.input_value("#field-eps"))

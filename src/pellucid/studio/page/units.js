@@ -24,9 +24,10 @@ export class Units extends EventTarget {
   #watcher;
 
   /** @param {Object} studio see main.js */
-  constructor({ state, models }) {
+  constructor(studio) {
     super();
-    Object.assign(this, { state, models });
+    const { state, models } = studio;
+    Object.assign(this, { studio, state, models });
     this.#watcher = new IntersectionObserver(
       (entries) => entries.forEach((entry) => this.#seen(entry)),
       { root: $("units-list"), rootMargin: "100px" },
@@ -150,6 +151,7 @@ export class Units extends EventTarget {
       make("h3", {}, `Unit ${unit}`),
       image,
       make("p", {}, make("span", { class: "soft" }, "contributes most to "), classes.join(", ") || "no class"),
+      make("button", { type: "button", onclick: () => this.#brush() }, "Paint with it"),
       make("label", { for: "unit-name" }, "Your name for it"),
       input,
       error,
@@ -172,6 +174,12 @@ export class Units extends EventTarget {
     });
     images.replaceChildren(...pictures);
     if (answer.missing) images.append(make("p", { class: "soft" }, answer.missing));
+  }
+
+  /** The chosen unit becomes a brush: paint a region and add it as a stroke. */
+  #brush() {
+    this.studio.choose("paint");
+    $("units").close();
   }
 
   async #rename(unit, name) {
