@@ -29,9 +29,9 @@ def test_every_action_runs(open_page):
                 stroke(page, (8.5, row), (20.5, row))
                 page.click("#stroke-add")
             page.locator("#strokes input").first.uncheck()
-        if name == "interpolate":
+        if name == "stylize":
             page.click("#run")
-            expect(page.locator("#run-error")).to_contain_text("second picture")
+            expect(page.locator("#run-error")).to_contain_text("style picture")
             page.click("#second-current")
             expect(page.locator("#second-picture")).to_be_visible()
         with page.expect_request("**/api/jobs") as request:
