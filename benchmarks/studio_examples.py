@@ -96,7 +96,7 @@ def example(name: str) -> None:
 def classes(name: str, tile: int = 40) -> None:
     """A row of generated images, one of each class, for the list of classes."""
     classifier = Models(name, device="cpu").load(name).classifier
-    names = classifier.class_names
+    names = classifier.class_names or []
     row = Image.new("RGB", (tile * len(names), tile))
     for at, image in enumerate(generate(classifier, names, seed=1).images):
         row.paste(Image.open(io.BytesIO(png(image))).resize((tile, tile)), (tile * at, 0))

@@ -1,6 +1,8 @@
-/** Probabilities as bars that move and change places. */
+/** Probabilities as bars that move and change places, and those of the picture on the canvas. */
 
-import { make } from "./dom.js";
+import { post } from "./api.js";
+import { encodePng } from "./codec.js";
+import { debounce, make } from "./dom.js";
 
 /** Bars in several places that tell the same. @param {...Bars} all */
 export const together = (...all) => ({
@@ -71,4 +73,34 @@ export class Bars {
 export function percent(probability) {
   if (probability < 0.001) return probability ? "<0.1%" : "0%";
   return `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}%`;
+}
+
+/** Milliseconds of quiet after which the picture is looked at. */
+const QUIET = 250;
+/** Below this the likeliest class is no more than a guess. */
+const UNSURE = 0.3;
+
+/**
+ * Show what the classifier sees in the picture on the canvas, while no run tells of it.
+ * @param {Object} studio see main.js
+ */
+export function seen({ state, picture, run, film, bars, photo, hint }) {
+  const look = debounce(async () => {
+    const { version } = picture;
+    const { classifier, chosen } = state;
+    const idle = () => classifier === state.classifier && version === picture.version && !run.live && !film.seen;
+    if (!classifier || !idle()) return;
+    if (chosen?.needs.style) return bars.clear("A style has no class.");
+    const body = { model: classifier.name, picture: encodePng(picture.image) };
+    const { top } = await post("api/see", body).catch(() => ({}));
+    if (!top || !idle()) return;
+    bars.show(top, state.wanted, Object.fromEntries(top)[state.wanted] ?? null);
+    const [name, share] = top[0];
+    if (photo.untouched && share < UNSURE) {
+      hint(`${classifier.name} finds none of its classes in this photo; the nearest is ${name}, ${percent(share)}.`);
+    }
+  }, QUIET);
+  picture.addEventListener("change", look);
+  state.on("classifier action", look);
+  for (const name of ["turn", "ended"]) run.addEventListener(name, look);
 }

@@ -8,6 +8,8 @@ export class Downloads {
   /** With what a run began, for before | after. @type {HTMLCanvasElement|null} */
   #before = null;
   #ticket = 0;
+  /** What is shown is the person's own picture. */
+  #own = false;
 
   /**
    * @param {HTMLElement} element to be filled
@@ -29,12 +31,13 @@ export class Downloads {
       return one;
     });
     this.png.addEventListener("click", png);
-    this.pair.addEventListener("click", () => (this.pair.href = beside([this.#before, shown], 2).toDataURL("image/png")));
+    this.pair.addEventListener("click", () => {
+      this.pair.href = beside([this.#before, shown], 2).toDataURL("image/png");
+    });
     this.larger = larger;
-    element.append(this.text, this.png, " ", ...larger.flatMap((one) => [one, " "]), this.pair, " ", this.gif, " ", this.json);
+    const links = [this.png, ...larger, this.pair, this.gif, this.json];
+    element.append(this.text, ...links.flatMap((one) => [one, " "]));
   }
-
-  #own = false;
 
   /** Nothing is offered. */
   hide() {
@@ -59,7 +62,8 @@ export class Downloads {
     const at = job.frames.indexOf(frame);
     const whole = job.kept && at === result(job);
     this.#own = false;
-    this.#offer(whole ? `Download ${title}: ` : `Download frame ${at + 1} of ${title}: `, whole ? "" : `frame-${at + 1}`);
+    const [what, name] = whole ? [title, ""] : [`frame ${at + 1} of ${title}`, `frame-${at + 1}`];
+    this.#offer(`Download ${what}: `, name);
     this.png.href = whole ? `api/jobs/${job.id}/result.png` : pictureUrl(frame.picture);
     this.json.href = `api/jobs/${job.id}/result.json`;
     this.gif.href = `api/jobs/${job.id}/result.gif`;

@@ -1,7 +1,7 @@
 /** The page: its parts, and what happens when it is opened. */
 
 import { actions } from "./actions.js";
-import { Bars, together } from "./bars.js";
+import { Bars, seen, together } from "./bars.js";
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { $, say } from "./dom.js";
@@ -16,7 +16,6 @@ import { Photo } from "./photo.js";
 import { Picture } from "./picture.js";
 import { actionTitle } from "./report.js";
 import { Run } from "./run.js";
-import { seen } from "./seen.js";
 import { Session } from "./session.js";
 import { Start } from "./start.js";
 import { State } from "./state.js";

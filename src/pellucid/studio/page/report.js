@@ -20,7 +20,8 @@ const SOON = 5000;
  */
 export function progress({ step, steps, loss }, passed) {
   const left = step ? (passed * (steps - step)) / step : 0;
-  const rest = left < SOON ? "" : `, ${left < 90_000 ? `${Math.round(left / 1000)} s` : `${Math.round(left / 60_000)} min`} left`;
+  const time = left < 90_000 ? `${Math.round(left / 1000)} s` : `${Math.round(left / 60_000)} min`;
+  const rest = left < SOON ? "" : `, ${time} left`;
   return `step ${step} of ${steps}` + (loss == null ? "" : `, loss ${loss.toFixed(3)}`) + rest;
 }
 

@@ -187,7 +187,8 @@ export class Run extends EventTarget {
     if (message.type === "done" && label && frame?.wanted < REACHED) {
       const [name, share] = frame.top[0];
       this.studio.hint(
-        `Not “${label}” yet: ${model} sees ${name}, ${percent(share)}. Continue, let more change, or try another seed.`,
+        `Not “${label}” yet: ${model} sees ${name}, ${percent(share)}. ` +
+          "Continue, let more change, or try another seed.",
       );
     }
     // The status says it already.

@@ -32,7 +32,10 @@ export const SEEDS = 2 ** 31;
  */
 
 export class State {
-  /** @type {{name: string, size: number, data: string|null, classes: string[], units: number, gaussians: boolean, beside: string|null}} */
+  /**
+   * @type {{name: string, size: number, data: string|null, classes: string[], units: number, gaussians: boolean,
+   *   beside: string|null}|null}
+   */
   classifier = null;
   /** @type {Action[]} */
   actions = [];

@@ -16,7 +16,8 @@ export class Variants {
   constructor(studio) {
     this.studio = studio;
     for (const button of document.querySelectorAll("[data-variants]")) {
-      button.addEventListener("click", () => telling($("run-error"), () => this.#start(Number(button.dataset.variants))));
+      const start = () => this.#start(Number(button.dataset.variants));
+      button.addEventListener("click", () => telling($("run-error"), start));
     }
     $("variants-close").addEventListener("click", () => this.close());
     studio.run.addEventListener("turn", () => studio.run.live && this.close());
@@ -40,7 +41,8 @@ export class Variants {
     const ticket = this.#ticket;
     const start = run.repeats ? await photo.sized(run.began) : copyImage(picture.image);
     const state = this.studio.state.copy();
-    const tiles = Array.from({ length: count }, () => make("li", {}, make("button", { type: "button", disabled: true })));
+    const tile = () => make("li", {}, make("button", { type: "button", disabled: true }));
+    const tiles = Array.from({ length: count }, tile);
     $("variants-grid").replaceChildren(...tiles);
     $("variants-grid").style.setProperty("--columns", String(Math.sqrt(count)));
     $("variants").hidden = false;

@@ -109,7 +109,7 @@ export class View {
     this.#place();
   }
 
-  /** Show single pixels, as one wants to see what a brush covers; otherwise the display is smooth. @param {boolean} on */
+  /** Show single pixels, as when one paints; otherwise the display is smooth. @param {boolean} on */
   pixelated(on) {
     this.sheet.classList.toggle("painting", on);
   }
