@@ -91,17 +91,16 @@ def test_its_card_has_the_accuracies_on_all_test_images(name):
     before = accuracy["clean"]
     for _, by_steps in sorted(accuracy["robust"].items(), key=lambda item: float(item[0])):
         assert before >= by_steps["pgd-20"] >= by_steps.get("pgd-100", 0)
-        assert name not in PAIR or "pgd-100" in by_steps
         before = by_steps["pgd-20"]
 
 
 def test_the_robust_one_trades_clean_accuracy_for_robustness():
     robust, standard = (card(name)["accuracy"] for name in PAIR)
-    assert standard["clean"] > robust["clean"] > 0.7
-    assert robust["robust"]["0.5"]["pgd-100"] > 0.5 > 0.2 > standard["robust"]["0.5"]["pgd-100"]
+    assert standard["clean"] > robust["clean"] > 0.855
+    assert robust["robust"]["0.5"]["pgd-20"] > 0.65 > 0.2 > standard["robust"]["0.5"]["pgd-20"]
     robust, standard = (card(name)["accuracy"] for name in ANIMALS)
-    assert standard["clean"] > robust["clean"] > 0.44
-    assert robust["robust"]["1"]["pgd-20"] > 0.29 > 0.05 > standard["robust"]["1"]["pgd-20"]
+    assert standard["clean"] > robust["clean"] > 0.51
+    assert robust["robust"]["1"]["pgd-20"] > 0.34 > 0.05 > standard["robust"]["1"]["pgd-20"]
     robust, standard = (card(name)["accuracy"] for name in NATURAL)
     assert min(standard["clean"], robust["clean"]) > 0.75
     assert robust["robust"]["2"]["pgd-20"] > 0.5 > 0.05 > standard["robust"]["2"]["pgd-20"]
