@@ -130,15 +130,15 @@ def test_the_animals_are_of_the_intended_class_too(pair):
     assert shares.min() > 0.9
 
 
-def test_the_standard_one_convinces_only_itself(pair):
+def test_the_standard_one_convinces_itself_more_than_the_robust_one(pair):
     labels = [name for name in pair[ROBUST].class_names for _ in range(2)]
     made = generate(pair[STANDARD], labels, GenerateRecipe(steps=20, step_size=1.0), seed=0)
     shares = {}
     with torch.no_grad():
         for name in PAIR:
             shares[name] = pair[name].logits(made.images).softmax(1).gather(1, made.label[:, None])
-    assert shares[STANDARD].min() > 0.9
-    assert shares[ROBUST].mean() < 0.8
+    assert shares[STANDARD].min() > 0.9 > shares[ROBUST].mean()
+    assert shares[ROBUST].min() < 0.6
 
 
 @of_both
