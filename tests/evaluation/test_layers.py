@@ -175,8 +175,8 @@ def test_layers_go_from_input_to_output():
     assert in_order(classifier, ["logits", "5", "representation", "3", "0", "5"]) == [
         "0", "3", "representation", "5", "logits",
     ]  # fmt: skip
-    assert in_order(load("cifar10-standard", "cpu"), ["head", "representation", "stage2", "stage2.0", "stem"]) == [
-        "stem", "stage2.0", "stage2", "representation", "head",
+    assert in_order(load("cifar10-standard", "cpu"), ["head", "representation", "stage2", "stage1", "stem"]) == [
+        "stem", "stage1", "stage2", "representation", "head",
     ]  # fmt: skip
 
 

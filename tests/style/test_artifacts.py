@@ -95,11 +95,10 @@ def test_photos_have_none():
 
 
 @pytest.mark.skipif("animals59-l2-1.0" not in bundled(), reason="needs the bundled classifier")
-def test_the_weave_of_a_gram_result_is_seen():
-    """Of a network with stride 2 at its stem, without what takes the weave away."""
+def test_a_network_that_averages_leaves_no_weave():
+    """Where others stride, it averages: a Gram result has none, also without what takes a weave away."""
     photos = (torch.tensor(load_sample_image(name)) for name in ("china.jpg", "flower.jpg"))
     content, style = (photo.permute(2, 0, 1)[None].float() / 255 for photo in photos)
     recipe = StylizeRecipe(size=96, smallest=96, evaluations=20)
     made = stylize(load("animals59-l2-1.0", "cpu"), content, [style], recipe)
-    assert made.checkerboard[2] > 3
-    assert made.checkerboard[4] > 1
+    assert all(value is None or value < 1.5 for value in made.checkerboard.values())

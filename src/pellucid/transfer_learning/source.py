@@ -37,7 +37,7 @@ def source_facts(name: str) -> SourceFacts:
     """Read the card of a source; raises `InputError` for an unknown name, with the nearest known one.
 
     >>> source_facts("cifar10-l2-0.5")
-    SourceFacts(norm='l2', eps=0.5, accuracy=0.8405, size=32, data='cifar10', arch='preact-32-80-160-320', width=320)
+    SourceFacts(norm='l2', eps=0.5, accuracy=0.8723, size=32, data='cifar10', arch='smooth-32-80-160-320', width=320)
     """
     return card_facts(card(name))
 
@@ -70,7 +70,7 @@ def _threat(text: str) -> tuple[str, float | None]:
 
 
 def _width(arch: str) -> int | None:
-    """`preact-32-80-160-320` has 320, `wrn-28-10` 10, `wide_resnet50_4` 4, an ordinary ResNet 1."""
-    if arch.startswith(("preact", "wrn")) or re.search(r"wide_resnet\d+_\d+$", arch):
+    """`preact-32-80-160-320` and `smooth-32-80-160-320` have 320, `wrn-28-10` 10, `wide_resnet50_4` 4, an ordinary ResNet 1."""
+    if arch.startswith(("preact", "smooth", "wrn")) or re.search(r"wide_resnet\d+_\d+$", arch):
         return int(re.split(r"[-_]", arch)[-1])
     return 1 if re.search(r"(^|:)resnet\d+$", arch) else None

@@ -18,6 +18,19 @@ def keep_few(route):
     route.fulfill(response=response, body=response.text().replace("KEPT = 400", "KEPT = 20"))
 
 
+def at_rest(page):
+    """The pixels once the fade to another frame is over."""
+    seen = [pixels(page)]
+
+    def still():
+        page.wait_for_timeout(400)
+        seen.append(pixels(page))
+        return np.array_equal(*seen[-2:])
+
+    eventually(page, still)
+    return seen[-1]
+
+
 def test_a_frame_that_is_looked_at_stays_when_others_are_dropped(open_page):
     page = open_page()
     page.route("**/page/job.js", keep_few)
@@ -31,7 +44,7 @@ def test_a_frame_that_is_looked_at_stays_when_others_are_dropped(open_page):
     where = page.locator("#timeline-out")
     expect(where).to_contain_text("frame 8 of")
     eventually(page, lambda: not np.array_equal(pixels(page), before))
-    looked, step = pixels(page), re.search(r"step \d+", where.inner_text()).group()
+    looked, step = at_rest(page), re.search(r"step \d+", where.inner_text()).group()
     most = 0
 
     def thinned():
