@@ -70,7 +70,7 @@ def _threat(text: str) -> tuple[str, float | None]:
 
 
 def _width(arch: str) -> int | None:
-    """`preact-32-80-160-320` and `smooth-32-80-160-320` have 320, `wrn-28-10` 10, `wide_resnet50_4` 4, an ordinary ResNet 1."""
+    """`preact-32-80-160-320` and `smooth-...` have 320, `wrn-28-10` 10, `wide_resnet50_4` 4, an ordinary ResNet 1."""
     if arch.startswith(("preact", "smooth", "wrn")) or re.search(r"wide_resnet\d+_\d+$", arch):
         return int(re.split(r"[-_]", arch)[-1])
     return 1 if re.search(r"(^|:)resnet\d+$", arch) else None
