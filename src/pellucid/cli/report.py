@@ -18,6 +18,7 @@ from ..data.identity import data_digest
 from ..data.image import read_image
 from ..data.load import load_data
 from ..evaluation.classes import in_order_of
+from ..gallery.sidecar import file_sha256
 from ..report.folder import Folder
 from ..report.report import chosen, report
 from ..report.scene import Scene
@@ -79,7 +80,8 @@ def main(argv: Sequence[str]) -> int:
         "classifiers": {name: fingerprint(classifier) for name, classifier in scene.classifiers.items()},
         "data": "" if scene.data is None else data_digest(scene.data),
         "judge": "" if scene.judge is None else fingerprint(scene.judge),
-        "styles": list(scene.styles), "targets": flags.targets, "scale": flags.scale, "seed": flags.seed,
+        "styles": {Path(path).stem: file_sha256(Path(path)) for path in opener.styles}, "precision": scene.precision,
+        "targets": flags.targets, "scale": flags.scale, "seed": flags.seed,
     }  # fmt: skip
     with progress_bar("report", flags.quiet) as advance:
         left = report(opener, Folder(flags.out, about), entries, jobs=flags.jobs, callback=advance)
@@ -126,4 +128,6 @@ def opened(given: Opener) -> Scene:
     data = in_order_of(first, load_data(given.data, first.size)) if given.data else None
     precision = pick_precision(given.precision, pick_device(given.device))
     styles = {Path(path).stem: read_image(Path(path))[None] for path in given.styles}
+    if len(styles) < len(given.styles):
+        raise InputError("two pictures of --styles have the same name; give each its own")
     return Scene(classifiers, data, judge, styles, given.targets, given.scale, given.seed, precision)
