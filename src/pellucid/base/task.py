@@ -78,8 +78,9 @@ def _watched(function: Callable[..., R], bound: inspect.BoundArguments, further:
     arguments = _noted(bound, further)
     entered = _inside.set(True)
     try:
-        with bar(function.__name__, callback is None and everybody.main and wanted()) as advance:
-            if "callback" in inspect.signature(function).parameters:
+        tells = "callback" in inspect.signature(function).parameters
+        with bar(function.__name__, tells and callback is None and everybody.main and wanted()) as advance:
+            if tells:
 
                 def told(progress: Any) -> None:
                     done, total = counted(progress)

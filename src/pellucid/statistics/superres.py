@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
 from ..base.recipes import checked, plain
+from ..base.task import task
+from ..core.descend import DescendOptions
 from ..data.image import enlarge
-from ..synthesis.superres import SuperresRecipe, superres
+from ..synthesis.superres import SuperresOptions, SuperresRecipe, superres
 from .comparison import Comparison
 from .quality import fidelity, perceived
 from .table import Statistics, Values
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+
+@task(SuperresRecipe, DescendOptions)
 def superres_statistics(
-    comparison: Comparison, recipe: SuperresRecipe | None = None, *, factor: int = 4, **options
+    comparison: Comparison,
+    recipe: SuperresRecipe | None = None,
+    *,
+    factor: int = 4,
+    callback: Callable[[float], None] | None = None,
+    **options: Unpack[SuperresOptions],
 ) -> Statistics:
     """PSNR and SSIM of test images that are made small, by block means, and enlarged again (synthesis paper, 3.4).
 
@@ -28,7 +42,8 @@ def superres_statistics(
         comparison: the images and the classifiers.
         recipe: of `superres`.
         factor: the side of a block, which divides the images' side.
-        **options: of `descend`, such as `precision`.
+        callback: called with the share of the images that is done.
+        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`.
 
     Raises:
         InputError: a factor that does not divide the side.
@@ -54,4 +69,4 @@ def superres_statistics(
             made[name] = descent.images
         return {**fidelity(made, photos), **perceived(made, photos, comparison.judge)}
 
-    return comparison.measure("superres", compare, {"recipe": plain(recipe), "factor": factor, **options})
+    return comparison.measure("superres", compare, {"recipe": plain(recipe), "factor": factor, **options}, callback)
