@@ -92,11 +92,14 @@ def is_notebook(path: str) -> bool:
 def notebook(text: str) -> str:
     """A page as a notebook: its snippets and command lines are cells, and so is the text between them."""
     cells: list[dict] = []
+    saved = re.compile(r"\npl\.save\((\w+), [^\n]*$")  # at the end of a cell, which then shows it, too
     for number, part in enumerate(re.split(r"^```(python\n.*?|\npellucid .*?)^```\n", text, flags=re.M | re.S)):
         kind = "code" if number % 2 else "markdown"
         source = part.removeprefix("python").strip()
         if kind == "code" and not part.startswith("python"):
-            source = "\n".join(f"!{line}" for line in source.splitlines())
+            source = shown(source)
+        if kind == "code" and (found := saved.search(source)):
+            source = f"{source[:-1]}, overwrite=True)\n{found[1]}"
         source = re.sub(r"!\[.*?\]\(.*?\)\n?|<div.*?</div>\n?", "", source) if kind == "markdown" else source
         if cells and (printed := re.match(r"```text\n(.*?)```\s*", source, flags=re.S)):
             cells[-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": printed[1]}]
@@ -106,6 +109,14 @@ def notebook(text: str) -> str:
             cells.append({"cell_type": kind, "metadata": {}, "source": source, **extra})
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}, indent=1)
+
+
+def shown(lines: str) -> str:
+    """Commands as a cell that shows the pictures which they write, and may be run again."""
+    written = r"--(?:out|gif|save-frames) (\S+\.(?:png|gif))"
+    cells = [f"!{line} --overwrite" if re.search(written, line) else f"!{line}" for line in lines.splitlines()]
+    show = ", ".join(f'Image("{file}")' for file in re.findall(written, lines))
+    return "\n".join([*cells, *(["from IPython.display import Image, display", f"display({show})"] if show else [])])
 
 
 def commands() -> str:
