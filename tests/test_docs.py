@@ -124,6 +124,8 @@ def test_a_tutorial_is_a_notebook_too(page, monkeypatch):
     for cell in made["cells"]:
         assert cell.keys() == keys | ({"outputs", "execution_count"} if cell["cell_type"] == "code" else set())
     cells = [cell["source"] for cell in made["cells"] if cell["cell_type"] == "code"]
+    if "samples/" in PAGES[page]:
+        assert "pl.samples()" in cells.pop(0)
     for _, language, text in BLOCKS[page]:
         lines = [line if language == "python" else f"!{line}" for line in text.strip().splitlines()]
         if language == "python" or lines[0].startswith("!pellucid"):
