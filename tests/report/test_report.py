@@ -2,11 +2,16 @@
 
 import csv
 import json
-from dataclasses import replace
+import re
+import shlex
+from dataclasses import asdict, replace
+from html import unescape
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from helpers import pictures
+from helpers import PETS, pictures
 from scipy import stats
 
 import pellucid as pl
@@ -115,7 +120,7 @@ def test_entries_are_chosen_by_id_or_paper():
     assert [entry.id for entry in chosen(["style-layers"])] == ["style-layers"]
     assert {entry.paper for entry in chosen(["transfer"])} == {"transfer"}
     assert chosen([]) == list(ENTRIES)
-    with pytest.raises(pl.InputError, match="synthesis-figure-3"):
+    with pytest.raises(pl.InputError, match="did you mean synthesis-figure-3 or .* pellucid report --list has all"):
         chosen(["synthesis-figure-33"])
 
 
@@ -134,3 +139,23 @@ def test_the_command_makes_a_report_and_lists_the_entries(tiny_bundle, other_bun
     assert (tmp_path / "report" / "synthesis-figure-17.png").exists()
     assert main([*words, "--seed", "3"]) == 2
     assert "seed" in capsys.readouterr().err
+
+
+def test_the_lines_on_the_page_make_the_entry_again(tiny_bundle, other_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    size, name = pl.load(str(tiny_bundle), "cpu").size, "representations-table-4"
+    split = pictures(size, 12)
+    arrays = {"test_images": split.images.permute(0, 2, 3, 1).numpy(), "test_labels": split.labels.numpy()}
+    np.savez("my pets.npz", **arrays, class_names=np.array(PETS))
+    words = ["--model", str(tiny_bundle), "--beside", str(other_bundle), "--data", "my pets.npz", "--seed", "3"]
+    assert main(["report", *words, "--scale", "tiny", "--device", "cpu", "--jobs", "1", "--only", name]) == 0
+    page = Path("pellucid-report/index.html").read_text()
+    [command, python] = unescape(re.findall(r"entry again</summary><pre>(.*?)</pre>", page, re.DOTALL)[0]).split(
+        "\n\n", 1
+    )
+    assert main(shlex.split(command)[1:]) == 0
+    folders = ("pellucid-report", name)
+    [first], [again] = (json.loads(Path(folder, "report.json").read_text())["entries"] for folder in folders)
+    assert (again["table"], again["claims"], again["again"]) == (first["table"], first["claims"], first["again"])
+    exec(python, found := {})
+    assert json.loads(json.dumps(asdict(found["finding"].table))) == first["table"]

@@ -99,16 +99,15 @@ def _section(entry: Entry, facts: Mapping[str, Any]) -> str:
     )
     claims = "".join(_claim(claim) for claim in facts["claims"])
     table = _table(facts["table"]) if facts["table"] else ""
-    command = f"<pre>pellucid {escape(facts['command'])}</pre>" if facts["command"] else ""
-    python = f"<details><summary>Python</summary><pre>{escape(facts['python'])}</pre></details>"
-    again = f"pellucid report --only {entry.id}"
+    again = "\n\n".join(facts["again"].values())
+    like = f"pellucid {facts['command']}\n\n{facts['python']}"
     return f"""<section id="{entry.id}">
 <h2>{escape(entry.shows.removesuffix("."))}</h2>
 <p class="ago">{_place(entry)} of {escape(paper(entry.paper).title)} · {facts["seconds"]:.0f} s</p>
 {claims}
 <p>{escape(facts["text"])}</p>
-{pictures}{table}{command}{python if facts["python"] else ""}
-<p class="ago"><code>{again}</code></p>
+{pictures}{table}<details><summary>Make the like of your own images</summary><pre>{escape(like)}</pre></details>
+<details><summary>Make this entry again</summary><pre>{escape(again)}</pre></details>
 </section>"""
 
 
