@@ -13,28 +13,33 @@ import pytest
 import torch
 from helpers import PETS, pictures
 from scipy import stats
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import pellucid as pl
 from pellucid.cli.main import main
+from pellucid.report import samples
 from pellucid.report.catalog import ENTRIES
 from pellucid.report.entry import Claim, Entry, Finding, Interval, Table
 from pellucid.report.folder import Folder
 from pellucid.report.page import report_page
 from pellucid.report.report import chosen, report
 from pellucid.report.scene import Scene
+from pellucid.synthesis.start import seeds
 
 MADE = [entry for entry in ENTRIES if not entry.reason]
 
 
 @pytest.fixture(scope="module")
-def scene(tiny_bundle, other_bundle):
+def scene(tiny_bundle, other_bundle, tmp_path_factory):
     classifiers = {"robust": pl.load(str(tiny_bundle), "cpu"), "standard": pl.load(str(other_bundle), "cpu")}
     size = classifiers["robust"].size
     data = pl.Dataset("pets", pictures(size, 24), pictures(size, 24, seed=1), classifiers["robust"].class_names)
     judge = pl.load(str(other_bundle), "cpu")
     with torch.no_grad():
         next(judge.network.parameters()).mul_(1.1)  # so that it is none of the others
-    return Scene(classifiers, data, judge=judge, scale="tiny", styles={"red": torch.rand(1, 3, 64, 64)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield Scene(classifiers, data, judge=judge, scale="tiny", styles={"red": torch.rand(1, 3, 64, 64)})
 
 
 @pytest.mark.parametrize("entry", MADE, ids=lambda entry: entry.id)
@@ -50,6 +55,37 @@ def test_every_entry_is_made(entry, scene, tmp_path):
     assert facts["text"]
     assert facts["command"].split()[0] == entry.task
     assert all((folder.path / file).stat().st_size > 500 for file in facts["files"])
+
+
+def test_samples_are_made_and_measured_batch_by_batch(scene, tmp_path, monkeypatch):
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
+    monkeypatch.setattr("pellucid.evaluation.features.READ", 2)
+    calls, pixels = [], scene.size**2 * 3
+    monkeypatch.setattr("pellucid.report.samples.generate", lambda *a, **k: calls.append(a) or pl.generate(*a, **k))
+
+    class Largest(TorchDispatchMode):
+        """How many images the largest batch of floats that an operation makes has."""
+
+        most = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and made.is_floating_point() and made.shape[1:].numel() == pixels:
+                self.most = max(self.most, len(made))
+            return made
+
+    alone = replace(scene, classifiers={"robust": scene.classifier}, judge=None)
+    with Largest() as largest:
+        found = samples.qualities(alone)
+    sets = found["robust"]
+    assert {quality.count for name, quality in sets.items() if name != samples.REAL} == {2 * scene.classifier.classes}
+    assert largest.most == 2
+    made = len(calls)
+    assert samples.qualities(replace(alone)) == found
+    assert len(calls) == made  # the second time they are read from where they are kept
+    second = pl.generate(scene.classifier, [1], start=seeds(scene.classifier, torch.tensor([1]), first=1)).images
+    first = samples.sampled(scene, scene.classifier, pl.GenerateRecipe()).raw(slice(0, 2))
+    assert (first[1].float() - second[0] * 255).abs().max() < 0.51
 
 
 def test_the_interval_of_a_mean_is_students():
@@ -120,7 +156,7 @@ def test_entries_are_chosen_by_id_or_paper():
     assert [entry.id for entry in chosen(["style-layers"])] == ["style-layers"]
     assert {entry.paper for entry in chosen(["transfer"])} == {"transfer"}
     assert chosen([]) == list(ENTRIES)
-    with pytest.raises(pl.InputError, match="did you mean synthesis-figure-3 or .* pellucid report --list has all"):
+    with pytest.raises(pl.InputError, match=r"did you mean synthesis-figure-3 or .* pellucid report --list has all"):
         chosen(["synthesis-figure-33"])
 
 
