@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import pellucid as pl
 from pellucid.cli.main import main
-from pellucid.report import samples
+from pellucid.report import samples, synthesis
 from pellucid.report.catalog import ENTRIES
 from pellucid.report.entry import Claim, Entry, Finding, Interval, Table
 from pellucid.report.folder import Folder
@@ -57,6 +57,22 @@ def test_every_entry_is_made(entry, scene, tmp_path):
     assert all((folder.path / file).stat().st_size > 500 for file in facts["files"])
 
 
+def test_figure_11_is_of_the_classifiers_that_withstand_linf_attacks(scene, monkeypatch):
+    robust, standard = scene.pair
+    assert "linf" in Entry("synthesis-figure-11", "", ("linf",)).missing(scene)
+    monkeypatch.setattr(standard, "card", {**standard.card, "recipe": {"attack": {"norm": "linf"}}})
+    three = replace(scene, classifiers={"robust": robust, "other": scene.judge, "linf": standard})
+    assert Entry("synthesis-figure-11", "", ("linf",)).missing(three) == ""
+    rows = synthesis.figure_11(three).pictures
+    first, second = robust.class_names[:2]
+    assert [row.label for row in rows] == [
+        first, f"{second}, robust", f"{second}, linf", second, f"{first}, robust", f"{first}, linf"
+    ]  # fmt: skip
+    images = synthesis.of_class(three, first, 4)
+    expected = pl.translate(standard, images, [second] * len(images), pl.TranslateRecipe()).images
+    assert torch.equal(rows[2].images, expected)
+
+
 def test_samples_are_made_and_measured_batch_by_batch(scene, tmp_path, monkeypatch):
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
     monkeypatch.setattr("pellucid.evaluation.features.READ", 2)
@@ -80,11 +96,10 @@ def test_samples_are_made_and_measured_batch_by_batch(scene, tmp_path, monkeypat
     sets = found["robust"]
     assert {quality.count for name, quality in sets.items() if name != samples.REAL} == {2 * scene.classifier.classes}
     assert largest.most == 2
-    made = len(calls)
-    assert samples.qualities(replace(alone)) == found
-    assert len(calls) == made  # the second time they are read from where they are kept
     second = pl.generate(scene.classifier, [1], start=seeds(scene.classifier, torch.tensor([1]), first=1)).images
+    made = len(calls)
     first = samples.sampled(scene, scene.classifier, pl.GenerateRecipe()).raw(slice(0, 2))
+    assert len(calls) == made  # it is read from where it was kept
     assert (first[1].float() - second[0] * 255).abs().max() < 0.51
 
 
