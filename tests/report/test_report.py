@@ -66,7 +66,7 @@ def test_figure_11_is_of_the_classifiers_that_withstand_linf_attacks(scene, monk
     rows = synthesis.figure_11(three).pictures
     first, second = robust.class_names[:2]
     assert [row.label for row in rows] == [
-        first, f"{second}, robust", f"{second}, linf", second, f"{first}, robust", f"{first}, linf"
+        first, f"to {second}, robust", f"to {second}, linf", second, f"to {first}, robust", f"to {first}, linf"
     ]  # fmt: skip
     images = synthesis.of_class(three, first, 4)
     expected = pl.translate(standard, images, [second] * len(images), pl.TranslateRecipe()).images

@@ -335,7 +335,7 @@ def both_ways(scene: Scene, count: int) -> list[Row]:
         rows.append(Row(source, images))
         for name, classifier in scene.classifiers.items():
             made = translate(classifier, images, [target] * len(images), how, **scene.options)
-            rows.append(Row(f"{target}, {name}", made.images))
+            rows.append(Row(f"to {target}, {name}", made.images))
     return rows
 
 
