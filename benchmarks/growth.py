@@ -2,9 +2,9 @@
 
     python benchmarks/growth.py [--out growth.png] [--tasks evaluate fit_gaussians] [--points 3] [--device cpu]
 
-A slope is the exponent p of cost ~ size^p, fitted to the points on log-log axes: 1 is linear, 0 is flat, and against the
-side 2 is linear in pixels. Each point has a process of its own, because a process's peak never goes down; memory is what
-its peak rose by after a tiny run. The images are windows of one strip of noise, so that they take none themselves.
+A slope is the exponent p of cost ~ size^p, fitted to the points on log-log axes: 1 is linear, 0 is flat, and against
+the side 2 is linear in pixels. Each point has a process of its own, because a process's peak never goes down; memory is
+what its peak rose by after a tiny run. The images are windows of one strip of noise: they take no memory themselves.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python benchmarks/style_curve.py --content photo.jpg --style painting.jpg [--model NAME] [--judge NAME]
 
 Our default (L-BFGS with a line search) and Adam go from coarse to fine, torch's default L-BFGS stays at full size with
-twice as many evaluations, which take as long. Budgets are evaluations a scale; methods take turns at each. Distances are
-shares, as `compare-style` has them: style of the content picture's, content of the style picture's. Without pictures,
-noise.
+twice as many evaluations, which take as long. Budgets are evaluations a scale; methods take turns at each. Distances
+are shares, as `compare-style` has them: style of the content picture's, content of the style picture's. Without
+pictures, noise.
 """
 
 import argparse
@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     flags = parser.parse_args()
     classifier, judge = pl.load(flags.model, flags.device), Judge(pl.load(flags.judge, flags.device))
-    print(f"{place()}\n\n| px | method | evaluations | seconds | style | content | sum |\n|---|---|---|---|---|---|---|")
+    print(
+        f"{place()}\n\n| px | method | evaluations | seconds | style | content | sum |\n|---|---|---|---|---|---|---|"
+    )
     found = {}
     for size in flags.sizes:
         content, style = (picture.to(flags.device) for picture in pictures(flags, size, round(size * 4 / 3)))

@@ -110,7 +110,8 @@ def time_a_step(device: str, rounds: int, count: int) -> None:
     batch = Batch(images.to(device), labels.to(device), torch.arange(count))
     sides = {"reference": lambda: reference_step(model, optimizer, floats, labels.to(device), PGD7)}
     sides |= {name: lambda run=run: run.step(batch, 0, LossWatch(1, split)) for name, run in runs.items()}
-    counted = {"reference": model.network} | {name: run.state.classifier.network for name, run in runs.items()}
+    counted = {"reference": [model.network]}
+    counted |= {name: [run.state.classifier.network, run.learner.reader.twin] for name, run in runs.items()}
     seconds = interleaved(sides, rounds)
     print(f"\nCIFAR ResNet-18, batch {count}, PGD-7")
     for name, times in seconds.items():
@@ -119,12 +120,13 @@ def time_a_step(device: str, rounds: int, count: int) -> None:
         print(f"  {ratio(seconds, 'reference', name):.2f}x the reference's speed in {name} ({run.precision})")
 
 
-def passes(network: nn.Module, step) -> int:
-    count = [0]
-    hook = network.register_forward_pre_hook(lambda *_: count.__setitem__(0, count[0] + 1))
+def passes(networks: Sequence[nn.Module], step) -> int:
+    count = []
+    hooks = [network.register_forward_pre_hook(lambda *_: count.append(1)) for network in networks]
     step()
-    hook.remove()
-    return count[0]
+    for hook in hooks:
+        hook.remove()
+    return len(count)
 
 
 def compare_accuracy(data: pl.Dataset, recipe: TrainRecipe, seeds: int, steps: int, count: int) -> None:
