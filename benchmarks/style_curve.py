@@ -5,7 +5,7 @@
 Our default (L-BFGS with a line search) and Adam go from coarse to fine, torch's default L-BFGS stays at full size with
 twice as many evaluations, which take as long. Budgets are evaluations a scale; methods take turns at each. Distances
 are shares, as `compare-style` has them: style of the content picture's, content of the style picture's. Without
-pictures, noise.
+pictures, scikit-learn's two photos.
 """
 
 import argparse
@@ -14,11 +14,13 @@ from pathlib import Path
 
 import torch
 from common import place
-from style import pictures
+from sklearn.datasets import load_sample_image
 
 import pellucid as pl
+from pellucid.data.image import read_image
 from pellucid.gallery.plots import figure
 from pellucid.style.judge import Judge
+from pellucid.style.pyramid import with_shorter_side
 
 WHOLE = 10**6  # one scale, whatever the size
 METHODS = {
@@ -26,6 +28,12 @@ METHODS = {
     "Adam": pl.StylizeRecipe(optimizer="adam"),
     "plain L-BFGS": pl.StylizeRecipe(optimizer="plain-lbfgs", smallest=WHOLE),
 }
+
+
+def picture(path: Path | None, sample: str) -> torch.Tensor:
+    if path is not None:
+        return read_image(path)[None]
+    return torch.from_numpy(load_sample_image(sample).copy()).permute(2, 0, 1)[None] / 255
 
 
 def main() -> None:
@@ -45,7 +53,8 @@ def main() -> None:
     )
     found = {}
     for size in flags.sizes:
-        content, style = (picture.to(flags.device) for picture in pictures(flags, size, round(size * 4 / 3)))
+        given = (picture(flags.content, "china.jpg"), picture(flags.style, "flower.jpg"))
+        content, style = (with_shorter_side(image, size).to(flags.device) for image in given)
         pl.stylize(classifier, content, [style], evaluations=1)  # what only the first run waits for
         for budget in flags.budgets:
             for name, recipe in METHODS.items():
