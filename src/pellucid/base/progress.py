@@ -44,8 +44,8 @@ def bar(title: str, on: bool) -> Iterator[Callable[[float], None]]:
         yield lambda share: None
         return
     if in_notebook():
-        with _below_the_cell(title) as advance:
-            yield advance
+        with _below_the_cell(title) as below:
+            yield below
         return
     from tqdm import tqdm
 
