@@ -1,0 +1,43 @@
+"""What a scenario did, and a table of it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Tally:
+    """One scenario's counts.
+
+    Attributes:
+        scenario: its name.
+        done: what was done and checked, by kind.
+        faults: what was done to it, by kind.
+        wrong: one line for each lost session and each wrong result.
+        figures: further measurements, as text.
+    """
+
+    scenario: str
+    done: Counter = field(default_factory=Counter)
+    faults: Counter = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+
+    def check(self, right: bool, kind: str, otherwise: str) -> None:
+        """Count a result of this kind, which is right, or note what is wrong with it."""
+        if right:
+            self.done[kind] += 1
+        else:
+            self.wrong.append(f"{kind}: {otherwise}")
+
+
+def table(tallies: list[Tally]) -> str:
+    """All scenarios as a table in Markdown."""
+    rows = ["| scenario | done and right | disturbed by | measured | lost or wrong |", "|---|---|---|---|---|"]
+    for tally in tallies:
+        cells = [tally.scenario, _counted(tally.done), _counted(tally.faults), ", ".join(tally.figures)]
+        rows.append(f"| {' | '.join(cells)} | {len(tally.wrong)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _counted(counts: Counter) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
