@@ -9,6 +9,7 @@ from typing import Annotated
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
+from ..base.files import holds_something
 from ..base.processes import processes, sharing
 from ..core.descent import Descent
 from ..data.image import side
@@ -95,7 +96,7 @@ def whole_folder(flags: Invert, folder: Path) -> int:
         raise InputError(f"--out must be a folder outside of {folder}, not {flags.out}")
     check_writable(flags.out / SETTINGS)
     classifier, team = loaded(flags.model, flags), processes()
-    if flags.out.is_dir() and any(flags.out.iterdir()) and not (flags.out / SETTINGS).is_file():
+    if holds_something(flags.out) and not (flags.out / SETTINGS).is_file():
         raise InputError(f"{flags.out} is not empty; choose another --out")
     facts = {"model": flags.model, "model_sha256": fingerprint(classifier)}
     try:

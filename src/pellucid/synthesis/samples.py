@@ -13,7 +13,7 @@ from torch import Tensor
 from ..base.checks import check_classifier, check_seed, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
-from ..base.files import write_json
+from ..base.files import holds_something, write_json
 from ..base.processes import Processes
 from ..base.recipes import checked, plain
 from ..base.task import task
@@ -43,6 +43,7 @@ def sample_dataset(
     precision: Precision = "float32",
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
+    finish: Callable[[], object] = lambda: None,
 ) -> None:
     """Write `count` images of each class, made by `generate`, as a data set that `load_data` reads.
 
@@ -61,6 +62,7 @@ def sample_dataset(
         precision: of the network's passes.
         team: the processes that share the work, all of which make this call, with one file system.
         callback: called with the share that is done: once before this call's first batch, then after each.
+        finish: called once the result is written, in the first process. Until it returns, the work counts as unfinished.
 
     Raises:
         InputError: NAME-parts holds samples with other settings; a class that does not exist.
@@ -78,7 +80,7 @@ def sample_dataset(
     labels = classifier.labels(names if classes is None else classes).repeat(positive_int("count", count))
     size = recipe.size or side(classifier)
     batch = at_once(torch.empty(0, 3, size, size, device=classifier.device))
-    parts = Parts(out.with_name(f"{out.stem}-parts"))
+    parts = Parts(parts_folder(out))
     settings = {
         "model_sha256": fingerprint(classifier),
         "gaussians": classifier.gaussians and crc32(classifier.gaussians.means.numpy()),
@@ -111,8 +113,19 @@ def sample_dataset(
     if team.main:
         images = (parts.get(name, lambda span=span: make(*span))["images"] for name, span in spans.items())
         write_npz(out, images, (size, size), labels, names)
+        finish()
         (Path(parts.folder or "") / SETTINGS).unlink()
         parts.forget()
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the finished parts of a data set are."""
+    return out.with_name(f"{out.stem}-parts")
+
+
+def unfinished(out: Path) -> bool:
+    """Whether a data set was begun here and not finished, though it may have been written already."""
+    return (parts_folder(out) / SETTINGS).is_file()
 
 
 def labels_by_part(labels: Tensor, batch: int) -> dict[str, tuple[int, Tensor]]:
@@ -133,7 +146,7 @@ def _begin(folder: Path, settings: dict) -> None:
     path, settings = folder / SETTINGS, json.loads(json.dumps(settings))
     if path.is_file() and read_json(path) == settings:
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if holds_something(folder):
         raise InputError(f"{folder} holds parts of another result; repeat the command that began it, choose another "
                          "--out, or delete the folder")  # fmt: skip
     write_json(path, settings)
