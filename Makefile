@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs bench
+SECONDS ?= 600
+
+.PHONY: demo test lint docs bench soak
 demo: .venv/ready
 	$(BIN)/pellucid demo --overwrite
 
@@ -22,6 +24,9 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/descend.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/train.py
+
+soak: .venv/ready
+	$(BIN)/python benchmarks/soak --seconds $(SECONDS) --out soak.md
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'pellucid needs Python 3.10 or newer: make PYTHON=python3.11'"

@@ -32,7 +32,9 @@ def main() -> int:
             (folder / part).mkdir()
         tallies += works.killed(folder / "works", 0.5 * flags.seconds, flags.seed)
         tallies.append(studio.memory_stays(folder / "memory", 0.3 * flags.seconds, flags.seed))
-        tallies.append(studio.killed(folder / "killed", began + flags.seconds - time.monotonic() - 5, flags.seed))
+        tallies.append(
+            studio.killed(folder / "killed", max(20.0, began + flags.seconds - time.monotonic()), flags.seed)
+        )
     text = f"{time.monotonic() - began:.0f} s, seed {flags.seed}, {place()}\n\n{table(tallies)}"
     flags.out.write_text(text)
     print(text)

@@ -39,7 +39,7 @@ class Client:
         try:
             deed()
         except Gone:
-            self.tally.done["answers broken off and asked for again"] += 1
+            self.tally.count("answers broken off and asked for again")
             self.server.wait_until_ready()
         except ValueError as error:
             if self.server.process is process:
@@ -67,19 +67,20 @@ class Client:
         id = f"soak-session-{self.number:04d}-{self.rng.randrange(3)}"
         content = self.session()
         self.unconfirmed.setdefault(id, []).append(content)
-        full = self.server.full
+        before = self.server.emptied
         status, answer = self.server.ask("PUT", f"api/sessions/{id}", content)
         if status == 200:
             self.kept[id] = content
             del self.unconfirmed[id]
-            self.tally.done["sessions saved"] += 1
+            self.tally.count("sessions saved")
             return
         self.unconfirmed[id].remove(content)
-        self.refused("a session", status, answer, full)
+        self.refused("a session", status, answer, before)
 
-    def refused(self, what: str, status: int, answer: bytes, full: bool) -> None:
-        """A full disk is a reason to refuse, and must be said in one line."""
-        right = status == 400 and answer.startswith(b'{"error":"cannot write') and (full or self.server.full)
+    def refused(self, what: str, status: int, answer: bytes, emptied: int) -> None:
+        """A disk that is full, or was since it had been emptied so often, is a reason, and must be said in one line."""
+        full = self.server.filled > emptied
+        right = full and status == 400 and answer.startswith(b'{"error":"cannot write')
         self.tally.check(right, "refusals as the disk was full", f"{what} was refused with {status} {answer[:200]!r}")
 
     def look(self) -> None:
@@ -100,11 +101,11 @@ class Client:
         found = units[self.number]["name"]
         self.tally.check(found in self.names, "names read", f"unit {self.number} is called {found!r}")
         new = f"name {self.rng.randrange(10**6)}"
-        self.names, full = [found, new], self.server.full
+        self.names, before = [found, new], self.server.emptied
         status, answer = self.server.ask("PUT", f"api/units/{self.number}/name", {"model": MODEL, "name": new})
         self.names = [new] if status == 200 else [found]
         if status != 200:
-            self.refused("a name", status, answer, full)
+            self.refused("a name", status, answer, before)
 
     def session(self) -> dict:
         """What is on the page."""

@@ -27,7 +27,7 @@ class Server:
     """A studio that keeps its port and its folder through all its lives.
 
     Attributes:
-        full: whether its disk is full.
+        filled, emptied: how often its disk was.
         log: what it printed on stderr.
     """
 
@@ -35,7 +35,8 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.folder, self.full, self.log = folder, False, []
+        self.folder, self.log = folder, []
+        self.filled = self.emptied = 0
         self.set_clock(0.0)
         self.start()
 
@@ -54,6 +55,7 @@ class Server:
         """kill -9."""
         self.process.kill()
         self.process.wait()
+        self.emptied = self.filled
 
     def set_clock(self, offset: float) -> None:
         """Let its clock be wrong by so many seconds."""
@@ -63,12 +65,12 @@ class Server:
 
     def fill_disk(self, left: int) -> None:
         """Let no file of it grow over so many bytes."""
-        self.full = True
+        self.filled += 1
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (left, resource.RLIM_INFINITY))
 
     def empty_disk(self) -> None:
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        self.full = False
+        self.emptied = self.filled
 
     def memory(self) -> float:
         """Its resident size in MiB."""

@@ -35,8 +35,10 @@ def clock_jump(server: Server, rng: random.Random, tally: Tally) -> None:
 
 
 def kill(server: Server, rng: random.Random, tally: Tally) -> None:
-    """kill -9, and a new start on the same folder; on a full disk or an empty one."""
-    server.full = False
+    """kill -9, every second time on a full disk, and a new start on the same folder."""
+    if rng.random() < 0.5:
+        server.fill_disk(rng.randrange(500))
+        time.sleep(rng.uniform(0, 0.5))
     server.kill()
     tally.faults["kills"] += 1
     server.start()

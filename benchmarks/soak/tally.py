@@ -1,5 +1,6 @@
 """What a scenario did, and a table of it."""
 
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -21,11 +22,17 @@ class Tally:
     faults: Counter = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, kind: str) -> None:
+        """Count one that is done, from any thread."""
+        with self.lock:
+            self.done[kind] += 1
 
     def check(self, right: bool, kind: str, otherwise: str) -> None:
         """Count a result of this kind, which is right, or note what is wrong with it."""
         if right:
-            self.done[kind] += 1
+            self.count(kind)
         else:
             self.wrong.append(f"{kind}: {otherwise}")
 
