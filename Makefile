@@ -1,7 +1,7 @@
 # make demo and make test set up .venv by themselves, and again whenever pyproject.toml changes.
 PYTHON ?= python3
 BIN := .venv/bin
-
+# of make soak, about
 SECONDS ?= 600
 
 .PHONY: demo test lint docs bench soak
