@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -137,7 +138,7 @@ def _timeless(path: Path) -> bytes:
         return json.dumps(_without_times(json.loads(path.read_bytes()))).encode()
     if path.suffix == ".jsonl":
         return json.dumps([_without_times(json.loads(line)) for line in path.read_text().splitlines()]).encode()
-    return path.read_bytes()
+    return re.sub(rb" \d+ s</p>", b"</p>", path.read_bytes()) if path.suffix == ".html" else path.read_bytes()
 
 
 def _without_times(value):
