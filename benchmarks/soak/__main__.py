@@ -32,7 +32,7 @@ def main() -> int:
             (folder / part).mkdir()
         tallies += works.killed(folder / "works", 0.5 * flags.seconds, flags.seed)
         tallies.append(studio.memory_stays(folder / "memory", 0.3 * flags.seconds, flags.seed))
-        left = began + flags.seconds - time.monotonic()
+        left = began + flags.seconds - time.monotonic() - 5
         tallies.append(studio.killed(folder / "killed", max(20.0, left), flags.seed))
     text = f"{time.monotonic() - began:.0f} s, seed {flags.seed}, {place()}\n\n{table(tallies)}"
     flags.out.write_text(text)

@@ -114,9 +114,9 @@ def until_done(command: list[str], again: Callable[[Path], list[str]], folder: P
     while True:
         fatal = most = None
         if kills < MOST and rng.random() < 0.5:
-            fatal = rng.randrange(whole.moments)
+            fatal = int(whole.moments * rng.random() ** 2)
         elif kills < MOST:
-            most = rng.uniform(0, whole.seconds)
+            most = whole.seconds * rng.random() ** 2  # rather early: a run that goes on has less to do
         run = carry_out([*command, *again(folder)], folder, fatal, most)
         said = (folder / ".output.txt").read_text() if run.code is not None else ""
         if run.code == 0 or (run.code == 2 and " exists" in said):  # it was killed when everything was written

@@ -47,4 +47,4 @@ def table(tallies: list[Tally]) -> str:
 
 
 def _counted(counts: Counter) -> str:
-    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    return ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items()))
