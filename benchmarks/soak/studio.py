@@ -15,6 +15,7 @@ from tally import Tally
 CLIENTS = 20
 DAY = 86400.0
 JUMPS = (-3650 * DAY, -DAY, -3600.0, 3600.0, DAY, 3650 * DAY)
+LEAST = 10.0  # seconds of work, however slow the start was
 GROWTH = 1.05  # of memory, at most, after the warm-up
 
 Fault = Callable[[Server, random.Random, Tally], None]
@@ -83,7 +84,8 @@ def under_clients(
         thread.start()
     disturbing = threading.Thread(target=disturb, args=(server, rng, tally, faults, ended))
     disturbing.start()
-    start, end = time.monotonic(), began + seconds
+    start = time.monotonic()
+    end = max(began + seconds, start + LEAST)
     while (now := time.monotonic()) < end:
         watch(server, (now - start) / (end - start))
         time.sleep(0.2)
