@@ -41,7 +41,7 @@ class Client:
         except Gone:
             self.tally.count("answers broken off and asked for again")
             self.server.wait_until_ready()
-        except ValueError as error:
+        except (ValueError, LookupError, TypeError) as error:
             if self.server.process is process:
                 self.tally.wrong.append(f"{deed.__name__}: {error}")
 

@@ -76,7 +76,7 @@ class Server:
         """Its resident size in MiB."""
         return psutil.Process(self.process.pid).memory_info().rss / 2**20
 
-    def wait_until_ready(self, patience: float = 120.0) -> None:
+    def wait_until_ready(self, patience: float = 300.0) -> None:
         end = time.monotonic() + patience
         while time.monotonic() < end:
             try:
@@ -85,7 +85,7 @@ class Server:
             except Gone:
                 pass
             time.sleep(0.1)
-        raise SystemExit(f"the studio did not start:\n{''.join(self.log)}")
+        raise RuntimeError(f"the studio did not start:\n{''.join(self.log)}")
 
     def ask(self, method: str, path: str, body: dict | None = None) -> tuple[int, bytes]:
         """Status and content of an answer; raises `Gone`."""

@@ -5,6 +5,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from client import Client
@@ -75,28 +76,29 @@ def under_clients(
     watch: Callable[[Server, float], None] = lambda server, share: None,
 ) -> None:  # fmt: skip
     """Twenty clients work while one fault follows the other; in the end every session must be there."""
-    began, rng, server = time.monotonic(), random.Random(seed), Server(folder)
-    expected = {order: carry_out(server, "undisturbed-0123456789", order)[0] for order in ORDERS}
-    clients = [Client(server, number, seed, expected, tally) for number in range(CLIENTS)]
-    ended = threading.Event()
-    threads = [threading.Thread(target=client.work, args=[ended]) for client in clients]
-    for thread in threads:
-        thread.start()
-    disturbing = threading.Thread(target=disturb, args=(server, rng, tally, faults, ended))
-    disturbing.start()
-    start = time.monotonic()
-    end = max(began + seconds, start + LEAST)
-    while (now := time.monotonic()) < end:
-        watch(server, (now - start) / (end - start))
-        time.sleep(0.2)
-    ended.set()
-    for thread in (disturbing, *threads):
-        thread.join()
-    for client in clients:
-        client.do(client.look)
-        client.do(client.name_a_unit)
+    began, server, ended = time.monotonic(), Server(folder), threading.Event()
+    try:
+        expected = {order: carry_out(server, "undisturbed-0123456789", order)[0] for order in ORDERS}
+        clients = [Client(server, number, seed, expected, tally) for number in range(CLIENTS)]
+        with ThreadPoolExecutor(CLIENTS + 1) as pool:
+            working = [pool.submit(client.work, ended) for client in clients]
+            working.append(pool.submit(disturb, server, random.Random(seed), tally, faults, ended))
+            start = time.monotonic()
+            end = max(began + seconds, start + LEAST)
+            try:
+                while (now := time.monotonic()) < end:
+                    watch(server, (now - start) / (end - start))
+                    time.sleep(0.2)
+            finally:
+                ended.set()
+        for worker in working:
+            worker.result()  # raises what ended it, if that was not the time
+        for client in clients:
+            client.do(client.look)
+            client.do(client.name_a_unit)
+    finally:
+        server.kill()
     tally.figures.append(f"{sum(len(client.kept) for client in clients)} sessions kept")
-    server.kill()
     if tally.wrong:
         print("".join(server.log))
 
