@@ -62,7 +62,7 @@ def sample_dataset(
         precision: of the network's passes.
         team: the processes that share the work, all of which make this call, with one file system.
         callback: called with the share that is done: once before this call's first batch, then after each.
-        finish: called once the result is written, in the first process. Until it returns, the work counts as unfinished.
+        finish: called in the first process once the result is written; until it returns, the work is unfinished.
 
     Raises:
         InputError: NAME-parts holds samples with other settings; a class that does not exist.
