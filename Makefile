@@ -24,6 +24,8 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/descend.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/style_curve.py
 
 soak: .venv/ready
 	$(BIN)/python benchmarks/soak --seconds $(SECONDS) --out soak.md
