@@ -1,6 +1,6 @@
 """How long it takes until something is there: medians of processes that start cold.
 
-    python benchmarks/start.py [--rounds 7]
+python benchmarks/start.py [--rounds 7]
 """
 
 import argparse

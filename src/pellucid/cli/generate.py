@@ -112,6 +112,7 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
     check_file(flags.out, flags.overwrite)
     check_file(sidecar_path(flags.out), flags.overwrite)
     classifier, team = loaded(flags.model, flags), processes()
+    precision = pick_precision(flags.precision, classifier.device)
     for path in given_gaussians(flags):
         classifier.gaussians = load_gaussians(path, classifier)
     team.wait()  # until every process has seen that the place is free
@@ -129,14 +130,15 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
         try:
             sample_dataset(
                 classifier, flags.out, flags.count, flags.recipe, classes=flags.classes or None, mixture=flags.mixture,
-                seed=flags.seed, precision=pick_precision(flags.precision, classifier.device), team=team,
+                seed=flags.seed, precision=precision, team=team,
                 callback=callback,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt("what is finished is kept, and the same command goes on") from None
     if team.main:
         facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=given_gaussians(flags))
-        facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "classes": classifier.class_names}
+        facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "precision": precision}
+        facts |= {"classes": classifier.class_names}
         path = write_sidecar(flags.out, facts)
         if not flags.quiet:
             print(f"{flags.out}  ({flags.count} images of each class; how they were made: {path})")

@@ -97,12 +97,13 @@ def whole_folder(flags: Invert, folder: Path) -> int:
     classifier, team = loaded(flags.model, flags), processes()
     if flags.out.is_dir() and any(flags.out.iterdir()) and not (flags.out / SETTINGS).is_file():
         raise InputError(f"{flags.out} is not empty; choose another --out")
-    facts = {"model": flags.model, "model_sha256": fingerprint(classifier)}
+    precision = pick_precision(flags.precision, classifier.device)
+    facts = {"model": flags.model, "model_sha256": fingerprint(classifier), "precision": precision}
     try:
         with sharing(team), progress_bar("invert", flags.quiet or not team.main) as advance:
             made = rebuild(
                 classifier, folder, flags.out, flags.recipe, facts=facts, seed=flags.seed, overwrite=flags.overwrite,
-                team=team, callback=advance, precision=pick_precision(flags.precision, classifier.device),
+                team=team, callback=advance, precision=precision,
             )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt("what is finished is kept, and the same command goes on") from None
