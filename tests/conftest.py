@@ -18,6 +18,17 @@ settings.register_profile("pellucid", deadline=None, max_examples=25, derandomiz
 settings.load_profile("pellucid")
 
 
+@pytest.fixture(autouse=True)
+def cpu(monkeypatch):
+    """Says what the CPU has; no bfloat16 at first, so that figures do not depend on where a test runs."""
+
+    def cpu(**capabilities):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+    cpu()
+    return cpu
+
+
 @pytest.fixture
 def mistaken(capsys):
     """Runs a command that must fail with one line and leave its folder as it was; gives the line."""

@@ -10,23 +10,20 @@ import pellucid as pl
 from pellucid.base.devices import pick_precision
 from pellucid.cli.main import main
 
+MASK = pl.box_mask((16, 16), (4, 4, 6, 6))
 MAKING = {
     "generate": lambda c, **o: pl.generate(c, "cat", steps=2, **o),
+    "sketch": lambda c, **o: pl.sketch(c, images(1, 16), "cat", steps=2, **o),
+    "brush": lambda c, **o: pl.brush(c, images(1, 16), MASK, "cat", steps=2, **o),
+    "paint": lambda c, **o: pl.paint(c, images(1, 16), [pl.Stroke(MASK, 1)], steps=2, **o)[0],
     "translate": lambda c, **o: pl.translate(c, images(1, 16), "cat", steps=2, **o),
-    "visualize": lambda c, **o: pl.visualize(c, [1], steps=2, **o),
+    "superres": lambda c, **o: pl.superres(c, images(1, 8), "cat", steps=2, **o),
+    "inpaint": lambda c, **o: pl.inpaint(c, images(1, 16), MASK, "cat", steps=2, surroundings=0, **o),
     "invert": lambda c, **o: pl.invert(c, images(1, 16), steps=2, **o),
+    "interpolate": lambda c, **o: pl.interpolate(c, images(1, 16), images(1, 16, 1), steps=2, intervals=2, **o),
+    "visualize": lambda c, **o: pl.visualize(c, [1], steps=2, **o),
+    "manipulate": lambda c, **o: pl.manipulate(c, images(1, 16), 1, steps=2, **o),
 }
-
-
-@pytest.fixture
-def cpu(monkeypatch):
-    """Says what the CPU has."""
-
-    def cpu(**capabilities):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-
-    cpu()
-    return cpu
 
 
 def test_auto_is_bfloat16_where_the_cpu_multiplies_it(cpu, monkeypatch):
