@@ -18,15 +18,12 @@ settings.register_profile("pellucid", deadline=None, max_examples=25, derandomiz
 settings.load_profile("pellucid")
 
 
-@pytest.fixture(autouse=True)
-def cpu(monkeypatch):
-    """Says what the CPU has; no bfloat16 at first, so that figures do not depend on where a test runs."""
-
-    def cpu(**capabilities):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-
-    cpu()
-    return cpu
+@pytest.fixture(scope="session", autouse=True)
+def float32():
+    """The CPU has no bfloat16 here, so that figures do not depend on where a test runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+        yield
 
 
 @pytest.fixture

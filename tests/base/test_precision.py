@@ -26,6 +26,16 @@ MAKING = {
 }
 
 
+@pytest.fixture
+def cpu(monkeypatch):
+    """Says what the CPU has."""
+
+    def cpu(**capabilities):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+    return cpu
+
+
 def test_auto_is_bfloat16_where_the_cpu_multiplies_it(cpu, monkeypatch):
     here = torch.device("cpu")
     assert pick_precision("auto", here) == "float32"
