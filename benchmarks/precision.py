@@ -112,6 +112,19 @@ def manipulated(b: Bench, **options) -> Measured:
     return b.raised(pl.manipulate(b.classifier, b.photos, 3, **options), 3)
 
 
+def stylized(b: Bench, **options) -> Measured:
+    """Each photo in the style of the next; the loss is that of an evaluation in float32 at the result."""
+    made, losses = [], []
+    for content, style in zip(b.photos.split(1), b.photos.roll(1, 0).split(1), strict=True):
+        work = (b.classifier, content, [style])
+        made.append(pl.stylize(*work, seed=b.seed, **options).images)
+        seen: list[float] = []
+        pl.stylize(*work, start=made[-1], smallest=content.shape[2], evaluations=2, precision="float32",
+                   callback=lambda p, seen=seen: seen.append(float(p.losses.total)))  # fmt: skip
+        losses.append(seen[0])
+    return torch.cat(made), torch.tensor(losses)
+
+
 TASKS: dict[str, tuple[Callable[..., Measured], str]] = {  # and which class its images are to show
     "generate": (generated, "classes"),
     "translate": (translated, "others"),
@@ -124,6 +137,7 @@ TASKS: dict[str, tuple[Callable[..., Measured], str]] = {  # and which class its
     "visualize": (visualized, "classes"),
     "paint": (painted, "classes"),
     "manipulate": (manipulated, "classes"),
+    "stylize": (stylized, "classes"),
 }
 
 

@@ -19,9 +19,11 @@ MAKING = {
     "translate": lambda c, **o: pl.translate(c, images(1, 16), "cat", steps=2, **o),
     "superres": lambda c, **o: pl.superres(c, images(1, 8), "cat", steps=2, **o),
     "inpaint": lambda c, **o: pl.inpaint(c, images(1, 16), MASK, "cat", steps=2, surroundings=0, **o),
-    "invert": lambda c, **o: pl.invert(c, images(1, 16), steps=2, **o),
     "interpolate": lambda c, **o: pl.interpolate(c, images(1, 16), images(1, 16, 1), steps=2, intervals=2, **o),
     "visualize": lambda c, **o: pl.visualize(c, [1], steps=2, **o),
+    "stylize": lambda c, **o: pl.stylize(
+        c, images(1, 16), images(1, 16, 1), style_layers=("stem",), content_layers=("stage1",), evaluations=3, **o
+    ),
     "manipulate": lambda c, **o: pl.manipulate(c, images(1, 16), 1, steps=2, **o),
 }
 
@@ -60,14 +62,14 @@ def test_tasks_that_make_images_take_auto_and_their_sidecars_name_what_it_was(ta
         assert found.made.facts()["call"]["precision"] == precision
 
 
-def test_what_measures_stays_in_float32(tiny_bundle, cpu):
+def test_what_measures_or_needs_it_stays_in_float32(tiny_bundle, cpu):
     classifier, pair = pl.load(str(tiny_bundle), "cpu"), images(2, 16)
     split = pl.Split((pair * 255).byte(), torch.tensor([0, 1]))
 
     def measured(**options):
         curve = pl.distance(classifier, pair[:1], pair[1:], radii=(0.5,), steps=3, **options).distances
         table = pl.invert_statistics(pl.Comparison({"tiny": classifier}, split), pl.InvertRecipe(steps=2), **options)
-        return curve, table.to_json()
+        return curve, table.to_json(), pl.invert(classifier, pair, steps=2, **options).info
 
     expected = measured(precision="float32")
     cpu(avx512_bf16=True)
