@@ -34,7 +34,7 @@ class Generate(RunFlags):
     """Images of given classes.
 
     pellucid generate --classes zebra samoyed --count 8 --seed 0 --out animals.png
-    pellucid generate --count 5000 --precision auto --out samples.npz
+    pellucid generate --count 5000 --out samples.npz
 
     An .npz is a data set, made a batch at a time. After an interruption, the same command goes on where it was.
     """
