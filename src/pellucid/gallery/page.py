@@ -22,7 +22,7 @@ STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 17px/1.55 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
+main { max-width: 1440px; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
 h1 { font-size: 2.6rem; letter-spacing: -0.02em; margin: 0 0 0.4rem; }
 h2 { font-size: 1.5rem; margin: 0 0 0.3rem; }
 .lead { font-size: 1.15rem; color: var(--soft); max-width: 44rem; }
