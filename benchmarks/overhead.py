@@ -10,6 +10,7 @@ the steps and the frames that it notes are all in its time. A cell takes as many
 import argparse
 import statistics
 import time
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ def classifier_at(side: int, device: str) -> pl.Classifier:
     return pl.Classifier(torchvision.models.resnet18().eval(), 0.5, 0.25).to(device)
 
 
-def bare(classifier: pl.Classifier, reader, images: Tensor, labels: Tensor, steps: int, precision: str) -> None:
+def bare(classifier: pl.Classifier, reader, images: Tensor, labels: Tensor, precision: str, steps: int) -> None:
     """The passes alone."""
     size = even_batches(len(images), at_once(images))
     for batch, label in zip(images.split(size), labels.split(size), strict=True):
@@ -59,17 +60,17 @@ def main() -> None:
         for side in flags.sides:
             classifier = classifier_at(side, flags.device)
             images, labels = torch.rand(count, 3, side, side).to(flags.device), torch.arange(count) % 10
-            work = (classifier, classifier.reader(), images, labels.to(flags.device))
-            bare(*work, 1, precision)
+            alone = partial(bare, classifier, classifier.reader(), images, labels.to(flags.device), precision)
+            alone(1)
             began = time.perf_counter()
-            bare(*work, 1, precision)
+            alone(1)
             steps = max(1, min(60, round(flags.seconds / (time.perf_counter() - began))))
 
             def ours(classifier=classifier, images=images, labels=labels, steps=steps):
                 objective, ball = pl.CrossEntropy(labels), pl.L2(1.0)
                 pl.descend(classifier, objective, images, ball=ball, steps=steps, precision=precision)
 
-            sides = {"bare": lambda work=work, steps=steps: bare(*work, steps, precision), "descend": ours}
+            sides = {"bare": partial(alone, steps), "descend": ours}
             seconds = interleaved(sides, flags.rounds)
             pairs = zip(seconds["descend"], seconds["bare"], strict=True)
             share = statistics.median(a / b for a, b in pairs)

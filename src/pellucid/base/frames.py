@@ -26,8 +26,8 @@ class Frames:
         if done % (self.every * math.ceil(total / AT_MOST)) and done != total:
             return
         images = (progress.images.detach().clamp(0, 1) * 255).round_().byte().cpu()
-        index = getattr(progress, "index", None)
-        if len(images) and (index is None or len(self.current) <= len(index) == int(index[-1]) + 1):  # all there are
+        index: Any = getattr(progress, "index", range(len(images)))  # rising
+        if len(images) and len(self.current) <= len(images) == int(index[-1]) + 1:  # all there are until now
             self.current = images
         elif len(images):
             if images.shape[1:] != self.current.shape[1:]:  # the first ones, or larger ones than before
