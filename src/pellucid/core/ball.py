@@ -67,8 +67,8 @@ class L2(Ball):
     def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
         # Scaled to a largest entry of 1 first: the squares of a confident classifier's gradient underflow. An image
         # whose gradient vanishes stays where it is, instead of 0 / 0.
-        largest = norms(gradient, math.inf).clamp_min(torch.finfo(gradient.dtype).tiny)
-        gradient = gradient / per_image(largest, gradient)
+        largest = gradient.abs().amax(tuple(range(1, gradient.ndim)), keepdim=True)
+        gradient = gradient / largest.clamp_min(torch.finfo(gradient.dtype).tiny)
         return gradient * per_image(-step_size / norms(gradient).clamp_min(0.5), gradient)
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:

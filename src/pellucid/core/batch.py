@@ -81,9 +81,9 @@ def per_image(values: Any, images: Tensor) -> Any:
     return values
 
 
-def norms(images: Tensor, order: float = 2) -> Tensor:
-    """The norm of each image, `(N, ...) -> (N,)`: Euclidean, or of another order."""
-    return torch.linalg.vector_norm(images, order, tuple(range(1, images.ndim)))  # flattened, channels last are copied
+def norms(images: Tensor) -> Tensor:
+    """The Euclidean norm of each image, `(N, ...) -> (N,)`."""
+    return torch.linalg.vector_norm(images, dim=tuple(range(1, images.ndim)))  # flattening would copy channels last
 
 
 def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:

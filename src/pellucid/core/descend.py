@@ -19,7 +19,7 @@ from ..base.processes import team
 from ..base.recipes import Settings
 from ..base.task import task
 from .ball import Ball, Unbounded
-from .batch import PerImage, at_once, even_batches, generators, norms, per_image, select_rows
+from .batch import PerImage, at_once, even_batches, generators, per_image, select_rows
 from .classifier import Classifier
 from .descent import Descent, Progress, better_of, joined
 from .objective import Objective, StopRule
@@ -174,7 +174,7 @@ def descend(
         if not losses.requires_grad:
             raise InputError("the loss has no gradient to the images: does the network detach them, or run in no_grad?")
         (gradient,) = torch.autograd.grad(losses.sum(), parameter)
-        sound = per_image(norms(gradient, math.inf).isfinite(), gradient)
+        sound = gradient.sum(tuple(range(1, gradient.ndim)), keepdim=True).isfinite()
         gradient = torch.where(sound, gradient, 0)  # without one an image stays where it is
         return images.detach(), losses.detach(), gradient, activations.detach()
 
@@ -194,7 +194,7 @@ def descend(
         nonlocal done
         drawn = len(index) if random_start or transforms else 0
         rng = generators(seed * 7919 + restart + 1, drawn, first=int(index[0]))
-        own, around = ball.select(index), center[index]
+        own, around = ball.select(index), center[index].contiguous(memory_format=torch.channels_last)
         images = own.random(around, rng) if random_start else own.project(start[index], around)
         parameter = moved.encode(images.contiguous(memory_format=torch.channels_last))
         parts = (select_rows(part, index) for part in (objective, stop, length))
