@@ -229,7 +229,7 @@ def descend(
                 final[batch.rows] = images
         if not isinstance(moved, Pixels):  # what decodes to exactly 0 or 1 cannot be encoded
             final = own.project(final, around)
-        return Descent(final, loss, history, start[index], number + 1, number + 1, stopped_at)
+        return Descent(final.contiguous(), loss, history, start[index], number + 1, number + 1, stopped_at)
 
     group, share = objective.group_size, team().share(len(start), objective.group_size)
     size = positive_int("batch_size", at_once(start) if batch_size is None else batch_size)
