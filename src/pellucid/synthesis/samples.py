@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_seed, positive_int
-from ..base.devices import Precision
+from ..base.devices import PrecisionChoice, pick_precision
 from ..base.errors import InputError
 from ..base.files import holds_something, write_json
 from ..base.processes import Processes
@@ -40,7 +40,7 @@ def sample_dataset(
     classes: Sequence[str | int] | None = None,
     mixture: dict[str, float] | None = None,
     seed: int = 0,
-    precision: Precision = "float32",
+    precision: PrecisionChoice = "auto",
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
     finish: Callable[[], object] = lambda: None,
@@ -59,7 +59,7 @@ def sample_dataset(
         classes: names or numbers; all of them if not given.
         mixture: as of `generate`.
         seed: of the seeds.
-        precision: of the network's passes.
+        precision: of the network's passes; "auto" is bfloat16 where that is fast.
         team: the processes that share the work, all of which make this call, with one file system.
         callback: called with the share that is done: once before this call's first batch, then after each.
         finish: called in the first process once the result is written; until it returns, the work is unfinished.
@@ -79,6 +79,7 @@ def sample_dataset(
     names = classifier.class_names or [str(number) for number in range(classifier.classes)]
     labels = classifier.labels(names if classes is None else classes).repeat(positive_int("count", count))
     size = recipe.size or side(classifier)
+    precision = pick_precision(precision, classifier.device)
     batch = at_once(torch.empty(0, 3, size, size, device=classifier.device))
     parts = Parts(parts_folder(out))
     settings = {
