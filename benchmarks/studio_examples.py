@@ -68,8 +68,6 @@ EXAMPLES = {
     "paint": ("Paint with features", {"action": "paint", "picture": sample("china.jpg"),
                                       "strokes": [stroke(325, 4, 88, 76, 128), stroke(192, 68, 10, 126, 66)]}),
     "zebra": ("Horse to zebra", {"action": "translate", "label": "zebra", "picture": made("horse", 1)}),
-    "style": ("Pagoda in petals", {"action": "stylize", "picture": sample("china.jpg"),
-                                   "second": sample("flower.jpg")}),
 }  # fmt: skip
 
 

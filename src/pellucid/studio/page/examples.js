@@ -7,14 +7,14 @@ import { $, make, sleep, telling } from "./dom.js";
 import { fade } from "./film.js";
 import { Job } from "./job.js";
 
-const NAMES = ["sketch", "photo", "compare", "paint", "zebra", "style"];
+const NAMES = ["sketch", "photo", "compare", "paint", "zebra"];
 /** Milliseconds from one frame to the next, and for which the last one rests. */
 const FRAME = 250;
 const REST = 1500;
 
 /**
  * @typedef {import("./job.js").Order & {title: string, compare: boolean, picture?: string, strokes?: Object[],
- *   second?: string, frames: import("./job.js").Frame[]}} Example
+ *   frames: import("./job.js").Frame[]}} Example
  */
 
 export class Examples {
@@ -83,7 +83,6 @@ export class Examples {
     const image = await decodeImage(example.picture ?? example.frames[0].picture);
     picture.replace(image, "pixels", new Uint8Array(image.width * image.height));
     state.set({ strokes: (example.strokes ?? []).map((stroke) => decodeStroke({ on: true, ...stroke })) });
-    if (example.second) state.set({ second: example.second });
     choose(state, example);
     return image;
   }

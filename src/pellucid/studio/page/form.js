@@ -15,8 +15,8 @@ import { make, say } from "./dom.js";
  * @property {string} help
  */
 
-/** Settings that are seen without opening Advanced. */
-const FRONT = ["feather", "variety"];
+/** A setting that is seen without opening Advanced. */
+const FRONT = "feather";
 /** The setting that says how much may change, and by how many times the slider makes it smaller or larger. */
 const AMOUNT = "eps";
 const TIMES = 4;
@@ -49,7 +49,7 @@ export function showForm(container, action, values, side, change) {
       change(values);
     });
   });
-  const front = (at) => FRONT.includes(action.form[at].name);
+  const front = (at) => action.form[at].name === FRONT;
   const advanced = make(
     "details", { open },
     make("summary", {}, "Advanced"),
