@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.blur import blurred
 from ..base.image import Images
@@ -82,4 +82,5 @@ def brush(
     soft = blurred(check_mask(mask, start), recipe.feather)
     begun = varied(start, soft, recipe.variety, seed)
     ball = Inside(L2(recipe.eps), soft)
-    return toward(classifier, labels, begun, ball, recipe, center=start, seed=seed, callback=callback, **options)
+    rest: dict[str, Any] = {"center": start, **options}
+    return toward(classifier, labels, begun, ball, recipe, seed=seed, callback=callback, **rest)
