@@ -35,7 +35,7 @@ def browser():
 @pytest.fixture
 def open_page(browser, address):
     """Opens a tab; afterwards no request may have left the server, and no tab may have complained."""
-    from page import ready
+    from page import PATIENCE, ready
 
     contexts, hosts, complaints = [], set(), []
 
@@ -44,7 +44,7 @@ def open_page(browser, address):
             context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
             contexts.append(context)
             context.on("request", lambda request: hosts.add(urlsplit(request.url)[:2]))
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
