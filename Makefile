@@ -22,6 +22,8 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/descend.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/style_curve.py
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'pellucid needs Python 3.10 or newer: make PYTHON=python3.11'"

@@ -21,7 +21,7 @@ from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..data.image import side
 from ..data.jsonfile import read_json
-from ..data.npz import write_npz
+from ..data.npz import Pieces, save_npz
 from ..data.parts import Parts
 from ..zoo.models import fingerprint
 from .generate import GenerateRecipe, generate
@@ -110,7 +110,7 @@ def sample_dataset(
     team.wait()
     if team.main:
         images = (parts.get(name, lambda span=span: make(*span))["images"] for name, span in spans.items())
-        write_npz(out, images, (size, size), labels, names)
+        save_npz(out, names, train=Pieces(labels, (size, size), images))
         (Path(parts.folder or "") / SETTINGS).unlink()
         parts.forget()
 
