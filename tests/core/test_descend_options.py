@@ -148,9 +148,13 @@ def test_bfloat16_runs_the_network_in_half_and_the_ball_in_full():
     assert (loss(descent.images) < loss(images(3))).all()
 
 
-def test_compiled_gives_the_same(monkeypatch):
+@pytest.mark.parametrize(
+    "objective",
+    [CrossEntropy(1) + Distance(torch.ones(2, 24)), Activation(unit=1, layer="1")],
+    ids=["two terms", "layer"],
+)
+def test_compiled_gives_the_same(objective, monkeypatch):
     compiled, backend = [], torch.compile
-    objective = CrossEntropy(1) + Distance(torch.ones(2, 24)) + Activation(unit=1, layer="1")
 
     def compile_without_code(function, **options):
         compiled.append(function)
