@@ -9,7 +9,7 @@ demo: .venv/ready
 	$(BIN)/pellucid demo --overwrite
 
 test: .venv/ready
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: .venv/ready
 	$(BIN)/ruff check .
