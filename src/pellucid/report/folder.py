@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError
-from ..base.files import finite, write_json, write_text
+from ..base.files import finite, holds_something, write_json, write_text
 from ..data.image import write_image
 from ..gallery.plots import figure
 from ..gallery.sheet import sheet
@@ -39,7 +39,7 @@ class Folder:
         head = self.path / "about.json"
         about = json.loads(json.dumps(finite(self.about)))
         if not head.exists():
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if holds_something(self.path):
                 raise InputError(f"{self.path} holds something else; choose another --out")
             write_json(head, about)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -47,7 +47,8 @@ def inpaint_statistics(
         patch: side of the hole in pixels; 5/16 of the images' if not given, 40 at 128 px.
         fills: other methods by name, from images `(N, 3, H, W)` and masks `(N, 1, H, W)` to images.
         callback: called with the share of the images that is done.
-        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`.
+        **options: fields of the recipe, which override it, and options of `descend`; its
+            `precision` is float32 if not given.
 
     Raises:
         InputError: a patch that is larger than the images.
@@ -59,7 +60,7 @@ def inpaint_statistics(
     >>> list(found.values["PSNR, dB"])
     ['mean color', 'membrane', 'robust']
     """
-    side = comparison.split.size[0]
+    side, rest = comparison.split.size[0], dict[str, Any]({"precision": "float32", **options})
     recipe = checked(recipe, InpaintRecipe).at(side)
     patch = side * 5 // 16 if patch is None else patch
 
@@ -67,12 +68,12 @@ def inpaint_statistics(
         mask = patch_mask(len(photos), (side, side), patch, comparison.seed, first)
         made = {name: fill(photos, mask) for name, fill in fills.items()}
         for name, classifier in comparison.classifiers.items():
-            descent = inpaint(classifier, photos, mask, recipe=recipe, seed=comparison.seed + first, **options)
+            descent = inpaint(classifier, photos, mask, recipe=recipe, seed=comparison.seed + first, **rest)
             made[name] = descent.images.to(photos.device)
         holes = {name: cropped(images, mask, patch) for name, images in made.items()}
         return {**fidelity(holes, cropped(photos, mask, patch)), **perceived(made, photos, comparison.judge)}
 
-    settings = {"recipe": plain(recipe), "patch": patch, "fills": list(fills), **options}
+    settings = {"recipe": plain(recipe), "patch": patch, "fills": list(fills), **rest}
     return comparison.measure("inpaint", compare, settings, callback)
 
 

@@ -46,7 +46,8 @@ def invert_statistics(
         comparison: the images and the classifiers.
         recipe: of `invert`.
         callback: called with the share of the images that is done.
-        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`.
+        **options: fields of the recipe, which override it, and options of `descend`; its
+            `precision` is float32 if not given.
 
     >>> import pellucid as pl
     >>> split = pl.Split(torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8), torch.arange(2))
@@ -56,7 +57,7 @@ def invert_statistics(
     (['distance in representation', 'PSNR, dB', 'SSIM'], ['start', 'robust'])
     """
     recipe = checked(recipe, InvertRecipe).at(comparison.split.size[0])
-    judge, rest = comparison.judge, dict[str, Any](**options)
+    judge, rest = comparison.judge, dict[str, Any]({"precision": "float32", **options})
 
     def compare(photos: Tensor, first: int) -> Values:
         start = begin(recipe.start, photos, comparison.seed, first)
@@ -70,7 +71,7 @@ def invert_statistics(
             values[called] = {name: judge.predict(fit(judge, images)) == wanted for name, images in made.items()}
         return values
 
-    return comparison.measure("invert", compare, {"recipe": plain(recipe), **options}, callback)
+    return comparison.measure("invert", compare, {"recipe": plain(recipe), **rest}, callback)
 
 
 def _distance(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -43,7 +43,8 @@ def superres_statistics(
         recipe: of `superres`.
         factor: the side of a block, which divides the images' side.
         callback: called with the share of the images that is done.
-        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`.
+        **options: fields of the recipe, which override it, and options of `descend`; its
+            `precision` is float32 if not given.
 
     Raises:
         InputError: a factor that does not divide the side.
@@ -55,7 +56,7 @@ def superres_statistics(
     >>> list(found.values), list(found.values["SSIM"])
     (['PSNR, dB', 'SSIM'], ['nearest', 'bicubic', 'start', 'robust'])
     """
-    side = comparison.split.size[0]
+    side, rest = comparison.split.size[0], dict[str, Any]({"precision": "float32", **options})
     recipe = checked(recipe, SuperresRecipe).at(side)
     if positive_int("factor", factor) < 2 or side % factor:
         raise InputError(f"factor {factor} must be at least 2 and divide the images' {side} px")
@@ -64,9 +65,9 @@ def superres_statistics(
         small = F.avg_pool2d(photos, factor)
         made = {"nearest": enlarge(small, side, "nearest"), "bicubic": enlarge(small, side, "bicubic")}
         for name, classifier in comparison.classifiers.items():
-            descent = superres(classifier, small, recipe=recipe, **options).to(photos.device)
+            descent = superres(classifier, small, recipe=recipe, **rest).to(photos.device)
             made.setdefault("start", descent.start)
             made[name] = descent.images
         return {**fidelity(made, photos), **perceived(made, photos, comparison.judge)}
 
-    return comparison.measure("superres", compare, {"recipe": plain(recipe), "factor": factor, **options}, callback)
+    return comparison.measure("superres", compare, {"recipe": plain(recipe), "factor": factor, **rest}, callback)

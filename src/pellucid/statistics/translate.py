@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -49,7 +49,8 @@ def translate_statistics(
             goes to another class, drawn by the seed.
         judge_blur: standard deviation of the blur in pixels.
         callback: called with the share of the images that is done.
-        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`.
+        **options: fields of the recipe, which override it, and options of `descend`; its
+            `precision` is float32 if not given.
 
     Raises:
         InputError: no judge, or one that knows fewer than two of the classes, or not the target; no class names; a
@@ -65,7 +66,7 @@ def translate_statistics(
     """
     recipe = checked(recipe, TranslateRecipe).at(comparison.split.size[0])
     number("judge_blur", judge_blur, 0)
-    names = comparison.first.class_names
+    names, rest = comparison.first.class_names, dict[str, Any]({"precision": "float32", **options})
     if comparison.judge is None or names is None:
         raise InputError("translations are judged by class names: give a classifier that has them, and a judge")
     judge, label = Judge(comparison.judge, names), comparison.first.label
@@ -85,7 +86,7 @@ def translate_statistics(
         wanted = targets[first : first + len(photos)]
         made = {"photo": photos}
         for name, classifier in comparison.classifiers.items():
-            made[name] = translate(classifier, photos, wanted, recipe, **options).images.to(photos.device)
+            made[name] = translate(classifier, photos, wanted, recipe, **rest).images.to(photos.device)
         soft = {name: blurred(images, judge_blur).clamp(0, 1) for name, images in made.items()}
         shown = {"in the target class": made, f"after a blur of {judge_blur:g} px": soft}
         return {
@@ -93,7 +94,7 @@ def translate_statistics(
             for metric, by_method in shown.items()
         }
 
-    settings = {"recipe": plain(recipe), "targets": targets.tolist(), "blur": judge_blur, **options}
+    settings = {"recipe": plain(recipe), "targets": targets.tolist(), "blur": judge_blur, **rest}
     return comparison.measure("translate", compare, settings, callback)
 
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_seed, positive_int
-from ..base.devices import Precision
+from ..base.devices import PrecisionChoice, pick_precision
 from ..base.errors import InputError
-from ..base.files import write_json
+from ..base.files import holds_something, write_json
 from ..base.processes import Processes
 from ..base.recipes import Settings, checked, plain
 from ..base.task import task
@@ -50,9 +50,10 @@ def sample_dataset(
     classes: Sequence[str | int] | None = None,
     mixture: dict[str, float] | None = None,
     seed: int = 0,
-    precision: Precision = "float32",
+    precision: PrecisionChoice = "auto",
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
+    finish: Callable[[], object] = lambda: None,
     **settings: Unpack[SampleSettings],
 ) -> None:
     """Write `count` images of each class, made by `generate`, as a data set that `load_data` reads.
@@ -69,9 +70,10 @@ def sample_dataset(
         classes: names or numbers; all of them if not given.
         mixture: as of `generate`.
         seed: of the seeds.
-        precision: of the network's passes.
+        precision: of the network's passes; "auto" is bfloat16 where that is fast.
         team: the processes that share the work, all of which make this call, with one file system.
         callback: called with the share that is done: once before this call's first batch, then after each.
+        finish: called in the first process once the result is written; until it returns, the work is unfinished.
         **settings: fields of the recipe, which override it.
 
     Raises:
@@ -89,8 +91,9 @@ def sample_dataset(
     names = classifier.class_names or [str(number) for number in range(classifier.classes)]
     labels = classifier.labels(names if classes is None else classes).repeat(positive_int("count", count))
     size = recipe.size or side(classifier)
+    precision = pick_precision(precision, classifier.device)
     batch = at_once(torch.empty(0, 3, size, size, device=classifier.device))
-    parts = Parts(out.with_name(f"{out.stem}-parts"))
+    parts = Parts(parts_folder(out))
     facts = {
         "model_sha256": fingerprint(classifier),
         "gaussians": classifier.gaussians and crc32(classifier.gaussians.means.numpy()),
@@ -123,8 +126,19 @@ def sample_dataset(
     if team.main:
         images = (parts.get(name, lambda span=span: make(*span))["images"] for name, span in spans.items())
         save_npz(out, names, train=Pieces(labels, (size, size), images))
+        finish()
         (Path(parts.folder or "") / SETTINGS).unlink()
         parts.forget()
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the finished parts of a data set are."""
+    return out.with_name(f"{out.stem}-parts")
+
+
+def unfinished(out: Path) -> bool:
+    """Whether a data set was begun here and not finished, though it may have been written already."""
+    return (parts_folder(out) / SETTINGS).is_file()
 
 
 def labels_by_part(labels: Tensor, batch: int) -> dict[str, tuple[int, Tensor]]:
@@ -145,7 +159,7 @@ def _begin(folder: Path, settings: dict) -> None:
     path, settings = folder / SETTINGS, json.loads(json.dumps(settings))
     if path.is_file() and read_json(path) == settings:
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if holds_something(folder):
         raise InputError(f"{folder} holds parts of another result; repeat the command that began it, choose another "
                          "--out, or delete the folder")  # fmt: skip
     write_json(path, settings)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..base.devices import peak_memory
 from ..base.processes import processes
-from ..core.batch import at_once, whole_groups
+from ..core.batch import at_once
 from ..data.dataset import Dataset
 from .recipe import TrainRecipe
 from .train import Run
@@ -59,7 +59,8 @@ def estimate(
     """
     whole = min(recipe.batch_size, len(data.train))
     few = at_once(torch.empty(0, 3, *trained_size(recipe, data), device=device))
-    batch_size = whole_groups(min(whole, few), processes().count)
+    team = processes().count
+    batch_size = max(team, min(whole, few) // team * team)
     run = Run(data, replace(recipe, batch_size=batch_size), torch.device(device), precision)
     batches = list(islice(run.loader.epoch(0), steps + 1))
     seen = {"forward": 0, "backward": 0}

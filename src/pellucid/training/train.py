@@ -97,7 +97,8 @@ def train(
         precision: "bfloat16" computes the passes in autocast, weights stay float32; "auto" where it is faster.
         workers: processes that decode images, for data sets that are not held in memory; a few if not given.
         callback: called after every step.
-        on_epoch: called after every epoch, in the first process.
+        on_epoch: called after every epoch, before its checkpoint, in the first process. Killed in between, the epoch is
+            done again and told of again.
         **settings: fields of the recipe, which override it.
 
     Returns:
@@ -123,10 +124,10 @@ def train(
         run.resume(place) if resume else run.begin(place)
     while run.state.epoch < recipe.epochs:
         run.train_epoch(callback)
-        if place is not None:
-            run.save(place)
         if on_epoch is not None and run.processes.main:
             on_epoch(EpochReport(run.state.history[-1], run.examples))
+        if place is not None:
+            run.save(place)
     return run.state.averaged()
 
 
