@@ -64,7 +64,7 @@ def task(
                 found = checked(given.get("recipe"), recipe)
                 given["recipe"] = replace(found, **said) if said else found
                 where = rest if own is None else given
-                if where.get("precision", usual) == "auto":
+                if "classifier" in given and where.get("precision", usual) == "auto":
                     where["precision"] = pick_precision("auto", given["classifier"].device)
             if further:
                 given[further] = rest
