@@ -13,7 +13,7 @@ from ..base.checks import check_images, check_input, check_logits, check_names, 
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, unknown
 from ..base.heads import find_head, width_of
-from ..base.image import Images
+from ..base.image import Images, check_unit
 from ..base.layers import channels_of, named_layers
 from ..base.pictures import about_classifier
 from .batch import at_once
@@ -102,11 +102,11 @@ class Classifier(nn.Module):
         Raises `InputError` for a layer that does not exist, was not reached, or has no row for each image, and for
         images of other channels; and when a representation is read whose head does not make the logits.
         """
-        return self.reader(layers, straight_through)(images)
+        return self.reader(layers, straight_through)(check_unit(images))
 
     def logits(self, images: Tensor) -> Tensor:
-        """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients. This is what training calls."""
-        return check_logits(self.network(self.normalized(images))).float()
+        """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients, for a training of your own."""
+        return check_logits(self.network(self.normalized(check_unit(images)))).float()
 
     def predict(self, images: Images) -> Tensor:
         """The class that is seen in each image, `(N,)` numbers; `names` has words for them. See `probabilities`."""
@@ -145,6 +145,8 @@ class Classifier(nn.Module):
         """
         names = self.class_names or [str(i) for i in range(self.classes)]
         if isinstance(name, str) and name in names:
+            if names.count(name) > 1:
+                raise InputError(f"several classes are called {name!r}; give the number, such as {names.index(name)}")
             return names.index(name)
         whole = name.isdecimal() if isinstance(name, str) else isinstance(name, Integral)
         if whole and 0 <= int(name) < len(names):
