@@ -61,7 +61,9 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         classifier = _pretrained(library, rest)
     elif name.endswith((".safetensors", ".json")) or Path(name + ".safetensors").is_file():
         classifier = load_bundle(name)
-    elif within := sorted(str(path.with_suffix("")) for path in Path(name).glob("*.safetensors")):
+    elif within := sorted(
+        str(p.with_suffix("")) for p in Path(name).glob("*.json") if p.with_suffix(".safetensors").is_file()
+    ):
         raise InputError(f"{name} is a folder; did you mean {' or '.join(within[:3])}?")
     elif Path(name).is_file():
         raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
