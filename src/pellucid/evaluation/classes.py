@@ -18,8 +18,9 @@ from ..data.wordnet import named
 def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     """The data set with its classes in the order of a classifier's, so that label k means what logit k does.
 
-    Where both have the same names, labels are mapped by name; "Guinea Pig" and "guinea_pig" are the same. Otherwise the classes are taken in their order, and a
-    warning tells of names that differ, unless one side has numbers for names, or none.
+    Where both have the same names, labels are mapped by name; "Guinea Pig" and "guinea_pig" are the same. Otherwise the
+    classes are taken in their order, and a warning tells of names that differ, unless one side has numbers for names,
+    or none.
 
     Raises:
         InputError: another number of classes.
