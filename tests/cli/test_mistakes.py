@@ -209,7 +209,7 @@ def test_an_evaluation_that_cannot_be_written_is_refused_before_the_work(refused
         (["evaluate"], "name the data"),
         (["train"], "name the data"),
         (["evaluate", "--data", "nothing.npz"], "nothing.npz does not exist"),
-        (["evaluate", "--data", "photo.png"], "no data at 'photo.png'"),
+        (["evaluate", "--data", "photo.png"], "photo.png is no data set (archives"),
         (["evaluate", "--data", "data.npz", "--eps", "0"], "eps must be positive"),
         (["evaluate", "--data", "two.npz"], "two has 2 classes, the model 3"),
         (["train", "--data", "data.npz", "--arch", "preakt-4"], "did you mean 'preact-W1-W2-...'"),
