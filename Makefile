@@ -1,13 +1,15 @@
 # make demo and make test set up .venv by themselves, and again whenever pyproject.toml changes.
 PYTHON ?= python3
 BIN := .venv/bin
+# of make soak, about
+SECONDS ?= 600
 
-.PHONY: demo test lint docs bench
+.PHONY: demo test lint docs bench soak
 demo: .venv/ready
 	$(BIN)/pellucid demo --overwrite
 
 test: .venv/ready
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -22,6 +24,11 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/descend.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/style_curve.py
+
+soak: .venv/ready
+	$(BIN)/python benchmarks/soak --seconds $(SECONDS) --out soak.md
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'pellucid needs Python 3.10 or newer: make PYTHON=python3.11'"

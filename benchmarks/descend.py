@@ -97,6 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--images", type=int, help="of each job; more on a GPU if not given")
+    parser.add_argument("--only", default="", help="a job by the beginning of its name")
     flags = parser.parse_args()
     gpu = flags.device.startswith("cuda")
     print(place())
@@ -107,6 +109,9 @@ def main() -> None:
         "cifar10-l2-0.5, 32 px": (lambda: pl.load("cifar10-l2-0.5", "cpu").network, 32, 256 if gpu else 64, 10),
     }
     for name, (make, size, batch, steps) in jobs.items():
+        if not name.startswith(flags.only):
+            continue
+        batch = flags.images or batch
         torch.manual_seed(0)
         network = make()
         textbook = Normalized(copy.deepcopy(network)).eval().to(flags.device)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.evaluation.pgd import PGD
-from pellucid.evaluation.threat import fooled, predict, threat_ball
+from pellucid.evaluation.threat import fooled, seen, threat_ball
 
 Attack = Callable[[pl.Classifier, Tensor, Tensor, str, float, int, float], Tensor]
 
@@ -66,7 +66,7 @@ PEERS: dict[str, Attack] = {"pellucid": by_pellucid, "torchattacks": by_torchatt
 
 def accuracy(attack: Attack, classifier, images, labels, norm, eps, steps, step_size) -> float:
     """Percent of images that are right and withstand the attack."""
-    right = predict(classifier, images) == labels
+    right = seen(classifier, images) == labels
     points = attack(classifier, images, labels, norm, eps, steps, step_size)
     broken = fooled(classifier, points, images, labels, threat_ball(norm, eps))
     return 100 * float((right & ~broken).float().mean())
@@ -74,7 +74,7 @@ def accuracy(attack: Attack, classifier, images, labels, norm, eps, steps, step_
 
 def stopping(classifier, images, labels, norm, eps, steps, step_size) -> float:
     """Percent that withstand the attack as `pellucid evaluate` runs it."""
-    right = (predict(classifier, images) == labels).nonzero()[:, 0]
+    right = (seen(classifier, images) == labels).nonzero()[:, 0]
     held = PGD(steps, step_size)(classifier, images[right], labels[right], right, threat_ball(norm, eps))
     return 100 * int(held.sum()) / len(images)
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 import pellucid as pl
 from pellucid.data.quality import ghosting, psnr, ssim
-from pellucid.synthesis.inpaint import predict
 
 
 def percent(bools: Tensor) -> str:
@@ -24,12 +23,12 @@ def percent(bools: Tensor) -> str:
 
 
 def inversion(makers: dict[str, pl.Classifier], judge: pl.Classifier, images: Tensor, labels: Tensor) -> None:
-    known = percent(predict(judge, images) == labels)
+    known = percent(judge.predict(images) == labels)
     print(f"\ninversion of {len(images)} test images from noise (of themselves the judge knows {known})")
     for name, maker in makers.items():
         made = pl.invert(maker, images)
         away, near, alike = (statistics.mean(made.info["result"][key]) for key in ("distance", "psnr", "ssim"))
-        known = percent(predict(judge, made.images) == labels)
+        known = percent(judge.predict(made.images) == labels)
         print(f"  {name:<9} distance {away:.3f}  PSNR {near:5.2f} dB  SSIM {alike:.3f}  in the target's class {known}")
     start = made.start
     print(
@@ -78,7 +77,7 @@ def visualization(
         for name, maker in makers.items():
             head = maker.network.get_parameter(f"{maker.head}.weight")
             chosen = torch.randperm(head.shape[1], generator=torch.Generator().manual_seed(0))[:units].tolist()
-            seen = predict(judge, pl.visualize(maker, chosen, seeds=4, start=start).images).reshape(units, 4)
+            seen = judge.predict(pl.visualize(maker, chosen, seeds=4, start=start).images).reshape(units, 4)
             agreed = float(((seen[:, :, None] == seen[:, None, :]).sum((1, 2)) - 4).float().mean() / 12)
             shares = torch.bincount(seen.flatten()) / seen.numel()
             chance = float(shares.square().sum())
@@ -102,7 +101,7 @@ def main() -> None:
     test = pl.load_data(flags.data).test
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))
     real, real_labels = test.batch(order[:1000])
-    print(f"the judge is right about {percent(predict(judge, real) == real_labels)} of 1,000 test images")
+    print(f"the judge is right about {percent(judge.predict(real) == real_labels)} of 1,000 test images")
     images, labels = real[: flags.count], real_labels[: flags.count]
     inversion(makers, judge, images, labels)
     curve(makers, images)

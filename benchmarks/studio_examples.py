@@ -1,7 +1,8 @@
 """The examples on the studio's page: runs that are kept with their inputs, and the first with its frames.
 
-python benchmarks/studio_examples.py     writes src/pellucid/studio/page/examples/*.json
+python benchmarks/studio_examples.py [EXAMPLE ...]     writes src/pellucid/studio/page/examples/*.json
 python benchmarks/studio_examples.py --classes     writes .../page/classes/*.webp, an image of each class
+python benchmarks/studio_examples.py --units [NAME ...]     writes .../page/units/*.webp, a small picture of each unit
 
 The pictures are scikit-learn's sample photos, the project's own drawings, and generated ones.
 """
@@ -17,16 +18,18 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pellucid import generate
+from pellucid import bundled, generate
 from pellucid.gallery.sketches import line_drawings
 from pellucid.studio.kept.models import Models
 from pellucid.studio.kept.pictures import photo, png
 from pellucid.studio.runs.frames import Camera
 from pellucid.studio.runs.order import Machine, order, perform
+from pellucid.studio.runs.units import COLUMNS, SHEETS, TILE, pictures
 from pellucid.studio.schema import JobBody
 from pellucid.studio.web import server
 
 MODEL, SIDE, FRAMES = "natural20-l2-2.0", 128, 12
+LARGEST = 150_000  # bytes of a sheet of units
 LOADED = Models(MODEL, device="cpu").load(MODEL)
 
 
@@ -106,10 +109,33 @@ def classes(name: str, tile: int = 40) -> None:
     print(path, path.stat().st_size >> 10, "kB", flush=True)
 
 
+def units(name: str) -> None:
+    """The sheet of a classifier's unit pictures, in rows; its name is that of the weights."""
+    loaded = Models(name, device="auto").load(name)
+    sheet = Image.new("RGB", (TILE * COLUMNS, TILE * -(-loaded.units // COLUMNS)), "gray")
+    for unit, picture in enumerate(pictures(loaded.classifier, list(range(loaded.units)))):
+        place = (TILE * (unit % COLUMNS), TILE * (unit // COLUMNS))
+        sheet.paste(Image.open(io.BytesIO(png(picture))).resize((TILE, TILE), Image.Resampling.LANCZOS), place)
+    path = SHEETS / f"{loaded.sha256[:16]}.webp"
+    path.parent.mkdir(exist_ok=True)
+    quality = 80
+    sheet.save(path, "WEBP", quality=quality, method=6)
+    while path.stat().st_size > LARGEST:
+        quality -= 10
+        sheet.save(path, "WEBP", quality=quality, method=6)
+    print(name, path, path.stat().st_size >> 10, "kB, quality", quality, flush=True)
+
+
 if __name__ == "__main__":
     if "--classes" in sys.argv:
         for name in ("cifar10-l2-0.5", "animals59-l2-1.0", "natural20-l2-2.0"):
             classes(name)
+    elif "--units" in sys.argv:
+        names = sys.argv[2:]
+        for path in [] if names else SHEETS.glob("*.webp"):
+            path.unlink()  # also those of networks that were replaced
+        for name in names or bundled():
+            units(name)
     else:
-        for name in EXAMPLES:
+        for name in sys.argv[1:] or EXAMPLES:
             example(name)

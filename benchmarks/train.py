@@ -96,10 +96,10 @@ def reference_train(data: pl.Dataset, recipe: TrainRecipe, seed: int) -> pl.Clas
     return pl.Classifier(network, model.mean.flatten().tolist(), model.std.flatten().tolist(), data.class_names).eval()
 
 
-def time_a_step(device: str, rounds: int) -> None:
+def time_a_step(device: str, rounds: int, count: int) -> None:
     """The reference's step beside ours, in float32 and in what `--precision auto` takes."""
     torch.manual_seed(0)
-    images, labels = torch.randint(0, 256, (128, 3, 32, 32)).byte(), torch.arange(128) % 10
+    images, labels = torch.randint(0, 256, (count, 3, 32, 32)).byte(), torch.arange(count) % 10
     split = pl.Split(images, labels)
     data = pl.Dataset("noise", split, split, [str(label) for label in range(10)])
     recipe = TrainRecipe(arch="cifar-resnet18", attack=PGD7, augment="none")
@@ -107,24 +107,26 @@ def time_a_step(device: str, rounds: int) -> None:
     model = Normalized(build("cifar-resnet18", 10), [0.5] * 3, [0.25] * 3).to(device)
     optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=5e-4)
     floats = (images.float() / 255).to(device)
-    batch = Batch(images.to(device), labels.to(device), torch.arange(128))
+    batch = Batch(images.to(device), labels.to(device), torch.arange(count))
     sides = {"reference": lambda: reference_step(model, optimizer, floats, labels.to(device), PGD7)}
-    sides |= {name: lambda run=run: run.step(batch, 0, LossWatch(1)) for name, run in runs.items()}
-    counted = {"reference": model.network} | {name: run.state.classifier.network for name, run in runs.items()}
+    sides |= {name: lambda run=run: run.step(batch, 0, LossWatch(1, split)) for name, run in runs.items()}
+    counted = {"reference": [model.network]}
+    counted |= {name: [run.state.classifier.network, run.learner.reader.twin] for name, run in runs.items()}
     seconds = interleaved(sides, rounds)
-    print("\nCIFAR ResNet-18, batch 128, PGD-7")
+    print(f"\nCIFAR ResNet-18, batch {count}, PGD-7")
     for name, times in seconds.items():
         print(f"  {name:<10} {min(times):6.2f} s at best   {passes(counted[name], sides[name])} forwards")
     for name, run in runs.items():
         print(f"  {ratio(seconds, 'reference', name):.2f}x the reference's speed in {name} ({run.precision})")
 
 
-def passes(network: nn.Module, step) -> int:
-    count = [0]
-    hook = network.register_forward_pre_hook(lambda *_: count.__setitem__(0, count[0] + 1))
+def passes(networks: Sequence[nn.Module], step) -> int:
+    count = []
+    hooks = [network.register_forward_pre_hook(lambda *_: count.append(1)) for network in networks]
     step()
-    hook.remove()
-    return count[0]
+    for hook in hooks:
+        hook.remove()
+    return len(count)
 
 
 def compare_accuracy(data: pl.Dataset, recipe: TrainRecipe, seeds: int, steps: int, count: int) -> None:
@@ -161,6 +163,7 @@ def spread(values: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=128, help="images of a step that is timed")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--data", help="CIFAR-10, to compare accuracies too")
     parser.add_argument("--arch", default="preact-16-32-64-128")
@@ -170,7 +173,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000, help="test images that are evaluated")
     flags = parser.parse_args()
     print(place())
-    time_a_step(flags.device, flags.rounds)
+    time_a_step(flags.device, flags.rounds, flags.batch)
     if flags.data:
         data = pl.load_data(flags.data)
         index = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))[: flags.images]

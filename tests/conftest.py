@@ -18,6 +18,14 @@ settings.register_profile("pellucid", deadline=None, max_examples=25, derandomiz
 settings.load_profile("pellucid")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def float32():
+    """The CPU has no bfloat16 here, so that figures do not depend on where a test runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+        yield
+
+
 @pytest.fixture
 def mistaken(capsys):
     """Runs a command that must fail with one line and leave its folder as it was; gives the line."""

@@ -92,24 +92,23 @@ def test_every_folder_is_a_known_room_and_the_root_holds_none_of_the_code():
     assert {path.name for path in SOURCE.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
-def test_importing_pellucid_loads_nothing_heavy():
-    heavy = {"torch", "torchvision", "timm", "tyro", "numpy", "PIL"}
-    code = f"import sys, pellucid; print(sorted({heavy} & set(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
-
-
-def test_a_descent_on_a_bundled_classifier_does_not_load_the_compiler():
-    code = (
-        "import sys, pellucid as pl\n"
-        "classifier = pl.load('cifar10-l2-0.5', 'cpu')\n"
-        "pl.generate(classifier, ['cat'], pl.GenerateRecipe(steps=3, step_size=10.0))\n"
-        "print(sorted({'torch._dynamo', 'sympy'} & set(sys.modules)))"
-    )
-    if "cifar10-l2-0.5" not in pellucid.bundled():
-        pytest.skip("needs the bundled classifier")
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import pellucid", {"torch", "torchvision", "timm", "tyro", "numpy", "PIL"}),
+        ("from pellucid.cli.main import main; main(['--help'])", {"torch", "tyro", "numpy", "PIL"}),
+        (
+            "from pellucid.cli.main import main; main('generate --model cifar10-l2-0.5 --device cpu --classes cat "
+            "--count 1 --steps 2 --eps 0.1 --quiet --out one.png'.split())",
+            {"torch._dynamo", "sympy", "torchvision", "timm", "matplotlib", "fastapi", "pydantic", "scipy", "rich"},
+        ),
+    ],
+    ids=["import", "help", "generate"],
+)
+def test_nothing_heavy_is_loaded_before_it_is_needed(code, heavy, tmp_path):
+    code = f"import sys; {code}; print(sorted({heavy} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("name", pellucid.__all__)

@@ -3,10 +3,9 @@
 import functools
 import json
 import re
-import signal
-import subprocess
 import sys
 import time
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -194,30 +193,27 @@ def test_mistakes_are_one_line_and_leave_nothing(here, capsys, words, message):
 
 
 GOING_ON = ("--eps", "0.1", "0.3", "--steps", "3", "--batch-size", "3", "--random-start", "--restarts", "2")
-SLOWLY = """
-import sys, time
-import pellucid.evaluation.accuracy as accuracy
-from pellucid.cli.main import main
 
-outcomes = accuracy.Evaluation.outcomes
-accuracy.Evaluation.outcomes = lambda self, span: time.sleep(0.2) or outcomes(self, span)
-sys.exit(main(sys.argv[1:]))
-"""
+
+def run_slowly(*words):
+    outcomes = Evaluation.outcomes
+    Evaluation.outcomes = lambda self, span: time.sleep(0.2) or outcomes(self, span)
+    main([*COMMAND, *words])
 
 
 def test_after_a_kill_the_same_command_comes_to_the_identical_result(here, capsys):
     code, expected, _ = run(capsys, *GOING_ON, "--out", "whole.json")
     assert code == 0
-    command = [sys.executable, "-c", SLOWLY, *COMMAND, *GOING_ON, "--out", "result.json"]
     kept = here / "result.partial.json"
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = get_context("fork").Process(target=run_slowly, args=(*GOING_ON, "--out", "result.json"))
+    process.start()
     deadline = time.monotonic() + 120
     while not (kept.exists() and len(json.loads(kept.read_text())["clean"]) >= 6):
-        assert process.poll() is None, process.stderr.read()
+        assert process.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    process.join()
     known = json.loads(kept.read_text())
     assert 6 <= len(known["clean"]) < 36
     assert not (here / "result.json").exists()

@@ -61,6 +61,19 @@ def test_ctrl_c_keeps_what_is_finished(run, here, monkeypatch):
     assert len(load_data("samples.npz").train) == 24
 
 
+def test_a_data_set_that_was_killed_before_its_sidecar_gets_one(run, here, monkeypatch):
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pellucid.cli.generate.write_sidecar", killed)
+        assert run(*SAMPLES)[0] == 130
+    assert "samples.npz" in files(here)
+    assert run(*SAMPLES)[0] == 0
+    assert {"samples.npz", "samples.json"} <= set(files(here))
+    assert "samples.npz exists" in run(*SAMPLES)[2]
+
+
 def test_the_table_and_the_json_say_the_same(measure, samples, here, tiny_bundle):
     code, out, err = measure("--samples", "samples.npz", "--out", "made/quality.json")
     assert (code, err) == (0, "")

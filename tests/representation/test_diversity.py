@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pellucid import L2, Activation, Activations, CrossEntropy, Diversity, InputError, descend
 from pellucid.base.processes import Processes, sharing
-from pellucid.core.batch import whole_groups
+from pellucid.core.batch import even_batches
 
 
 def slow(values, size):
@@ -90,12 +90,14 @@ def test_halving_on_a_full_device_cuts_no_group(monkeypatch):
     assert refused == [8]  # three images, and not four, are then taken at once
 
 
-@given(images=st.integers(1, 200), group=st.integers(1, 12))
-def test_whole_groups(images, group):
-    found = whole_groups(images, group)
-    assert found % group == 0
-    assert found >= group
-    assert images - group < found <= max(images, group)
+@given(images=st.integers(0, 200), most=st.integers(1, 200), group=st.integers(1, 12))
+def test_batches_are_equal_up_to_one_group_and_as_few_as_can_be(images, most, group):
+    size, groups, fit = even_batches(images, most, group), -(-images // group), max(1, most // group)
+    assert size % group == 0
+    assert size <= max(most, group)
+    each = [len(range(images)[first : first + size]) for first in range(0, images, size or 1)]
+    assert len(each) == -(-groups // fit)
+    assert not each or max(each) - each[-1] < group * len(each)
 
 
 @given(items=st.integers(0, 60), count=st.integers(1, 7), group_size=st.integers(1, 9))

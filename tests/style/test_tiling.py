@@ -192,7 +192,7 @@ def test_tiled_gradients_are_the_untiled_ones(reader, style_loss):
     same_by_tiles(reader, 150, 203, 48, style_loss=style_loss)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(height=st.integers(70, 160), width=st.integers(70, 160), core=st.integers(16, 60))
 def test_tiled_gradients_are_the_untiled_ones_for_any_size(height, width, core):
     same_by_tiles(SQUEEZENET, height, width, core)

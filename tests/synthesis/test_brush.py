@@ -53,3 +53,12 @@ def test_defaults_are_in_proportion_to_the_size(classifier):
 def test_masks_that_cannot_be_are_refused(classifier, mask):
     with pytest.raises(InputError, match="mask"):
         brush(classifier, images(1), mask, ["dog"], RECIPE)
+
+
+def test_with_variety_each_seed_brushes_in_its_own_way_inside_the_mask_only(classifier):
+    batch, recipe = images(1), BrushRecipe(eps=1.0, steps=2, step_size=0.1, feather=0.0, variety=0.1)
+    one, other = (brush(classifier, batch, MASK, ["dog"], recipe, seed=seed).images for seed in (0, 1))
+    moved = (one != other).any(1, keepdim=True)
+    assert moved.any()
+    assert not (moved & (MASK == 0)).any()
+    assert norms(one - batch) <= 1.0 + 1e-5

@@ -120,3 +120,10 @@ def test_one_mask_serves_all_images_and_each_may_have_its_own(classifier):
 def test_a_mask_that_cannot_be_is_refused(classifier, mask, message):
     with pytest.raises(InputError, match=message):
         inpaint(classifier, images(2), mask, ["dog", "ship"], RECIPE)
+
+
+def test_a_soft_edge_lies_within_the_region(classifier):
+    batch, known = images(1), (MASK == 0).expand(1, 3, 8, 8)
+    hard, soft = (inpaint(classifier, batch, MASK, ["dog"], replace(RECIPE, feather=f)).images for f in (0.0, 1.0))
+    assert torch.equal(soft[known], batch[known])
+    assert not torch.equal(soft, hard)

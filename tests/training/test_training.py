@@ -259,6 +259,21 @@ def test_reports_come_after_every_epoch_with_examples_in_the_ball(data, tmp_path
         assert not torch.equal(worst, clean)
 
 
+def test_every_epoch_is_told_of_also_where_the_run_was_killed_while_it_was(data, tmp_path):
+    told = []
+
+    def tell(report):
+        if report.metrics["epoch"] == 2 and "killed" not in told:
+            told.append("killed")
+            raise InterruptedRunError
+        told.append(report.metrics["epoch"])
+
+    with pytest.raises(InterruptedRunError):
+        run(data, RECIPE, tmp_path, on_epoch=tell)
+    run(data, RECIPE, tmp_path, resume=True, on_epoch=tell)
+    assert told == [1, "killed", 2]
+
+
 def first_starts(data, folder, monkeypatch, seed):
     """The seeds of the random starts of a run's steps."""
     seen = []

@@ -9,7 +9,7 @@ from helpers import PETS, pictures
 
 from pellucid import Dataset, InputError, Split, StylizeRecipe, load, load_data, stylize, write_image
 from pellucid.cli.main import main
-from pellucid.data.npz import save_npz
+from pellucid.data.npz import Pieces, save_npz
 from pellucid.style.stylize import Stylized
 from pellucid.transfer_learning import stylized
 from pellucid.transfer_learning.stylized import StylizeDataRecipe, stylize_data
@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_no_half_stylized_image(source, pets, styles, tmp_path, mo
 
 
 def test_an_npz_is_read_as_it_was_written(pets, tmp_path):
-    save_npz(pets, tmp_path / "pets.npz")
+    save_npz(tmp_path / "pets.npz", pets.class_names, train=Pieces.of(pets.train), test=Pieces.of(pets.test))
     read = load_data(tmp_path / "pets.npz")
     for name in ("train", "test"):
         assert torch.equal(getattr(read, name).images, getattr(pets, name).images)

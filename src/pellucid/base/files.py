@@ -43,10 +43,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def holds_something(path: Path) -> bool:
+    """Whether there is a file, or a folder that holds more than what killed processes left of files under way."""
+    return path.exists() and (not path.is_dir() or any(not part.name.startswith(".") for part in path.iterdir()))
+
+
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in one piece."""
+    """Write a text file in one piece. Raises `InputError` where it cannot be, as on a full disk."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def write_json(path: str | Path, facts: Any) -> None:

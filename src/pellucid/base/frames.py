@@ -25,16 +25,18 @@ class Frames:
         done, total = counted(progress)
         if done % (self.every * math.ceil(total / AT_MOST)) and done != total:
             return
-        images = (progress.images.detach().clamp(0, 1) * 255).round().byte().cpu()
-        index = getattr(progress, "index", torch.arange(len(images))).cpu()
-        if len(index):
+        images = (progress.images.detach().clamp(0, 1) * 255).round_().byte().cpu()
+        index: Any = getattr(progress, "index", range(len(images)))  # rising
+        if len(images) and len(self.current) <= len(images) == int(index[-1]) + 1:  # all there are until now
+            self.current = images
+        elif len(images):
             if images.shape[1:] != self.current.shape[1:]:  # the first ones, or larger ones than before
                 self.current = torch.empty(0, *images.shape[1:], dtype=torch.uint8)
-            missing = int(index.max()) + 1 - len(self.current)
+            missing = int(index[-1]) + 1 - len(self.current)
             gray = torch.full((max(missing, 0), *images.shape[1:]), 128, dtype=torch.uint8)
             self.current = torch.cat([self.current, gray])
-            self.current[index] = images
-        self.seen.append(self.current.clone())
+            self.current[index.cpu()] = images
+        self.seen.append(self.current)
         if len(self.seen) * self.current.numel() > self.most:
             self.seen, self.every = self.seen[1::2], 2 * self.every
 

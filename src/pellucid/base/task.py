@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 from torch import nn
 
 from .checks import check_classifier
+from .devices import pick_precision
 from .errors import unknown
 from .frames import Frames, counted
 from .made import Made, Weights, fingerprint
@@ -26,12 +27,15 @@ FRAMES = 2**25  # bytes of frames that a result keeps
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # a task of another one has no bar of its own
 
 
-def task(recipe: type | None = None, options: type | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def task(
+    recipe: type | None = None, options: type | None = None, precision: str = "auto"
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A public function that takes the fields of its recipe as keywords, too, shows a bar, and notes its call.
 
     Args:
         recipe: the kind of the parameter `recipe`; keywords that are fields of it override it.
         options: a `TypedDict` of what else the function passes on.
+        precision: the usual one, if the function passes that on. What "auto" comes to is in the noted call.
     """
     settings = [f.name for f in fields(recipe)] if recipe is not None and is_dataclass(recipe) else []
     if recipe is not None and isinstance(vars(recipe)["__doc__"], str):
@@ -42,6 +46,8 @@ def task(recipe: type | None = None, options: type | None = None) -> Callable[[C
         further = next((name for name, p in signature.parameters.items() if p.kind is p.VAR_KEYWORD), "")
         passed = options.__annotations__.keys() - Settings.__annotations__.keys() if options is not None else ()
         known = [*settings, *sorted(passed)]
+        own = signature.parameters.get("precision")
+        usual = own.default if own is not None else precision if "precision" in passed else None
 
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -53,10 +59,13 @@ def task(recipe: type | None = None, options: type | None = None) -> Callable[[C
             if recipe is not None and "classifier" in given:
                 check_classifier(given["classifier"])
             if recipe is not None:
-                own = {name: rest.pop(name) for name in settings if name in rest}
-                own |= {name: given.pop(name) for name in settings if _is_choice(recipe, name, given.get(name))}
+                said = {name: rest.pop(name) for name in settings if name in rest}
+                said |= {name: given.pop(name) for name in settings if _is_choice(recipe, name, given.get(name))}
                 found = checked(given.get("recipe"), recipe)
-                given["recipe"] = replace(found, **own) if own else found
+                given["recipe"] = replace(found, **said) if said else found
+                where = rest if own is None else given
+                if where.get("precision", usual) == "auto":
+                    where["precision"] = pick_precision("auto", given["classifier"].device)
             if further:
                 given[further] = rest
             return function(*bound.args, **bound.kwargs) if _inside.get() else _watched(function, bound, further)

@@ -23,7 +23,7 @@ from ..representation.activating import Activating, activating, check_split
 from ..representation.feature import find_features
 from ..representation.visualize import PRESETS, VisualizeRecipe, visualize
 from ..zoo.models import fingerprint
-from .flags import INLINE, RunFlags
+from .flags import INLINE, Precision, RunFlags
 from .parse import parse
 from .run import carry_out, loaded, progress_bar
 
@@ -35,6 +35,8 @@ class FindActivating(RunFlags):
     pellucid activating --data photos/ --units 3 17 --out units.png
     """
 
+    precision: Precision = "float32"
+    """Of the network's passes; auto takes bfloat16 where it is faster. What it measures is best in float32."""
     data: str = ""
     """A folder of class folders, an .npz, or torchvision:NAME; its test split, or all it has without one."""
     units: tuple[int, ...] = ()

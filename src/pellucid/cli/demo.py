@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ..base.devices import pick_precision
 from ..base.errors import InputError
 from ..gallery.demo import demo
 from ..gallery.scene import Pair
 from ..zoo.models import load
-from .flags import MachineFlags, ModelFlags, OutputFlags, SeedFlags
+from .flags import MachineFlags, ModelFlags, OutputFlags, Precision, SeedFlags
 from .parse import parse
 from .run import progress_bar
 
@@ -25,7 +24,7 @@ class Demo(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     pellucid demo --out pellucid-demo
     """
 
-    precision: Literal["float32", "bfloat16", "auto"] = "auto"
+    precision: Precision = "auto"
     """Of the network's passes; auto takes bfloat16 where it is faster."""
     out: Path = Path("pellucid-demo")
     """A folder for index.html and its pictures."""

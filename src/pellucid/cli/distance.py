@@ -10,7 +10,7 @@ from typing import Annotated
 
 import torch
 
-from ..base.devices import pick_precision
+from ..base.devices import pick_device, pick_precision
 from ..base.errors import InputError
 from ..base.files import short
 from ..base.processes import processes, sharing
@@ -21,7 +21,7 @@ from ..gallery.sheet import Row, sheet
 from ..gallery.sidecar import made_by, write_sidecar
 from ..representation.distance import PRESETS, DistanceCurve, DistanceRecipe, distance
 from ..zoo.models import fingerprint
-from .flags import INLINE, RunFlags
+from .flags import INLINE, Precision, RunFlags
 from .inputs import pictures
 from .parse import parse
 from .run import loaded, models, progress_bar
@@ -35,6 +35,8 @@ class DistanceFlags(RunFlags):
     pellucid distance --data photos/ --beside natural20-standard --out curve.png --sheet moved.png
     """
 
+    precision: Precision = "float32"
+    """Of the network's passes; auto takes bfloat16 where it is faster. What it measures is best in float32."""
     out: Path = Path("distance.png")
     """An image file for the curves; the numbers go to a .json beside it."""
     images: tuple[Path, ...] = ()
@@ -66,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     targets = pictures(flags.targets, flags.data, 2 * flags.count, flags.seed)
     team, curves, prints = processes(), {}, {}
     team.wait()
-    names = models(flags)
+    names, precision = models(flags), pick_precision(flags.precision, pick_device(flags.device))
     with sharing(team), progress_bar("distance", flags.quiet or not team.main) as advance:
         for number, (name, called) in enumerate(zip(names, short(names), strict=True)):
             classifier = loaded(name, flags)
@@ -74,8 +76,7 @@ def main(argv: Sequence[str]) -> int:
             if flags.data:  # both drew the same images: the first half of them are sources, the second targets
                 first, last = first[: flags.count], last[flags.count :]
             curves[called] = distance(
-                classifier, first, last, flags.recipe, seed=flags.seed,
-                precision=pick_precision(flags.precision, classifier.device),
+                classifier, first, last, flags.recipe, seed=flags.seed, precision=precision,
                 callback=lambda p, number=number: advance((number + p.step / p.steps) / len(names)),
             )  # fmt: skip
             prints[name] = fingerprint(classifier)
@@ -84,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
     plot_distances(curves, flags.out)
     inputs = (*sources.inputs, *targets.inputs)
     facts = made_by("distance", argv, recipe=flags.recipe, seed=flags.seed, inputs=inputs)
-    facts |= {"model": flags.model, "model_sha256": prints[flags.model]}
+    facts |= {"model": flags.model, "model_sha256": prints[flags.model], "precision": precision}
     numbers = write_sidecar(flags.out, {**facts, "curves": {name: curve.to_json() for name, curve in curves.items()}})
     if flags.sheet is not None:
         write_image(flags.sheet, sheet(rows(curves)))

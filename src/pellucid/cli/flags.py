@@ -8,6 +8,8 @@ from typing import Literal
 
 import tyro
 
+Precision = Literal["float32", "bfloat16", "auto"]
+
 # A recipe's fields are flags of the command itself: --eps, not --recipe.eps.
 INLINE = tyro.conf.arg(name="")
 
@@ -41,7 +43,7 @@ class DeviceFlags:
 class MachineFlags(DeviceFlags):
     """Where and in which precision the network runs."""
 
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    precision: Precision = "float32"
     """Of the network's passes; auto takes bfloat16 where it is faster. Measurements are confirmed in float32."""
 
 
@@ -65,6 +67,8 @@ class OutputFlags(QuietFlags):
 class RunFlags(ModelFlags, SeedFlags, MachineFlags, OutputFlags):
     """Flags of every command that makes images."""
 
+    precision: Precision = "auto"
+    """Of the network's passes; auto takes bfloat16 where it is faster, and float32 elsewhere."""
     out: Path = Path("pellucid-out")
     """A folder (created), or an image file for one grid of all results."""
     save_frames: Path | None = None

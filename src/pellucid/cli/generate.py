@@ -18,7 +18,7 @@ from ..gallery.save import check_file
 from ..gallery.sheet import Row
 from ..gallery.sidecar import made_by, sidecar_path, write_sidecar
 from ..synthesis.generate import PRESETS, GenerateRecipe, generate
-from ..synthesis.samples import sample_dataset
+from ..synthesis.samples import sample_dataset, unfinished
 from ..zoo.gaussians import load_gaussians
 from ..zoo.models import fingerprint
 from .flags import INLINE, RunFlags
@@ -34,7 +34,7 @@ class Generate(RunFlags):
     """Images of given classes.
 
     pellucid generate --classes zebra samoyed --count 8 --seed 0 --out animals.png
-    pellucid generate --count 5000 --precision auto --out samples.npz
+    pellucid generate --count 5000 --out samples.npz
 
     An .npz is a data set, made a batch at a time. After an interruption, the same command goes on where it was.
     """
@@ -109,12 +109,16 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
     if flags.beside or flags.save_frames or flags.start_images or flags.starts:
         given = "--beside, --save-frames nor --start-images, nor with --starts"
         raise InputError(f"a data set, --out NAME.npz, goes with neither {given}")
-    check_file(flags.out, flags.overwrite)
-    check_file(sidecar_path(flags.out), flags.overwrite)
+    for path in (flags.out, sidecar_path(flags.out)):
+        check_file(path, flags.overwrite or unfinished(flags.out))
     classifier, team = loaded(flags.model, flags), processes()
+    precision = pick_precision(flags.precision, classifier.device)
     for path in given_gaussians(flags):
         classifier.gaussians = load_gaussians(path, classifier)
     team.wait()  # until every process has seen that the place is free
+    facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=given_gaussians(flags))
+    facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "precision": precision}
+    facts |= {"classes": classifier.class_names}
     began: list[tuple[float, float]] = []
 
     with progress_bar("generate", flags.quiet or not team.main) as advance:
@@ -129,17 +133,13 @@ def data_set(flags: Generate, argv: Sequence[str]) -> int:
         try:
             sample_dataset(
                 classifier, flags.out, flags.count, flags.recipe, classes=flags.classes or None, mixture=flags.mixture,
-                seed=flags.seed, precision=pick_precision(flags.precision, classifier.device), team=team,
-                callback=callback,
+                seed=flags.seed, precision=precision, team=team, callback=callback,
+                finish=lambda: write_sidecar(flags.out, facts),
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt("what is finished is kept, and the same command goes on") from None
-    if team.main:
-        facts = made_by("generate", argv, recipe=flags.recipe, seed=flags.seed, inputs=given_gaussians(flags))
-        facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "classes": classifier.class_names}
-        path = write_sidecar(flags.out, facts)
-        if not flags.quiet:
-            print(f"{flags.out}  ({flags.count} images of each class; how they were made: {path})")
+    if team.main and not flags.quiet:
+        print(f"{flags.out}  ({flags.count} images of each class; how they were made: {sidecar_path(flags.out)})")
     return 0
 
 

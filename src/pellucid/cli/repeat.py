@@ -47,6 +47,7 @@ def repeat(facts: dict[str, Any], folder: str, out: Path, overwrite: bool, quiet
         kind = getattr(pellucid, f"{task.title()}Recipe")
         recipe = kind(**{name: setting(value) for name, value in facts["recipe"].items()})
         arguments = {name: heard(name, value, Path(folder)) for name, value in call.items()}
+        arguments = {"precision": "float32", **arguments}  # which older sidecars do not name
         made = getattr(pellucid, task)(load(facts["model"]), recipe=recipe, **arguments)
         made = made if facts.get("turn") is None else made[facts["turn"]]
         made = made if facts.get("rows") is None else made[facts["rows"]]

@@ -67,6 +67,7 @@ def main(argv: Sequence[str]) -> int:
     if task == "stylize" and not out.suffix:
         out = out / "0000.png"  # its one picture in a folder, with its sidecar beside it
     words += ["--out", str(out), *steps_made(task, facts)]
+    words += ["--precision", facts.get("precision") or value_of(words, "--precision") or "float32"]  # the old default
     for flag in BESIDES:
         words += [flag, "None"] if value_of(words, flag) is not None else []
     words += [*["--overwrite"] * flags.overwrite, *["--quiet"] * flags.quiet]
@@ -114,7 +115,8 @@ def read_facts(path: Path) -> dict[str, Any]:
         named = [*classifiers(facts), *((entry["path"], entry["sha256"]) for entry in facts["inputs"])]
     except (KeyError, TypeError, AttributeError):
         named = [(None, None)]
-    if not isinstance(words, list) or not all(isinstance(text, str) for text in (*words, *sum(named, ()))):
+    said = (*words, *sum(named, ()), facts.get("precision", "")) if isinstance(words, list) else (None,)
+    if not all(isinstance(text, str) for text in said):
         raise InputError(f"{path} is not a sidecar of pellucid's: it does not say which command made the result")
     return facts
 

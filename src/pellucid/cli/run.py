@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base.devices import pick_precision
+from ..base.devices import pick_device, pick_precision
 from ..base.errors import InputError
 from ..base.files import short
 from ..base.processes import processes, sharing
@@ -47,6 +47,7 @@ def carry_out(
     classifiers: dict[str, Classifier] = {}
     made: dict[str, list[Descent]] = {}
     names = models(flags)
+    precision = pick_precision(flags.precision, pick_device(flags.device))
     with sharing(team), progress_bar(command, flags.quiet or not team.main) as advance:
         for number, name in enumerate(names):
             classifier = classifiers[name] = loaded(name, flags)
@@ -56,14 +57,13 @@ def carry_out(
                 if frames is not None and number == 0:
                     frames.add(progress)
 
-            precision = pick_precision(flags.precision, classifier.device)
             result = task(classifier, seed=flags.seed, callback=callback, precision=precision)
             made[name] = result if isinstance(result, list) else [result]
     if not team.main:
         return 0
     final = made[flags.model][-1]
     facts = made_by(command, argv, recipe=flags.recipe, seed=flags.seed, inputs=inputs)
-    facts |= {"model": flags.model, "model_sha256": fingerprint(classifiers[flags.model])}
+    facts |= {"model": flags.model, "model_sha256": fingerprint(classifiers[flags.model]), "precision": precision}
     facts |= {"classes": classifiers[flags.model].class_names}
     for name in names[1:]:
         about = {"model": name, "model_sha256": fingerprint(classifiers[name]), **made[name][-1].info}

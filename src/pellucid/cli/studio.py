@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..base.errors import InputError
-from .flags import MachineFlags, ModelFlags
+from .flags import MachineFlags, ModelFlags, Precision
 from .parse import parse
 
 
@@ -17,6 +17,8 @@ class StudioFlags(ModelFlags, MachineFlags):
     pellucid studio --open
     """
 
+    precision: Precision = "auto"
+    """Of the network's passes; auto takes bfloat16 where it is faster, and float32 elsewhere."""
     models: tuple[str, ...] = ()
     """Further classifiers to offer, such as paths of bundles, which the page cannot name by itself."""
     data: str | None = None

@@ -83,13 +83,14 @@ def main(argv: Sequence[str]) -> int:
             if frames is not None:
                 frames.add(progress)
 
+        precision = pick_precision(flags.precision, classifier.device)
         result = stylize(
             classifier, picture.pixels[None], styles, flags.recipe,
             weights=flags.blend or None, masks=masks or None, content_classifier=other, start=start, seed=flags.seed,
-            precision=pick_precision(flags.precision, classifier.device), callback=callback,
+            precision=precision, callback=callback,
         )  # fmt: skip
     write_picture(flags.out, picture.with_pixels(result.images[0].cpu()))
-    facts |= {"model": flags.model, "model_sha256": fingerprint(classifier)}
+    facts |= {"model": flags.model, "model_sha256": fingerprint(classifier), "precision": precision}
     facts |= {"content_model": flags.content_model or flags.model, "content_model_sha256": fingerprint(other)}
     path = write_sidecar(flags.out, {**facts, **result.to_json()})
     if frames is not None:

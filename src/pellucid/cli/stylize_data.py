@@ -13,7 +13,7 @@ from ..base.processes import processes
 from ..data.identity import data_digest
 from ..data.image import read_image
 from ..data.load import load_data
-from ..data.npz import save_npz
+from ..data.npz import Pieces, save_npz
 from ..data.parts import Parts
 from ..gallery.save import check_file
 from ..gallery.sidecar import made_by, write_sidecar
@@ -70,7 +70,7 @@ def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     facts = made_by("stylize-data", argv, recipe=flags.recipe, inputs=[*given, *files])
     facts |= {"data": data.name, "data_sha256": data_digest(data)}
     facts |= {"model": flags.model, "model_sha256": fingerprint(classifier)}
-    save_npz(copy, flags.out)
+    save_npz(flags.out, copy.class_names, train=Pieces.of(copy.train), test=Pieces.of(copy.test))
     write_sidecar(flags.out, facts)
     Parts(parts).forget()
     if not flags.quiet:

@@ -62,14 +62,14 @@ class L2(Ball):
         offset = images - center
         # Clipping after scaling stays in the ball, because the center is itself in [0, 1].
         scale = (torch.as_tensor(self.eps, device=images.device) / norms(offset).clamp_min(1e-12)).clamp_max(1)
-        return (center + offset * per_image(scale, images)).clamp(0, 1)
+        return torch.addcmul(center, offset, per_image(scale, images)).clamp_(0, 1)
 
     def step(self, gradient: Tensor, step_size: float | Tensor) -> Tensor:
         # Scaled to a largest entry of 1 first: the squares of a confident classifier's gradient underflow. An image
         # whose gradient vanishes stays where it is, instead of 0 / 0.
-        largest = gradient.flatten(1).abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)
-        gradient = gradient / per_image(largest, gradient)
-        return gradient * per_image(-1 / norms(gradient).clamp_min(0.5), gradient) * per_image(step_size, gradient)
+        largest = gradient.abs().amax(tuple(range(1, gradient.ndim)), keepdim=True)
+        gradient = gradient / largest.clamp_min(torch.finfo(gradient.dtype).tiny)
+        return gradient * per_image(-step_size / norms(gradient).clamp_min(0.5), gradient)
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
         directions = draw(torch.randn, center, generators)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base.devices import at_once as at_once
-from ..base.devices import whole_groups as whole_groups
+from ..base.devices import even_batches as even_batches
 from ..base.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def per_image(values: Any, images: Tensor) -> Any:
 
 def norms(images: Tensor) -> Tensor:
     """The Euclidean norm of each image, `(N, ...) -> (N,)`."""
-    return torch.linalg.vector_norm(images.flatten(1), dim=1)
+    return torch.linalg.vector_norm(images, dim=tuple(range(1, images.ndim)))  # flattening would copy channels last
 
 
 def generators(seed: int, count: int, first: int = 0) -> list[torch.Generator]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..base.checks import check_images, check_input, check_logits, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, place_of, unknown
 from ..base.heads import find_head, width_of
 from ..base.image import Images, check_unit
 from ..base.layers import channels_of, named_layers
@@ -145,9 +145,7 @@ class Classifier(nn.Module):
         """
         names = self.class_names or [str(i) for i in range(self.classes)]
         if isinstance(name, str) and name in names:
-            if names.count(name) > 1:
-                raise InputError(f"several classes are called {name!r}; give the number, such as {names.index(name)}")
-            return names.index(name)
+            return place_of(name, names)
         whole = name.isdecimal() if isinstance(name, str) else isinstance(name, Integral)
         if whole and 0 <= int(name) < len(names):
             return int(name)

@@ -6,20 +6,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_images, positive_int
-from ..base.devices import Precision, default_modes
-from ..base.errors import InputError, unknown, warn
+from ..base.devices import PrecisionChoice, default_modes, pick_precision
+from ..base.errors import InputError, warn
 from ..base.image import Images
 from ..base.processes import team
 from ..base.recipes import Settings
 from ..base.task import task
 from .ball import Ball, Unbounded
-from .batch import PerImage, at_once, generators, per_image, select_rows, whole_groups
+from .batch import PerImage, at_once, even_batches, generators, per_image, select_rows
 from .classifier import Classifier
 from .descent import Descent, Progress, better_of, joined
 from .objective import Objective, StopRule
@@ -43,7 +43,7 @@ class DescendOptions(Settings, total=False):
     schedule: Schedule | Literal["cosine", "constant"]
     parametrization: Parametrization | Literal["pixels", "fourier", "maco"]
     transforms: Sequence[Transform] | Literal["none", "standard", "crops"]
-    precision: Precision
+    precision: PrecisionChoice
     compiled: bool
     batch_size: int | None
     reader: Reader | None
@@ -64,7 +64,7 @@ class Active(PerImage):
     state: tuple[Tensor, ...] = ()
 
     def select(self, index: Tensor) -> Active:
-        return replace(super().select(index), rng=tuple(self.rng[i] for i in index.tolist()))
+        return replace(super().select(index), rng=tuple(self.rng[i] for i in index.tolist() if self.rng))
 
 
 @task()
@@ -87,7 +87,7 @@ def descend(
     parametrization: Parametrization | None = None,
     transforms: Sequence[Transform] = (),
     seed: int = 0,
-    precision: Precision = "float32",
+    precision: PrecisionChoice = "float32",
     compiled: bool = False,
     batch_size: int | None = None,
     reader: Reader | None = None,
@@ -117,7 +117,8 @@ def descend(
         parametrization: `Pixels()` (default), `Fourier()` or `Maco(magnitude)`.
         transforms: applied to the images before the classifier, in order; see `pellucid.data.transforms`.
         seed: of random starts and transforms; each image has its own stream of it.
-        precision: "bfloat16" runs the network in autocast; the ball's arithmetic stays in float32.
+        precision: "bfloat16" runs the network in autocast, and "auto" does so where it is fast. The ball's arithmetic
+            stays in float32.
         compiled: run the network through `torch.compile`; worth its minute of compiling on a GPU.
         batch_size: at most how many images at once; chosen by image size if not given. A batch that does not fit a GPU
             is halved. Images whose losses read each other (`Diversity`) stay together.
@@ -141,14 +142,14 @@ def descend(
     if center.shape != start.shape:
         raise InputError(f"center is {tuple(center.shape)} and start is {tuple(start.shape)}; give the same shape")
     steps, restarts = positive_int("steps", steps), positive_int("restarts", restarts)
-    if precision not in get_args(Precision):
-        raise unknown("precision", precision, get_args(Precision))
+    precision = pick_precision(precision, device)
     moved = parametrization or Pixels()
     optimizer = optimizer or (NormalizedGradient() if isinstance(moved, Pixels) else Adam())
     if not isinstance(moved, Pixels) and not isinstance(optimizer, Adam):
         raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
     objective, ball, stop = _checked(objective, ball, stop, start, classifier)
     length = step_length(step_size, ball, steps, optimizer, schedule, torch.equal(start, center))
+    random_start = random_start or restarts > 1
     if compiled and objective.uses_straight_through:
         raise InputError("straight_through does not go with compiled: its hooks count the calls of a pass")
     read = reader or classifier.reader(objective.layers, objective.uses_straight_through)
@@ -173,8 +174,8 @@ def descend(
         if not losses.requires_grad:
             raise InputError("the loss has no gradient to the images: does the network detach them, or run in no_grad?")
         (gradient,) = torch.autograd.grad(losses.sum(), parameter)
-        sound = gradient.flatten(1).isfinite().all(1)
-        gradient = torch.where(per_image(sound, gradient), gradient, 0)  # without one an image stays where it is
+        sound = gradient.sum(tuple(range(1, gradient.ndim)), keepdim=True).isfinite()
+        gradient = torch.where(sound, gradient, 0)  # without one an image stays where it is
         return images.detach(), losses.detach(), gradient, activations.detach()
 
     def move(batch: Active, gradient: Tensor, progress: float) -> tuple[Active, Tensor]:
@@ -191,9 +192,10 @@ def descend(
     def run(index: Tensor, restart: int) -> Descent:
         """The loop: all steps of the images at `index`."""
         nonlocal done
-        rng = generators(seed * 7919 + restart + 1, len(index), first=int(index[0]))
-        own, around = ball.select(index), center[index]
-        images = own.random(around, rng) if random_start or restarts > 1 else own.project(start[index], around)
+        drawn = len(index) if random_start or transforms else 0
+        rng = generators(seed * 7919 + restart + 1, drawn, first=int(index[0]))
+        own, around = ball.select(index), center[index].contiguous(memory_format=torch.channels_last)
+        images = own.random(around, rng) if random_start else own.project(start[index], around)
         parameter = moved.encode(images.contiguous(memory_format=torch.channels_last))
         parts = (select_rows(part, index) for part in (objective, stop, length))
         batch = Active(torch.arange(len(index), device=device), around, parameter, tuple(rng), own, *parts)
@@ -204,13 +206,15 @@ def descend(
             images, losses, gradient, activations = evaluate(batch)
             rows, stay = batch.rows, None
             history[number, rows] = losses
-            chosen = losses < loss[rows] if keep_best else torch.ones_like(losses, dtype=torch.bool)
-            if batch.stop is not None:
-                finished = batch.stop(images, activations)
-                stopped_at[rows[finished]], stay = number, (~finished).nonzero()[:, 0]
-                chosen = chosen | finished
-            loss[rows] = torch.where(chosen, losses, loss[rows])
-            if keep_best or batch.stop is not None:
+            if batch.stop is None and not keep_best:
+                loss = losses
+            else:
+                chosen = losses < loss[rows] if keep_best else torch.ones_like(losses, dtype=torch.bool)
+                if batch.stop is not None:
+                    finished = batch.stop(images, activations)
+                    stopped_at[rows[finished]], stay = number, (~finished).nonzero()[:, 0]
+                    chosen = chosen | finished
+                loss[rows] = torch.where(chosen, losses, loss[rows])
                 final[rows] = torch.where(per_image(chosen, images), images, final[rows])
             batch, images = move(batch, gradient, number / steps)
             done += 1
@@ -225,13 +229,12 @@ def descend(
                 final[batch.rows] = images
         if not isinstance(moved, Pixels):  # what decodes to exactly 0 or 1 cannot be encoded
             final = own.project(final, around)
-        return Descent(final, loss, history, start[index], number + 1, number + 1, stopped_at)
+        return Descent(final.contiguous(), loss, history, start[index], number + 1, number + 1, stopped_at)
 
-    group = objective.group_size
+    group, share = objective.group_size, team().share(len(start), objective.group_size)
     size = positive_int("batch_size", at_once(start) if batch_size is None else batch_size)
-    size = min(whole_groups(size, group), len(start))
+    size = even_batches(share.stop - share.start, size, group)
     results: list[Descent] = []
-    share = team().share(len(start), group)
     first = share.start
     while first < share.stop:
         index = torch.arange(first, min(first + size, share.stop), device=device)
@@ -241,7 +244,7 @@ def descend(
         except torch.cuda.OutOfMemoryError:
             if size <= group:
                 raise
-            size = whole_groups((size + 1) // 2, group)
+            size = even_batches(size, (size + 1) // 2, group)
         else:
             first += len(index)
     found = joined(results, device)

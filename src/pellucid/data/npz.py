@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..base.files import replacing
 from .dataset import GIB, Dataset, LabeledImages, Split, class_numbers, numbered_classes
 
 MAX_BYTES = 64 * GIB
+AT_ONCE = 1000  # images of a split that are read before they are written
 KNOWN = ("train_images", "train_labels", "test_images", "test_labels", "class_names")
 
 
@@ -42,40 +44,47 @@ def load_npz(path: Path) -> Dataset:
     return Dataset(path.stem, splits.get("train", none), splits.get("test", none), names)
 
 
-def write_npz(
-    path: Path, images: Iterable[Tensor], size: tuple[int, int], labels: Tensor, class_names: Sequence[str]
-) -> None:
-    """Write a train split as an `.npz` that `load_npz` reads, in the memory of one piece of its images.
+@dataclass(frozen=True)
+class Pieces:
+    """A split that is to be written.
+
+    Attributes:
+        labels: `(N,)`.
+        size: H and W of its images.
+        images: pieces, `(n, 3, H, W)` uint8, which together are as many as the labels.
+    """
+
+    labels: Tensor
+    size: tuple[int, int]
+    images: Iterable[Tensor]
+
+    @classmethod
+    def of(cls, split: LabeledImages) -> Pieces:
+        """The images of a split, wherever they are."""
+        return cls(split.labels, split.size, (split.raw(some) for some in torch.arange(len(split)).split(AT_ONCE)))
+
+
+def save_npz(path: Path, class_names: Sequence[str], **splits: Pieces) -> None:
+    """Write an `.npz` that `load_npz` reads, in the memory of one piece of its images.
 
     Args:
         path: of the file, which is written in one piece.
-        images: pieces, `(n, 3, H, W)` uint8, which together are as many as the labels.
-        size: H and W.
-        labels: `(N,)`.
         class_names: of all classes.
+        **splits: `train`, `test` or both; an empty one is left out.
     """
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *size, 3)}
+    splits = {name: split for name, split in splits.items() if len(split.labels)}
+    labels = {f"{name}_labels": split.labels.numpy() for name, split in splits.items()}
     with replacing(path) as temporary:
-        np.savez(temporary, train_labels=labels.numpy(), class_names=np.array(class_names))
-        with (
-            zipfile.ZipFile(temporary, "a") as archive,
-            archive.open("train_images.npy", "w", force_zip64=True) as file,
-        ):
-            np.lib.format.write_array_header_1_0(file, header)
-            for piece in images:
-                file.write(piece.permute(0, 2, 3, 1).numpy().tobytes())
-
-
-def save_npz(data: Dataset, path: Path) -> None:
-    """Write a data set in memory as an `.npz` that `load_data` reads, in one piece."""
-    arrays = {"class_names": np.array(data.class_names)}
-    for name in ("train", "test"):
-        split: LabeledImages = getattr(data, name)
-        if len(split):
-            arrays[f"{name}_images"] = split.raw(slice(0, None)).permute(0, 2, 3, 1).numpy()
-            arrays[f"{name}_labels"] = split.labels.numpy()
-    with replacing(path) as temporary:
-        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+        np.savez(temporary, allow_pickle=False, class_names=np.array(class_names), **labels)
+        for name, split in splits.items():
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(split.labels), *split.size, 3)}
+            with (
+                zipfile.ZipFile(temporary, "a") as archive,
+                archive.open(f"{name}_images.npy", "w", force_zip64=True) as file,
+            ):
+                np.lib.format.write_array_header_1_0(file, header)
+                for piece in split.images:
+                    file.write(piece.permute(0, 2, 3, 1).numpy().tobytes())
 
 
 def _check_names(names: list[str], path: Path) -> None:

@@ -16,12 +16,12 @@ from ..training.transferability_study import TransferabilityStudy
 
 
 @contextmanager
-def figure(path: str | Path, width: float, height: float) -> Iterator[tuple[Any, Any]]:
-    """Yields a figure and its axes, which become an image file if the block ends well."""
+def figure(path: str | Path, width: float, height: float, rows: int = 1, columns: int = 1) -> Iterator[tuple[Any, Any]]:
+    """Yields a figure and its axes (an array of them if there are several), an image file if the block ends well."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(width, height), layout="constrained")
-    yield drawn, drawn.subplots()
+    yield drawn, drawn.subplots(rows, columns)
     with replacing(path) as temporary:
         drawn.savefig(temporary, dpi=150)
 

@@ -13,13 +13,12 @@ from .entry import Entry, Need
 PAIR: tuple[Need, ...] = ("beside", "data")
 STYLED: tuple[Need, ...] = ("beside", "data", "styles")
 TRANSFERRED: tuple[Need, ...] = ("beside", "targets")
-NO_TASK = "it lists which ImageNet classes make up Restricted ImageNet, whose labels torchvision's ImageNet gives"
-DETECTOR = "it needs COCO or Pascal VOC and a detector; export the classifier as the detector's backbone"
+DETECTOR = "pellucid trains no detectors; pellucid export writes the classifier as the backbone of one"
 
 ENTRIES: tuple[Entry, ...] = (
     # Representations.
     Entry("representations-figure-1", "Inversion, interpolation, features and their addition, one picture of each.",
-          reason="it is a montage of figures 6, 7, 11 and 12"),
+          reason="figures 6, 7, 11 and 12 show the same, larger"),
     Entry("representations-figure-2", "An image that a standard classifier represents like another, though the two "
           "look nothing alike.", PAIR, task="invert"),
     Entry("representations-figure-3", "Images brought to the representation of others: by a robust classifier they "
@@ -35,7 +34,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("representations-figure-8", "What maximizes two units, and the images that activate them most and least.",
           ("data",), task="activating"),
     Entry("representations-figure-9", "Units of GoogLeNet's representation, visualized with regularization.",
-          reason="it is reproduced from Olah, Mordvintsev and Schubert 2017, where GoogLeNet's units are shown"),
+          reason="it is a picture from another article (Olah, Mordvintsev and Schubert 2017), of GoogLeNet"),
     Entry("representations-figure-10", "Units of a standard classifier, visualized under random moves and rotations.",
           ("beside",), task="visualize"),
     Entry("representations-figure-11", "A feature is added to images by raising its unit above every other one.",
@@ -51,20 +50,20 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("representations-figure-16", "Figure 3 with classifiers of ImageNet.",
           reason="it is figure 3 of ImageNet classifiers: give those as --model and --beside"),
     Entry("representations-figure-17", "More walks between two images through robust representations.",
-          reason="it shows more of figure 12"),
+          reason="it shows more walks like those of figure 12: those of another --seed"),
     Entry("representations-figure-18", "Walks through standard representations, which are like those through pixels.",
           PAIR, task="interpolate"),
     Entry("representations-figure-19", "What maximizes randomly chosen units, with the class predicted of each.",
           ("data",), task="visualize"),
     Entry("representations-figure-20", "What maximizes selected units, with the class predicted of each.",
-          reason="it shows more of figure 19, units that were chosen by eye"),
+          reason="its units were chosen by eye; figure 19 shows units chosen without looking"),
     Entry("representations-figure-21", "What maximizes units of a robust classifier and of two standard ones.",
-          reason="it is figure 7 with a second standard classifier: give both as --beside"),
+          reason="figure 7 shows it, if two standard classifiers are given as --beside"),
     Entry("representations-figure-22", "Figure 21 with classifiers of ImageNet.",
           reason="it is figure 7 of ImageNet classifiers: give those as --model and --beside"),
     Entry("representations-figure-23", "Several features, each added to several images.", ("data",),
           task="manipulate"),
-    Entry("representations-table-1", "The nine classes of Restricted ImageNet.", reason=NO_TASK),
+    Entry("representations-table-1", "The nine classes of Restricted ImageNet.", task="evaluate"),
     Entry("representations-table-2", "How the classifiers were trained: epochs, learning rate, batches.", task="train"),
     Entry("representations-table-3", "Radius, steps and step size of adversarial training.", task="train"),
     Entry("representations-table-4", "Accuracy of standard and robust classifiers on Restricted ImageNet, clean and "
@@ -77,7 +76,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("representations-similarity", "Whether the distance of two representations is one of what people see.",
           PAIR, task="similarity-study"),
     # Synthesis.
-    Entry("synthesis-figure-1", "Every task, one picture of each.", reason="it is a montage of figures 3 to 8"),
+    Entry("synthesis-figure-1", "Every task, one picture of each.", reason="figures 3 to 8 show the same, larger"),
     Entry("synthesis-figure-2", "Images turned into one class after the other.", ("data",), task="translate"),
     Entry("synthesis-figure-3", "Generated images: one of each of many classes, and many of each of a few.",
           ("gaussians",), task="generate"),
@@ -87,11 +86,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("synthesis-figure-7", "Drawings turned into images of what they show.", task="sketch"),
     Entry("synthesis-figure-8", "Features painted onto regions of an image, one after the other.", ("data",),
           task="paint"),
-    Entry("synthesis-figure-9", "More images of one domain turned into the other.", reason="it shows more of figure 5"),
+    Entry("synthesis-figure-9", "More images of one domain turned into the other.",
+          reason="it shows more images like those of figure 5: --scale small and paper have more"),
     Entry("synthesis-figure-10", "The same with a classifier of many classes, of which the two are a part.",
-          reason="it is figure 5 with a classifier of many classes, two of which are the domains"),
+          reason="figure 5 shows it, if the classifier has more classes than the two"),
     Entry("synthesis-figure-11", "A classifier trained against linf attacks changes the background instead.",
-          reason="train a classifier of the two domains with --attack.norm linf, then make figure 5 of it"),
+          ("linf", "data"), task="translate"),
     Entry("synthesis-figure-12", "Holes that are filled otherwise than in the original: plausibly, or wrongly.",
           ("data", "judge"), task="inpaint"),
     Entry("synthesis-figure-13", "Generated images of CIFAR-10's classes.",
@@ -101,12 +101,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("synthesis-figure-15", "Generated images of ImageNet's classes.",
           reason="it is figure 3 of an ImageNet classifier: give that as --model"),
     Entry("synthesis-figure-16", "Generated images of a random part of the classes.",
-          reason="it shows more of figure 3"),
+          reason="it shows more images like those of figure 3: those of another --seed"),
     Entry("synthesis-figure-17", "Draws from the class Gaussians, with which generation begins.", ("gaussians",),
           task="generate"),
     Entry("synthesis-table-1", "Inception Scores of generated images, of the training images, and of GANs.",
           ("gaussians", "data"), task="generate"),
-    Entry("synthesis-table-2", "The nine classes of Restricted ImageNet.", reason=NO_TASK),
+    Entry("synthesis-table-2", "The nine classes of Restricted ImageNet.", task="evaluate"),
     Entry("synthesis-table-3", "How the classifiers were trained: epochs, learning rate, batches.", task="train"),
     Entry("synthesis-table-4", "Radius, steps and step size of adversarial training.", task="train"),
     Entry("synthesis-settings", "Radius, steps and step size of each task on each data set.", task="generate"),
@@ -135,7 +135,7 @@ ENTRIES: tuple[Entry, ...] = (
           reason="it is figure 7 of the representations paper: give a VGG of the same classes as --beside"),
     # Transfer.
     Entry("transfer-figure-1", "Units of robust and standard representations, and images recovered from them.",
-          reason="it shows figures 7 and 3 of the representations paper"),
+          reason="figures 7 and 3 of the representations paper show the same"),
     Entry("transfer-figure-2", "Accuracy of linear heads on fixed features of robust and standard sources.",
           TRANSFERRED, task="transfer-study"),
     Entry("transfer-figure-3", "Accuracy after fine-tuning robust and standard sources.", TRANSFERRED,
@@ -159,6 +159,6 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("transfer-linf", "Accuracy of linear heads on sources trained against linf attacks.",
           reason="it is figure 2 of such sources: give those as --model and --beside"),
     Entry("transfer-sources", "The sources' own accuracy by architecture and eps.",
-          reason="pellucid models has the published ones; table 4 of the representations paper measures yours"),
+          reason="pellucid models lists the published ones; table 4 of the representations paper measures yours"),
     Entry("transfer-settings", "Epochs, batches and learning rates of both kinds of transfer.", task="transfer"),
 )  # fmt: skip

@@ -9,12 +9,13 @@ from importlib import import_module
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from .scene import Scene, withstands
+
 if TYPE_CHECKING:
     from ..gallery.sheet import Row
-    from .scene import Scene
 
 Paper = Literal["synthesis", "representations", "style", "transfer"]
-Need = Literal["beside", "gaussians", "data", "train", "judge", "styles", "targets"]
+Need = Literal["beside", "gaussians", "data", "train", "judge", "styles", "targets", "linf"]
 
 NEEDS: dict[Need, str] = {
     "beside": "a standard classifier of the same classes: --beside",
@@ -24,6 +25,7 @@ NEEDS: dict[Need, str] = {
     "judge": "an independent classifier: --judge",
     "styles": "pictures whose style is taken: --styles",
     "targets": "data sets to transfer to: --targets",
+    "linf": "a classifier trained with --attack.norm linf: --beside",
 }
 """What an entry may need beside the classifier, and where it comes from."""
 
@@ -67,6 +69,7 @@ class Entry:
             "judge": scene.judge is not None,
             "styles": bool(scene.styles),
             "targets": bool(scene.targets),
+            "linf": any(withstands(classifier) == "linf" for classifier in list(scene.classifiers.values())[1:]),
         }
         return "; ".join(NEEDS[need] for need in self.needs if not there[need])
 

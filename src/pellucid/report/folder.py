@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError
-from ..base.files import finite, write_json, write_text
+from ..base.files import finite, holds_something, write_json, write_text
 from ..data.image import write_image
 from ..gallery.plots import figure
 from ..gallery.sheet import sheet
 from .entry import Entry, Finding, Interval
+from .given import Given
 
 SIDE = 128  # small images are enlarged to about this side
 
@@ -26,17 +27,19 @@ class Folder:
     Attributes:
         path: of the folder.
         about: what decides the findings: classifiers, data, scale, seed. A folder holds the report of one of these.
+        given: where those come from, for the lines that make an entry again.
     """
 
     path: Path
     about: dict[str, Any]
+    given: Given = Given()
 
     def open(self) -> None:
         """Create it, or go on with it; raises `InputError` for a folder of something else."""
         head = self.path / "about.json"
         about = json.loads(json.dumps(finite(self.about)))
         if not head.exists():
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if holds_something(self.path):
                 raise InputError(f"{self.path} holds something else; choose another --out")
             write_json(head, about)
             return
@@ -48,11 +51,12 @@ class Folder:
             raise InputError(f"{self.path} is a report with another {differing[0]}; choose another --out")
 
     def found(self, entry: Entry) -> dict[str, Any] | None:
-        """The facts of an entry that is done."""
+        """The facts of an entry that is done, with the lines that make it again."""
         try:
-            return json.loads((self.path / f"{entry.id}.json").read_text(encoding="utf-8"))
+            facts = json.loads((self.path / f"{entry.id}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
+        return {**facts, "again": {"command": self.given.command(entry.id), "python": self.given.python(entry)}}
 
     def keep(self, entry: Entry, finding: Finding, seconds: float) -> None:
         """Write the picture, the plot and the table of an entry, and at last its facts."""

@@ -19,10 +19,12 @@ h3 { font-size: 1.1rem; margin: 0 0 0.2rem; }
 section > img { max-width: 100%; height: auto; display: block; margin: 0.8rem 0; border-radius: 4px; background: #fff; }
 table { border-collapse: collapse; font-size: 0.9rem; margin: 0.8rem 0; display: block; overflow-x: auto; }
 th, td { text-align: left; padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--line); }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .claim { margin: 0.5rem 0; }
 .verdict { display: inline-block; min-width: 6rem; padding: 0 0.5rem; border-radius: 4px; text-align: center;
   font-size: 0.85rem; color: #fff; background: #6b7280; }
+nav .verdict { min-width: 0; padding: 0 0.35rem; font-size: 0.72rem; }
 .agrees { background: #1f7a4d; } .disagrees { background: #b3402e; }
 .ago { color: var(--soft); font-size: 0.85rem; }
 """
@@ -50,12 +52,13 @@ def report_page(
     made = [entry for entry in entries if entry.id in done]
     papers = dict.fromkeys(entry.paper for entry in made)
     verdicts = [claim["verdict"] for facts in done.values() for claim in facts["claims"]]
-    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("agrees", "undecided", "disagrees"))
+    words = {"agrees": "agree", "undecided": "undecided", "disagrees": "disagree"}
+    counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in words.items())
     facts = "; ".join(f"{name}: {_plain(value)}" for name, value in about.items() if value not in ("", (), []))
     contents = "\n".join(
         f"<h3>{escape(paper(name).title)}</h3><ul>"
         + "".join(
-            f'<li><a href="#{entry.id}">{_place(entry)}</a>: {escape(entry.shows)}</li>'
+            f'<li><a href="#{entry.id}">{_place(entry)}</a>: {escape(entry.shows)} {_verdicts(done[entry.id])}</li>'
             for entry in made
             if entry.paper == name
         )
@@ -64,7 +67,8 @@ def report_page(
     )
     body = "\n".join(_section(entry, done[entry.id]) for entry in made)
     missing = "".join(
-        f"<tr><td>{_place(entry)}</td><td>{escape(entry.shows)}</td><td>{escape(left[entry.id])}</td></tr>"
+        f"<tr><td>{entry.paper.capitalize()}: {_place(entry)}</td><td>{escape(entry.shows)}</td>"
+        f"<td>{escape(left[entry.id])}</td></tr>"
         for entry in entries
         if entry.id in left
     )
@@ -99,17 +103,22 @@ def _section(entry: Entry, facts: Mapping[str, Any]) -> str:
     )
     claims = "".join(_claim(claim) for claim in facts["claims"])
     table = _table(facts["table"]) if facts["table"] else ""
-    command = f"<pre>pellucid {escape(facts['command'])}</pre>" if facts["command"] else ""
-    python = f"<details><summary>Python</summary><pre>{escape(facts['python'])}</pre></details>"
-    again = f"pellucid report --only {entry.id}"
+    again = "\n\n".join(facts["again"].values())
+    like = f"pellucid {facts['command']}\n\n{facts['python']}"
     return f"""<section id="{entry.id}">
 <h2>{escape(entry.shows.removesuffix("."))}</h2>
 <p class="ago">{_place(entry)} of {escape(paper(entry.paper).title)} · {facts["seconds"]:.0f} s</p>
 {claims}
 <p>{escape(facts["text"])}</p>
-{pictures}{table}{command}{python if facts["python"] else ""}
-<p class="ago"><code>{again}</code></p>
+{pictures}{table}<details><summary>Make the like of your own images</summary><pre>{escape(like)}</pre></details>
+<details><summary>Make this entry again</summary><pre>{escape(again)}</pre></details>
 </section>"""
+
+
+def _verdicts(facts: Mapping[str, Any]) -> str:
+    """What became of an entry's claims, in the contents."""
+    found = dict.fromkeys(claim["verdict"] for claim in facts["claims"])
+    return " ".join(f'<span class="verdict {verdict}">{verdict}</span>' for verdict in found)
 
 
 def _claim(claim: Mapping[str, Any]) -> str:
@@ -122,16 +131,19 @@ def _claim(claim: Mapping[str, Any]) -> str:
 
 
 def _table(table: Mapping[str, Any]) -> str:
-    def cell(value: Any, tag: str = "td") -> str:
+    def cell(value: Any) -> str:
         if isinstance(value, str):
-            return f"<{tag}>{escape(value)}</{tag}>"
+            return f"<td>{escape(value)}</td>"
         if isinstance(value, dict):
             value = _interval(value)
         elif isinstance(value, float):
             value = f"{value:.4g}"
-        return f'<{tag} class="number">{"" if value is None else value}</{tag}>'
+        return f'<td class="number">{"" if value is None else value}</td>'
 
-    head = "".join(cell(column, "th") for column in table["columns"])
+    head = ""
+    for number, column in enumerate(table["columns"]):
+        words = any(isinstance(row[number], str) for row in table["rows"])
+        head += f"<th>{escape(column)}</th>" if words else f'<th class="number">{escape(column)}</th>'
     rows = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in table["rows"])
     return f"<table><tr>{head}</tr>{rows}</table>"
 

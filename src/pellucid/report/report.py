@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from ..base.errors import InputError, first_line, unknown
+from ..base.errors import InputError, first_line
 from ..base.files import write_json, write_text
 from ..base.task import task
 from ..transfer_learning.study.worker import in_processes
@@ -19,7 +20,7 @@ from .page import report_page
 from .scene import Scene
 
 Opener = Callable[[], Scene]
-"""Loads the scene; it is called once in each process."""
+"""Loads the scene, as `Given` does; it is called once in each process."""
 
 
 def chosen(only: Sequence[str]) -> list[Entry]:
@@ -31,7 +32,9 @@ def chosen(only: Sequence[str]) -> list[Entry]:
     papers = {entry.paper for entry in ENTRIES}
     for name in only:
         if name not in known and name not in papers:
-            raise unknown("entry", name, [*known, *papers])
+            near = get_close_matches(name, [*known, *papers], n=3, cutoff=0.4)
+            meant = f"did you mean {' or '.join(near)}? " if near else ""
+            raise InputError(f"there is no entry {name!r}; {meant}pellucid report --list has all of them")
     return [entry for entry in ENTRIES if not only or entry.id in only or entry.paper in only]
 
 

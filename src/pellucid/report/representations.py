@@ -25,7 +25,7 @@ from .accuracy import accuracies
 from .entry import Claim, Finding, Interval, Table
 from .inversions import distances, from_noise, inversion, matched, pictures, recipe, two
 from .scene import Scene
-from .settings import steps, trained
+from .settings import grouped, steps, trained
 
 NO_MEASURE = "What a unit shows is for the eye: no number here decides it."
 
@@ -292,6 +292,11 @@ def figure_18(scene: Scene) -> Finding:
         command=f"interpolate --model {names[1]} --images first.png last.png --blur 0 --out walk.png",
         python="pl.interpolate(standard, first, last, pl.InterpolateRecipe(blur=0))",
     )
+
+
+def table_1(scene: Scene) -> Finding:
+    """The classes of Restricted ImageNet."""
+    return grouped("representations-table-1")
 
 
 def table_2(scene: Scene) -> Finding:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import sha256
+from zlib import crc32
 
 import torch
 from torch import Tensor
 
 from ..core.classifier import Classifier
+from ..data.dataset import LabeledImages
+from ..data.parts import Parts
 from ..evaluation.quality import Quality, QualityRecipe, quality
 from ..synthesis.generate import GenerateRecipe, generate
 from ..synthesis.start import seeds
 from ..synthesis.toward import PLAIN
+from ..zoo.checksum import cache_folder
+from ..zoo.models import fingerprint
 from .entry import Claim, Finding, Interval, Table
 from .published.tables import table
 from .scene import Scene
@@ -63,26 +70,84 @@ def distances(scene: Scene) -> Finding:
     )
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples as labeled images: each batch is made when it is first read, and kept in a folder.
+
+    Attributes:
+        numbers: `(N,)`; a sample depends on its number and label alone.
+        labels: `(N,)`.
+        size: H and W.
+        make: from numbers and labels to `(n, 3, H, W)` in [0, 1].
+        of: what else the samples depend on.
+    """
+
+    numbers: Tensor
+    labels: Tensor
+    size: tuple[int, int]
+    make: Callable[[Tensor, Tensor], Tensor]
+    of: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def name(self, number: int) -> str:
+        """The sample's number."""
+        return str(int(self.numbers[number]))
+
+    def raw(self, index: Tensor | slice) -> Tensor:
+        """The samples at `index`, rounded to 8 bits as they would be in files."""
+        numbers, labels = self.numbers[index], self.labels[index]
+        of = sha256(f"{self.of} {numbers.tolist()} {labels.tolist()}".encode()).hexdigest()
+        parts = Parts(cache_folder() / "samples")
+        return parts.get(of, lambda: {"images": (self.make(numbers, labels).cpu() * 255).round().byte()}, of)["images"]
+
+    def batch(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """The samples at `index` as float32 in [0, 1], and their labels."""
+        return self.raw(index).float() / 255, self.labels[index]
+
+    def subset(self, index: Tensor, labels: Tensor) -> Samples:
+        """The samples at `index` with other labels."""
+        return replace(self, numbers=self.numbers[index], labels=labels)
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        """A random permutation."""
+        return torch.randperm(len(self), generator=generator)
+
+
+def sampled(scene: Scene, classifier: Classifier | None = None, how: GenerateRecipe | None = None) -> Samples:
+    """Samples of all classes alike, which begin with the scene's seeds; those seeds alone without a classifier."""
+    classes = scene.classifier.classes
+    labels = torch.arange(classes).repeat(scene.by_scale(2, 20, 50_000 // classes))
+
+    def make(numbers: Tensor, label: Tensor) -> Tensor:
+        each = zip(label[:, None], numbers.tolist(), strict=True)
+        start = torch.cat([seeds(scene.classifier, one, seed=scene.seed, first=number) for one, number in each])
+        if classifier is None:
+            return start
+        return generate(classifier, label, how, start=start, **scene.options).images
+
+    made_of = [None if one is None else fingerprint(one) for one in (scene.classifier, classifier)]
+    of = f"{made_of} {crc32(scene.classifier.gaussians.means.numpy())} {how} {scene.options}"
+    return Samples(torch.arange(len(labels)), labels, (scene.size, scene.size), make, of)
+
+
 @lru_cache(maxsize=1)
 def qualities(scene: Scene) -> dict[str, dict[str, Quality]]:
-    """Network that looks -> set of images -> its quality beside real images."""
-    count = scene.by_scale(2, 20, 50_000 // scene.classifier.classes)
-    labels = torch.arange(scene.classifier.classes).repeat_interleave(count)
-    start = seeds(scene.classifier, labels, seed=scene.seed)
-    real = scene.images(len(scene.measured))[0]
-    half = len(real) // 2
-    sets: dict[str, Tensor] = {REAL: real[half:], SEEDS: start}
+    """Network that looks -> set of images -> its quality beside real images; no set is in memory whole."""
+    images = scene.part(len(scene.measured))
+    real, others = (images.subset(index, images.labels[index]) for index in torch.arange(len(images)).tensor_split(2))
+    sets: dict[str, LabeledImages] = {REAL: others, SEEDS: sampled(scene)}
     for name, classifier in scene.classifiers.items():
-        for title, how in ((name, GenerateRecipe()), (f"{name}, plain steps", replace(GenerateRecipe(), sigmas=PLAIN))):
-            sets[title] = generate(classifier, labels, how, start=start, **scene.options).images.cpu()
+        sets[name] = sampled(scene, classifier, GenerateRecipe())
+        sets[f"{name}, plain steps"] = sampled(scene, classifier, GenerateRecipe(sigmas=PLAIN))
     readers: dict[str, Classifier] = dict(scene.classifiers)
     if scene.judge is not None:
         readers["the judge"] = scene.judge
     how = QualityRecipe(splits=scene.by_scale(2, 10, 10), subsets=100)
     return {
         reader: {
-            name: quality(images, real[:half], classifier, how, name=reader, seed=scene.seed)
-            for name, images in sets.items()
+            name: quality(images, real, classifier, how, name=reader, seed=scene.seed) for name, images in sets.items()
         }
         for reader, classifier in readers.items()
     }

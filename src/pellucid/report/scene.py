@@ -70,8 +70,7 @@ class Scene:
     @property
     def eps(self) -> float:
         """Radius of the attack that the classifier was trained with; a small one where its card names none."""
-        attack = (self.classifier.card.get("recipe") or {}).get("attack") or {}
-        return float(attack.get("eps") or self.size / 64)
+        return float(attack(self.classifier).get("eps") or self.size / 64)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -106,3 +105,13 @@ class Scene:
         names = self.classifier.class_names or [str(number) for number in range(self.classifier.classes)]
         count = min(count, len(names))
         return [names[number * len(names) // count] for number in range(count)]
+
+
+def attack(classifier: Classifier) -> dict[str, Any]:
+    """The attack that a classifier was trained with, as its card has it; empty where it names none."""
+    return (classifier.card.get("recipe") or {}).get("attack") or {}
+
+
+def withstands(classifier: Classifier) -> str:
+    """The norm of that attack, "l2" or "linf", or ""."""
+    return str(attack(classifier).get("norm") or "")

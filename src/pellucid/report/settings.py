@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.recipes import Recipe
+from ..data.grouping import RESTRICTED_IMAGENET
 from .entry import Finding, Table
 from .published.tables import table
 from .scene import Scene
@@ -26,6 +27,19 @@ def trained(scene: Scene, name: str) -> Finding:
         table=Table(("trained", *fields), rows),
         command="train --preset synthesis-cifar10 --data torchvision:CIFAR10 --out runs/robust",
         python='pl.train(data, pellucid.training.presets.PRESETS["synthesis-cifar10"])',
+    )
+
+
+def grouped(name: str) -> Finding:
+    """The superclasses of Restricted ImageNet: the published ranges of ImageNet's classes, and pellucid's."""
+    published = table(name)
+    rows = [(group, f"{first} to {last}", *(f"{a} to {b}" for a, b in RESTRICTED_IMAGENET.groups[group]))
+            for group, first, last in published.rows]  # fmt: skip
+    return Finding(
+        f"{published.place}: {published.caption} Numbers of ImageNet's 1000 classes, the first and the last of each.",
+        table=Table(("superclass", "published", "--grouping restricted-imagenet"), rows),
+        command="evaluate --model NAME --data imagenet/ --grouping restricted-imagenet",
+        python='pl.load_data("imagenet", 224, grouping="restricted-imagenet")',
     )
 
 

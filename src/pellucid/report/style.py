@@ -152,8 +152,8 @@ def layers(scene: Scene) -> Finding:
             axes.plot(range(1, len(values) + 1), [each.value for each in values.values()], marker="o", label=name)
         for name, *values in table("style-layers").rows:
             axes.plot(range(1, 5), values, "--x", alpha=0.6, label=f"published: {name}")
-        axes.set(yscale="log", xticks=range(1, wide + 1), xlabel="layer that carries style", ylabel="R")
-        axes.legend(fontsize="x-small")
+        axes.set(yscale="log", ylim=(None, 3), xticks=range(1, wide + 1), xlabel="layer that carries style", ylabel="R")
+        axes.legend(fontsize="x-small", ncols=2, loc="upper left")
 
     says = "The first layer of the robust network is more robust than that of the standard one"
     gap = table("style-layers").row("standard ResNet-50")["1"] - table("style-layers").row("robust ResNet-50")["1"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,8 +36,8 @@ from .entry import Finding, Interval, Table
 from .measured import ahead, as_table, comparison
 from .published.tables import table
 from .samples import distances, inception_scores
-from .scene import Scene
-from .settings import steps, trained
+from .scene import Scene, withstands
+from .settings import grouped, steps, trained
 
 PAPER = {32: "cifar10", 224: "restricted-imagenet"}  # whose published settings are for images of this side
 DOMAINS = (("horse", "zebra"), ("apple", "orange"), ("summer", "winter"), ("zebra", "horse"))
@@ -143,7 +145,7 @@ def figure_5(scene: Scene) -> Finding:
     """Images of one class turned into a related one."""
     first, second = domains(scene)
     how = scene.by_scale(TranslateRecipe(), TranslateRecipe(), TRANSLATIONS["paper-imagenet"])
-    rows, shares, note = [], None, "Without a judge nobody says in which share the target is seen."
+    shares, note = None, "Without a judge nobody says in which share the target is seen."
     if scene.judge is not None:
         chosen, pairs = comparison(scene, scene.by_scale(8, 60, None)), [(first, second), (second, first)]
         try:
@@ -151,17 +153,27 @@ def figure_5(scene: Scene) -> Finding:
             note = "The table says in which share the judge sees the target."
         except InputError as why:  # it knows other classes
             note = f"Not judged: {why}."
-    for source, target in ((first, second), (second, first)):
-        images = of_class(scene, source, scene.by_scale(4, 6, 8))
-        rows.append(Row(source, images))
-        for name, classifier in scene.classifiers.items():
-            made = translate(classifier, images, [target] * len(images), how, **scene.options)
-            rows.append(Row(f"{target}, {name}", made.images))
+    rows = both_ways(scene, scene.by_scale(4, 6, 8))
     return Finding(
         f"Test images of {first} moved towards {second} and back. Robust results keep pose and place. {note}",
         rows,
         table=None if shares is None else as_table(shares),
         command=f"translate --model {scene.name} --images photos/ --classes {second!r} --out turned.png",
+        python=f"pl.translate(classifier, images, [{second!r}] * len(images))",
+    )
+
+
+def figure_11(scene: Scene) -> Finding:
+    """Figure 5 of a classifier that withstands L2 attacks and of one that withstands linf attacks."""
+    first, second = domains(scene)
+    compared = {name: c for name, c in scene.classifiers.items() if name == scene.name or withstands(c) == "linf"}
+    return Finding(
+        f"Test images of {first} moved towards {second} and back by the same descent. Look whether the object changes "
+        "or what is around it. The paper's linf classifier takes blue sky for a mark of horses. No number here decides "
+        "it.",
+        both_ways(replace(scene, classifiers=compared), scene.by_scale(4, 6, 8)),
+        command=f"translate --model {scene.name} --beside {' '.join(list(compared)[1:])} --images photos/ "
+        f"--classes {second!r} --out turned.png",
         python=f"pl.translate(classifier, images, [{second!r}] * len(images))",
     )
 
@@ -253,6 +265,11 @@ def fid(scene: Scene) -> Finding:
     return distances(scene)
 
 
+def table_2(scene: Scene) -> Finding:
+    """The classes of Restricted ImageNet."""
+    return grouped("synthesis-table-2")
+
+
 def table_3(scene: Scene) -> Finding:
     """How the classifiers were trained."""
     return trained(scene, "synthesis-table-3")
@@ -307,6 +324,19 @@ def domains(scene: Scene) -> tuple[str, str]:
     """Two related classes: those of the paper if the classifier has them, or its first two."""
     names = scene.shown(scene.classifier.classes)
     return next(((a, b) for a, b in DOMAINS if a in names and b in names), (names[0], names[1]))
+
+
+def both_ways(scene: Scene, count: int) -> list[Row]:
+    """Test images of two domains, each moved to the other by every classifier."""
+    first, second = domains(scene)
+    how, rows = scene.by_scale(TranslateRecipe(), TranslateRecipe(), TRANSLATIONS["paper-imagenet"]), []
+    for source, target in ((first, second), (second, first)):
+        images = of_class(scene, source, count)
+        rows.append(Row(source, images))
+        for name, classifier in scene.classifiers.items():
+            made = translate(classifier, images, [target] * len(images), how, **scene.options)
+            rows.append(Row(f"to {target}, {name}", made.images))
+    return rows
 
 
 def of_class(scene: Scene, name: str, count: int) -> Tensor:

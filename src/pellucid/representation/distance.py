@@ -105,7 +105,7 @@ class DistanceCurve(Table):
         return {"radii": self.radii.tolist(), "mean": [round(v, 5) for v in self.mean.tolist()], "distances": rounded}
 
 
-@task(DistanceRecipe, DescendOptions)
+@task(DistanceRecipe, DescendOptions, precision="float32")
 def distance(
     classifier: Classifier,
     sources: Images,
@@ -129,7 +129,8 @@ def distance(
         recipe: settings, such as one of `PRESETS`; `PerPixel` lengths are multiplied by the classifier's size.
         seed: of random starts.
         callback: called after every step with a `Progress`.
-        **options: fields of the recipe, which override it, and options of `descend`.
+        **options: fields of the recipe, which override it, and options of `descend`. It measures, so `precision` is
+            float32 if not given.
 
     Raises:
         InputError: sources that are neither one nor as many as targets, a target whose representation is zero.

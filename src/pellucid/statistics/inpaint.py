@@ -38,7 +38,7 @@ def inpaint_statistics(
         recipe: of `inpaint`.
         patch: side of the hole in pixels; 5/16 of the images' if not given, 40 at 128 px.
         fills: other methods by name, from images `(N, 3, H, W)` and masks `(N, 1, H, W)` to images.
-        **options: of `descend`, such as `precision`.
+        **options: of `descend`; its `precision` is float32 if not given.
 
     Raises:
         InputError: a patch that is larger than the images.
@@ -50,7 +50,7 @@ def inpaint_statistics(
     >>> list(found.values["PSNR, dB"])
     ['mean color', 'membrane', 'robust']
     """
-    side = comparison.split.size[0]
+    side, options = comparison.split.size[0], {"precision": "float32", **options}
     recipe = checked(recipe, InpaintRecipe).at(side)
     patch = side * 5 // 16 if patch is None else patch
 

@@ -24,7 +24,7 @@ def invert_statistics(comparison: Comparison, recipe: InvertRecipe | None = None
     Args:
         comparison: the images and the classifiers.
         recipe: of `invert`.
-        **options: of `descend`, such as `precision`.
+        **options: of `descend`; its `precision` is float32 if not given.
 
     >>> import pellucid as pl
     >>> split = pl.Split(torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8), torch.arange(2))
@@ -34,7 +34,7 @@ def invert_statistics(comparison: Comparison, recipe: InvertRecipe | None = None
     (['distance in representation', 'PSNR, dB', 'SSIM'], ['start', 'robust'])
     """
     recipe = checked(recipe, InvertRecipe).at(comparison.split.size[0])
-    judge = comparison.judge
+    judge, options = comparison.judge, {"precision": "float32", **options}
 
     def compare(photos: Tensor, first: int) -> Values:
         start = begin(recipe.start, photos, comparison.seed, first)

@@ -28,7 +28,7 @@ def superres_statistics(
         comparison: the images and the classifiers.
         recipe: of `superres`.
         factor: the side of a block, which divides the images' side.
-        **options: of `descend`, such as `precision`.
+        **options: of `descend`; its `precision` is float32 if not given.
 
     Raises:
         InputError: a factor that does not divide the side.
@@ -40,7 +40,7 @@ def superres_statistics(
     >>> list(found.values), list(found.values["SSIM"])
     (['PSNR, dB', 'SSIM'], ['nearest', 'bicubic', 'start', 'robust'])
     """
-    side = comparison.split.size[0]
+    side, options = comparison.split.size[0], {"precision": "float32", **options}
     recipe = checked(recipe, SuperresRecipe).at(side)
     if positive_int("factor", factor) < 2 or side % factor:
         raise InputError(f"factor {factor} must be at least 2 and divide the images' {side} px")

@@ -40,7 +40,7 @@ def translate_statistics(
         pairs: from which class to which: only images of the first of each pair are taken. If not given, every image
             goes to another class, drawn by the seed.
         blur: standard deviation of the Gaussian, in pixels.
-        **options: of `descend`, such as `precision`.
+        **options: of `descend`; its `precision` is float32 if not given.
 
     Raises:
         InputError: no judge, or one that knows fewer than two of the classes, or not the target; no class names; a
@@ -56,7 +56,7 @@ def translate_statistics(
     """
     recipe = checked(recipe, TranslateRecipe).at(comparison.split.size[0])
     number("blur", blur, 0)
-    names = comparison.first.class_names
+    names, options = comparison.first.class_names, {"precision": "float32", **options}
     if comparison.judge is None or names is None:
         raise InputError("translations are judged by class names: give a classifier that has them, and a judge")
     judge, label = Judge(comparison.judge, names), comparison.first.label

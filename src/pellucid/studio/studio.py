@@ -37,7 +37,7 @@ class Settings:
     models: Sequence[str] = ()
     data: str | None = None
     device: str = "auto"
-    precision: str = "float32"
+    precision: str = "auto"
 
 
 class Studio:

@@ -109,7 +109,7 @@ def compare_style(
     found = []
     for number, (network, content, style, weight, start) in enumerate(points):
         settings = replace(recipe, style_weight=weight, start=start)
-        made = stylize(networks[network], contents[content], [styles[style]], settings, seed=seed)
+        made = stylize(networks[network], contents[content], [styles[style]], settings, seed=seed, precision="float32")
         verdict = ask(made.images, made.content, styles[style])
         found.append(Candidate(network, content, style, weight, start, made.images, verdict, made.evaluations))
         if callback is not None:
@@ -136,7 +136,13 @@ def swapped(
     """
     return {
         (one, other): stylize(
-            networks[one], content, [style], recipe, content_classifier=networks[other], seed=seed
+            networks[one],
+            content,
+            [style],
+            recipe,
+            content_classifier=networks[other],
+            seed=seed,
+            precision="float32",
         ).images
         for one, other in product(networks, networks)
     }
@@ -148,4 +154,4 @@ def single_layers(
     """The transfer with one style layer at a time, the recipe's or the known ones: `(layer, (1, 3, H, W))` for each."""
     for layer in recipe.style_layers or default_layers(classifier)[0]:
         alone = replace(recipe, style_layers=(layer,), layer_weights=())
-        yield layer, stylize(classifier, content, [style], alone, seed=seed).images
+        yield layer, stylize(classifier, content, [style], alone, seed=seed, precision="float32").images

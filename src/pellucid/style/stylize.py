@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base.devices import Precision, default_modes
+from ..base.devices import Precision, PrecisionChoice, default_modes, pick_precision
 from ..base.errors import InputError
 from ..base.image import Images
 from ..base.made import Made
@@ -136,7 +136,7 @@ def stylize(
     content_classifier: Classifier | None = None,
     start: Images | None = None,
     seed: int = 0,
-    precision: Precision = "float32",
+    precision: PrecisionChoice = "auto",
     callback: Callable[[StyleProgress], object] | None = None,
     **settings: Unpack[StylizeSettings],
 ) -> Stylized:
@@ -156,7 +156,7 @@ def stylize(
         content_classifier: whose content layers are kept, `classifier` if not given. This choice hardly matters.
         start: a picture, in place of the recipe's.
         seed: of noise, transforms and random weights.
-        precision: "bfloat16" runs the networks in autocast.
+        precision: "bfloat16" runs the networks in autocast; "auto" does so where it is fast.
         callback: called after every evaluation with a `StyleProgress`.
         **settings: fields of the recipe, which override it.
 
@@ -185,7 +185,8 @@ def stylize(
         content = with_side(content, recipe.size, "the result")
     if recipe.colors == "linear":
         styles = [linear_transfer(style, content) for style in styles]
-    reader = make_reader(classifier, content_classifier or classifier, recipe, seed, precision)
+    passes = pick_precision(precision, classifier.device)
+    reader = make_reader(classifier, content_classifier or classifier, recipe, seed, passes)
     height, width = content.shape[2:]
     sizes = scales(height, width, recipe.smallest)
     check_jitter(max(recipe.jitter, int(recipe.transforms)), sizes[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.blur import blurred
 from ..base.image import Images
@@ -15,7 +15,7 @@ from ..core.descend import Callback, DescendOptions
 from ..core.descent import Descent
 from ..data.image import fit
 from .inside import Inside
-from .mask import check_mask
+from .mask import check_mask, varied
 from .toward import SMOOTH, toward
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class BrushRecipe(Recipe):
     """Length of a step."""
     feather: float = PerPixel(3 / 128)
     """Width in pixels of the region's soft edge; 0 for a hard one."""
+    variety: float = 0.0
+    """Standard deviation of a smooth noise in the region to begin with, so that each seed paints in its own way."""
     sigmas: tuple[float, float] = SMOOTH
     """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
@@ -77,5 +79,8 @@ def brush(
     """
     recipe = checked(recipe, BrushRecipe).at(classifier.size)
     start = fit(classifier, images)
-    ball = Inside(L2(recipe.eps), blurred(check_mask(mask, start), recipe.feather))
-    return toward(classifier, labels, start, ball, recipe, seed=seed, callback=callback, **options)
+    soft = blurred(check_mask(mask, start), recipe.feather)
+    begun = varied(start, soft, recipe.variety, seed)
+    ball = Inside(L2(recipe.eps), soft)
+    rest: dict[str, Any] = {"center": start, **options}
+    return toward(classifier, labels, begun, ball, recipe, seed=seed, callback=callback, **rest)

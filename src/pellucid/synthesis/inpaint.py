@@ -6,16 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..base.blur import blurred
 from ..base.checks import check_images, number, positive
 from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2, Ball, Unbounded
-from ..core.batch import draw, generators
 from ..core.classifier import Classifier, Labels
 from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
@@ -23,7 +21,7 @@ from ..core.objective import CrossEntropy
 from ..core.optimizer import Smoothed, constant, cosine
 from .in_turn import after, in_turn
 from .inside import Inside
-from .mask import check_mask
+from .mask import check_mask, varied
 from .membrane import membrane
 from .outside import Outside
 from .surroundings import FINEST, continued, pyramid
@@ -58,6 +56,8 @@ class InpaintRecipe(Recipe):
     """Weight of the class. The papers: 1."""
     surroundings: float = 1.0
     """Weight of what surrounds the hole; 0 for the papers' method, which has none."""
+    feather: float = 0.0
+    """Width in pixels of the region's soft edge, within the region; 0 for a hard one."""
     variety: float = 0.0
     """Standard deviation of a smooth noise in the hole to begin with, so that each seed fills it in its own way."""
     sigmas: tuple[float, float] = (PerPixel(1 / 128), PerPixel(0.3 / 128))
@@ -112,7 +112,8 @@ def inpaint(
     images = check_images(images).to(classifier.device)
     mask = check_mask(mask, images).to(classifier.device)
     start = corrupt(images, mask) if recipe.fill == "mean" else membrane(images, mask)
-    start = (start + mask * recipe.variety * _smooth_noise(start, seed)).clamp(0, 1)
+    start = varied(start, mask, recipe.variety, seed)
+    soft = mask * blurred(mask, recipe.feather)  # visible pixels stay
     label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
     levels = pyramid(classifier, start) if recipe.surroundings else []
     rounds = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST for _ in range(2)]
@@ -135,7 +136,7 @@ def inpaint(
                 objective,
                 current,
                 center=start,
-                ball=Inside(ball, mask) if recipe.composite else ball,
+                ball=Inside(ball, soft) if recipe.composite else ball,
                 steps=steps,
                 step_size=recipe.step_size,
                 schedule=schedule,
@@ -146,12 +147,6 @@ def inpaint(
             )
         )
     return in_turn(descents).about(label=label)
-
-
-def _smooth_noise(like: Tensor, seed: int) -> Tensor:
-    """Noise of standard deviation 1 that varies over an eighth of the image."""
-    coarse = draw(torch.randn, like[:, :, :8, :8], generators(seed, len(like)))
-    return F.interpolate(coarse, size=like.shape[2:], mode="bicubic")
 
 
 def corrupt(images: Tensor, mask: Tensor) -> Tensor:

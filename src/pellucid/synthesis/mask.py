@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.checks import check_images
 from ..base.errors import InputError
 from ..base.image import Images
-from ..core.batch import generators
+from ..core.batch import draw, generators
 
 
 def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:
@@ -48,3 +49,15 @@ def check_mask(mask: Images, images: Tensor) -> Tensor:
     if bool(((each.amax(1) == 0) | (each.amin(1) == 1)).any()):
         raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")
     return region.expand(len(images), -1, -1, -1).contiguous()
+
+
+def varied(images: Tensor, mask: Tensor, variety: float, seed: int) -> Tensor:
+    """The images with smooth noise of standard deviation `variety` where the mask is 1, so that seeds differ.
+
+    The noise varies over an eighth of the image.
+    """
+    if not variety:
+        return images
+    coarse = draw(torch.randn, images[:, :, :8, :8], generators(seed, len(images)))
+    noise = F.interpolate(coarse, size=images.shape[2:], mode="bicubic")
+    return (images + mask.to(images) * variety * noise).clamp(0, 1)

@@ -23,7 +23,7 @@ from ..core.optimizer import Smoothed
 from ..data.image import fit
 from .in_turn import after
 from .inside import Inside
-from .mask import check_mask
+from .mask import check_mask, varied
 from .outside import Outside
 from .toward import PLAIN, SMOOTH
 
@@ -66,6 +66,8 @@ class PaintRecipe(Recipe):
     """Keep everything outside the stroke as it is. The notebook only penalizes its change."""
     feather: float = PerPixel(3 / 128)
     """Width in pixels of a stroke's soft edge; 0 for a hard one."""
+    variety: float = 0.0
+    """Standard deviation of a smooth noise in the region to begin with, so that each seed paints in its own way."""
     sigmas: tuple[float, float] = SMOOTH
     """Width in pixels of the Gaussian that blurs the gradient, at the first step and at the last; the papers: 0 0."""
 
@@ -123,7 +125,8 @@ def paint(
         descent = descend(
             classifier,
             -recipe.activation * wanted + recipe.weight * Outside(mask, current),
-            current,
+            varied(current, mask, recipe.variety, seed),
+            center=current,
             ball=Inside(ball, mask) if recipe.composite else ball,
             steps=recipe.steps,
             step_size=recipe.step_size * stroke.strength,

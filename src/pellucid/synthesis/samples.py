@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..base.checks import check_classifier, check_seed, positive_int
-from ..base.devices import Precision
+from ..base.devices import PrecisionChoice, pick_precision
 from ..base.errors import InputError
-from ..base.files import write_json
+from ..base.files import holds_something, write_json
 from ..base.processes import Processes
 from ..base.recipes import checked, plain
 from ..base.task import task
@@ -21,7 +21,7 @@ from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..data.image import side
 from ..data.jsonfile import read_json
-from ..data.npz import write_npz
+from ..data.npz import Pieces, save_npz
 from ..data.parts import Parts
 from ..zoo.models import fingerprint
 from .generate import GenerateRecipe, generate
@@ -40,9 +40,10 @@ def sample_dataset(
     classes: Sequence[str | int] | None = None,
     mixture: dict[str, float] | None = None,
     seed: int = 0,
-    precision: Precision = "float32",
+    precision: PrecisionChoice = "auto",
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
+    finish: Callable[[], object] = lambda: None,
 ) -> None:
     """Write `count` images of each class, made by `generate`, as a data set that `load_data` reads.
 
@@ -58,9 +59,10 @@ def sample_dataset(
         classes: names or numbers; all of them if not given.
         mixture: as of `generate`.
         seed: of the seeds.
-        precision: of the network's passes.
+        precision: of the network's passes; "auto" is bfloat16 where that is fast.
         team: the processes that share the work, all of which make this call, with one file system.
         callback: called with the share that is done: once before this call's first batch, then after each.
+        finish: called in the first process once the result is written; until it returns, the work is unfinished.
 
     Raises:
         InputError: NAME-parts holds samples with other settings; a class that does not exist.
@@ -77,8 +79,9 @@ def sample_dataset(
     names = classifier.class_names or [str(number) for number in range(classifier.classes)]
     labels = classifier.labels(names if classes is None else classes).repeat(positive_int("count", count))
     size = recipe.size or side(classifier)
+    precision = pick_precision(precision, classifier.device)
     batch = at_once(torch.empty(0, 3, size, size, device=classifier.device))
-    parts = Parts(out.with_name(f"{out.stem}-parts"))
+    parts = Parts(parts_folder(out))
     settings = {
         "model_sha256": fingerprint(classifier),
         "gaussians": classifier.gaussians and crc32(classifier.gaussians.means.numpy()),
@@ -110,9 +113,20 @@ def sample_dataset(
     team.wait()
     if team.main:
         images = (parts.get(name, lambda span=span: make(*span))["images"] for name, span in spans.items())
-        write_npz(out, images, (size, size), labels, names)
+        save_npz(out, names, train=Pieces(labels, (size, size), images))
+        finish()
         (Path(parts.folder or "") / SETTINGS).unlink()
         parts.forget()
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the finished parts of a data set are."""
+    return out.with_name(f"{out.stem}-parts")
+
+
+def unfinished(out: Path) -> bool:
+    """Whether a data set was begun here and not finished, though it may have been written already."""
+    return (parts_folder(out) / SETTINGS).is_file()
 
 
 def labels_by_part(labels: Tensor, batch: int) -> dict[str, tuple[int, Tensor]]:
@@ -133,7 +147,7 @@ def _begin(folder: Path, settings: dict) -> None:
     path, settings = folder / SETTINGS, json.loads(json.dumps(settings))
     if path.is_file() and read_json(path) == settings:
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if holds_something(folder):
         raise InputError(f"{folder} holds parts of another result; repeat the command that began it, choose another "
                          "--out, or delete the folder")  # fmt: skip
     write_json(path, settings)

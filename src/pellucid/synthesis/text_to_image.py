@@ -121,7 +121,7 @@ def text_to_image(
     if start is None:
         start = enlarge(seeds(classifier, torch.zeros(len(prompts)), recipe.start, seed), size)
     start, pixels = cover(check_images(start, "start"), size), recipe.parametrization == "pixels"
-    options = {"batch_size": max(1, at_once(start) // recipe.views), "seed": seed, **options}
+    options = {"batch_size": max(1, at_once(start) // recipe.views), "seed": seed, "precision": "auto", **options}
     made = descend(
         classifier,
         objective,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..base.devices import peak_memory
 from ..base.processes import processes
-from ..core.batch import at_once, whole_groups
+from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset
 from .recipe import TrainRecipe
@@ -60,7 +60,8 @@ def estimate(
     """
     whole = min(recipe.batch_size, len(data.train))
     few = at_once(torch.empty(0, 3, *trained_size(recipe, data), device=device))
-    batch_size = whole_groups(min(whole, few), processes().count)
+    team = processes().count
+    batch_size = max(team, min(whole, few) // team * team)
     labels = data.train.labels[:batch_size]
     some = data.train.subset(torch.arange(len(labels)), labels)
 

@@ -92,7 +92,8 @@ def train(
         precision: "bfloat16" computes the passes in autocast, weights stay float32; "auto" where it is faster.
         workers: processes that decode images, for data sets that are not held in memory; a few if not given.
         callback: called after every step.
-        on_epoch: called after every epoch, in the first process.
+        on_epoch: called after every epoch, before its checkpoint, in the first process. Killed in between, the epoch is
+            done again and told of again.
 
     Returns:
         The classifier with the EMA of the weights, in eval mode.
@@ -116,9 +117,9 @@ def train(
         run.begin(folder)
     while run.state.epoch < recipe.epochs:
         run.train_epoch(callback)
-        run.save(folder)
         if on_epoch is not None and run.processes.main:
             on_epoch(EpochReport(run.state.history[-1], run.examples))
+        run.save(folder)
     return run.state.averaged()
 
 

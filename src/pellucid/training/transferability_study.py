@@ -19,7 +19,7 @@ from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.draw import drawn
-from ..data.npz import save_npz
+from ..data.npz import Pieces, save_npz
 from ..evaluation.outcomes import Accuracies
 from ..evaluation.threat import check_split, seen
 from ..evaluation.transferability import TransferabilityRecipe, transferability
@@ -147,7 +147,7 @@ def transferability_study(
     other = nonrobust_data(
         source, data, recipe.nonrobust, parts=folder / "parts", seed=seed, precision=passes, callback=progress
     )
-    save_npz(other, folder / "nonrobust.npz")
+    save_npz(folder / "nonrobust.npz", other.class_names, train=Pieces.of(other.train), test=Pieces.of(other.test))
     learned, clean = [], {}
     for arch in recipe.archs:
         trained = []

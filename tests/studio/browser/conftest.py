@@ -1,45 +1,28 @@
 """The studio as a person meets it: a real browser, the real server, the bundled classifier."""
 
-import os
-import subprocess
-import sys
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from studio_helpers import serving_from, settings
 
 FLAGS = ["no-sandbox", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update",
          "disable-sync"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory):
-    """Starts a studio in a process of its own, on a free port; a context with the address that it prints."""
-
-    @contextmanager
-    def serving(*flags):
-        folder = tmp_path_factory.mktemp("studio")
-        own = {"PELLUCID_STATE": str(folder / "state"), "PELLUCID_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-        model = () if "--model" in flags else ("--model", "cifar10-l2-0.5")  # small, so that a run is short
-        command = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--device", "cpu", *model, *flags]
-        with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout is not None
-                yield process.stdout.readline().split()[2]
-            finally:
-                process.terminate()
-                process.wait(60)
-
-    return serving
+def model():
+    return "cifar10-l2-0.5"  # small, so that a run is short
 
 
 @pytest.fixture(scope="module")
-def address(serving):
-    with serving() as printed:
-        yield printed.rstrip("/")
+def address(tmp_path_factory, model):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pellucid.studio.runs.units.Units.work", lambda units, busy: False)  # nobody waits for thumbnails
+        with serving_from(tmp_path_factory.mktemp("studio"), settings(model)) as client:
+            yield f"http://127.0.0.1:{client.port}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     from page import CHROMIUM, playwright  # skips where they are missing, which a conftest must not
 
@@ -52,7 +35,7 @@ def browser():
 @pytest.fixture
 def open_page(browser, address):
     """Opens a tab; afterwards no request may have left the server, and no tab may have complained."""
-    from page import ready
+    from page import PATIENCE, ready
 
     contexts, hosts, complaints = [], set(), []
 
@@ -61,7 +44,7 @@ def open_page(browser, address):
             context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
             contexts.append(context)
             context.on("request", lambda request: hosts.add(urlsplit(request.url)[:2]))
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

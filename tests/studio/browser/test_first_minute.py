@@ -19,9 +19,8 @@ if MODEL not in pellucid.bundled():
 
 
 @pytest.fixture(scope="module")
-def address(serving):
-    with serving("--model", MODEL) as printed:
-        yield printed.rstrip("/")
+def model():
+    return MODEL
 
 
 def kept(name):

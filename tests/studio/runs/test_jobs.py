@@ -56,6 +56,17 @@ def test_jobs_run_one_after_the_other_in_order(queue):
     wait_until(lambda: queue.running is None)
 
 
+def test_a_clock_that_is_set_changes_no_seconds(queue, monkeypatch):
+    work = Work()
+    add(queue, work)
+    assert work.began.wait(60)
+    waiting = add(queue, Work())
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    queue.stop(waiting)
+    assert 0 <= waiting.seconds < 60
+    work.end.set()
+
+
 def test_a_stopped_job_is_over_at_once_and_its_work_soon(queue):
     work, next_one = Work(), Work()
     job = add(queue, work)

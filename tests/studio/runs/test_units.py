@@ -3,14 +3,17 @@
 import json
 import time
 
+import numpy as np
 import pytest
 from helpers import images
+from PIL import Image
 from studio_helpers import as_png, from_png, serving_from, settings, wait_until
 
 from pellucid.data.image import write_image
 from pellucid.studio.kept.models import Models
+from pellucid.studio.runs import units as units_module
 from pellucid.studio.runs.job import Stopped
-from pellucid.studio.runs.units import Units
+from pellucid.studio.runs.units import COLUMNS, TILE, Units
 
 SIDE = 16
 PICTURE = as_png(images(1, size=SIDE)[0])
@@ -53,6 +56,21 @@ def test_thumbnails_make_way_for_a_run(tiny_bundle, tmp_path):
     while units.work(lambda: False):
         pass
     assert all(entry["thumbnail"] for entry in units.listed(loaded, {}))
+
+
+def test_a_sheet_gives_small_pictures_at_once(tiny_bundle, tmp_path, monkeypatch):
+    loaded = Models(str(tiny_bundle), device="cpu").load(str(tiny_bundle))
+    monkeypatch.setattr(units_module, "SHEETS", tmp_path)
+    sheet = np.zeros((TILE, TILE * COLUMNS, 3), np.uint8)
+    sheet[:, 9 * TILE : 10 * TILE] = 200
+    Image.fromarray(sheet).save(tmp_path / f"{loaded.sha256[:16]}.webp", lossless=True)
+    units = Units(tmp_path / "drawn")
+    assert (from_png(units.thumbnail(loaded, 9, small=True)) == 200).all()
+    assert all(entry["thumbnail"] for entry in units.listed(loaded, {}))
+    assert not units.work(lambda: False)  # large ones are drawn only when they are asked for
+    assert units.thumbnail(loaded, 9) is None
+    assert units.work(lambda: False)
+    assert from_png(units.thumbnail(loaded, 9)).shape == (SIDE, SIDE, 3)
 
 
 def test_names_are_kept(studio):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from studio_helpers import shot
@@ -14,13 +15,19 @@ def work(job):
     raise AssertionError
 
 
+def finished(coroutine):
+    """What it returns. It gets a thread, because Playwright keeps a loop in the main one while its browser is open."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
 def listened(job, after=-1):
     """Frames' numbers as a listener gets them that sees the job only when it is over, and one that was there before."""
 
     async def read():
         return [json.loads(text) async for text in events(job, after)]
 
-    return [message["number"] for message in asyncio.run(read()) if message["type"] == "frame"]
+    return [message["number"] for message in finished(read()) if message["type"] == "frame"]
 
 
 def test_a_listener_that_comes_late_gets_all_frames_that_it_has_not_seen():
@@ -49,4 +56,4 @@ def test_a_slow_listener_gets_the_newest_frame_and_every_image_of_a_walk():
                 job.status = "done"
         return numbers
 
-    assert asyncio.run(read()) == [0, 3, 4, 5, 6]
+    assert finished(read()) == [0, 3, 4, 5, 6]

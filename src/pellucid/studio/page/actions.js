@@ -84,7 +84,7 @@ export function actions(studio) {
     $("input-seed").classList.toggle("last", needs.picture);
     $("factor").value = String(state.factor);
     const keep = (values) => state.set({ settings: { ...state.settings, [chosen.name]: values } });
-    showForm($("form"), chosen, state.settings[chosen.name] ?? {}, keep);
+    showForm($("form"), chosen, state.settings[chosen.name] ?? {}, state.classifier.size, keep);
     showLabel();
     showMask();
   }

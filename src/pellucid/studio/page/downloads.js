@@ -3,11 +3,16 @@
 import { canvasOf, decodeImage, pictureUrl } from "./codec.js";
 import { make } from "./dom.js";
 import { result } from "./report.js";
+import { KIND, record } from "./video.js";
+
+const VIDEO = KIND?.includes("mp4") ? "MP4" : "WebM";
 
 export class Downloads {
   /** With what a run began, for before | after. @type {HTMLCanvasElement|null} */
   #before = null;
   #ticket = 0;
+  /** Of the run whose result is offered. @type {import("./job.js").Frame[]} */
+  #frames = [];
   /** What is shown is the person's own picture. */
   #own = false;
 
@@ -24,6 +29,7 @@ export class Downloads {
     this.png = link("png", "PNG");
     this.json = link("json", "JSON", "Repeat it with: pellucid rerun FILE.json");
     this.gif = link("gif", "GIF", "The picture as it forms");
+    this.video = link("video", VIDEO, "The picture as it forms; the browser takes four seconds to record it");
     this.pair = link("pair", "Before | after");
     const larger = [2, 4].map((times) => {
       const one = link(`x${times}`, `×${times}`, `PNG of ${times} times the size, smoothly enlarged`);
@@ -35,7 +41,9 @@ export class Downloads {
       this.pair.href = beside([this.#before, shown], 2).toDataURL("image/png");
     });
     this.larger = larger;
-    const links = [this.png, ...larger, this.pair, this.gif, this.json];
+    this.video.href = "#";
+    this.video.addEventListener("click", (event) => this.#record(event));
+    const links = [this.png, ...larger, this.pair, this.gif, this.video, this.json];
     element.append(this.text, ...links.flatMap((one) => [one, " "]));
   }
 
@@ -48,7 +56,7 @@ export class Downloads {
   own() {
     this.#own = true;
     this.#offer("Download this picture: ", "picture");
-    this.json.hidden = this.gif.hidden = this.pair.hidden = true;
+    this.json.hidden = this.gif.hidden = this.video.hidden = this.pair.hidden = true;
     this.png.href = "#";
   }
 
@@ -68,6 +76,8 @@ export class Downloads {
     this.json.href = `api/jobs/${job.id}/result.json`;
     this.gif.href = `api/jobs/${job.id}/result.gif`;
     this.json.hidden = this.gif.hidden = !whole;
+    this.video.hidden = !whole || !KIND;
+    this.#frames = job.frames;
     this.#start(job.frames[0], at);
   }
 
@@ -78,6 +88,18 @@ export class Downloads {
     this.larger.forEach((one, at) => (one.download = `${name || "result"}-x${[2, 4][at]}.png`));
     this.pair.download = `${name || "result"}-before-after.png`;
     this.element.hidden = false;
+  }
+
+  /** Record the run, and download it. */
+  async #record(event) {
+    event.preventDefault();
+    if (this.video.textContent !== VIDEO) return;
+    this.video.textContent = "Recording …";
+    const images = await Promise.all(this.#frames.map((frame) => decodeImage(frame.picture)));
+    const href = URL.createObjectURL(await record(images));
+    make("a", { href, download: `result.${VIDEO.toLowerCase()}` }).click();
+    this.video.textContent = VIDEO;
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
   }
 
   async #start(first, at) {

@@ -15,6 +15,8 @@ import { make, say } from "./dom.js";
  * @property {string} help
  */
 
+/** A setting that is seen without opening Advanced. */
+const FRONT = "feather";
 /** The setting that says how much may change, and by how many times the slider makes it smaller or larger. */
 const AMOUNT = "eps";
 const TIMES = 4;
@@ -29,13 +31,14 @@ const OWN = "own";
  * @param {HTMLElement} container
  * @param {import("./state.js").Action} action
  * @param {Object<string, any>} values those that differ from the defaults
+ * @param {number} side of the classifier's pictures
  * @param {(values: Object<string, any>) => void} change called with the new ones
  */
-export function showForm(container, action, values, change) {
+export function showForm(container, action, values, side, change) {
   const open = container.querySelector("details")?.open ?? false;
   const preset = presets(action, values, (chosen) => {
     change(chosen);
-    showForm(container, action, chosen, change);
+    showForm(container, action, chosen, side, change);
     container.querySelector(".presets select").focus();
   });
   const rows = action.form.map((field) => {
@@ -46,13 +49,40 @@ export function showForm(container, action, values, change) {
       change(values);
     });
   });
+  const front = (at) => action.form[at].name === FRONT;
   const advanced = make(
     "details", { open },
     make("summary", {}, "Advanced"),
     make("div", { class: "row presets" }, make("h2", { class: "grow" }, "Settings"), preset),
-    ...rows,
+    ...rows.filter((_, at) => !front(at)),
   );
-  container.replaceChildren(...amount(action.form, rows), advanced);
+  const shown = rows.filter((_, at) => front(at));
+  container.replaceChildren(...sizes(action, rows, side), ...amount(action.form, rows), ...shown, advanced);
+}
+
+/** A list over the size of the result, if that can be chosen: twice the classifier's beside the usual one. */
+function sizes({ form, needs }, rows, side) {
+  const at = form.findIndex(({ name }) => name === "size");
+  if (at < 0) return [];
+  const field = rows[at].querySelector("input");
+  const select = make(
+    "select",
+    { id: "result-size" },
+    make("option", { value: "" }, needs.picture ? "the picture's" : `${side} px`),
+    make("option", { value: 2 * side }, `${2 * side} px`),
+    make("option", { value: OWN, hidden: true }, "Your own"),
+  );
+  const show = () => {
+    select.value = field.value;
+    if (select.value !== field.value) select.value = OWN;
+  };
+  select.addEventListener("change", () => {
+    field.value = select.value;
+    field.dispatchEvent(new Event("change"));
+  });
+  field.addEventListener("change", show);
+  show();
+  return [make("div", { class: "inline" }, make("label", { for: "result-size" }, "Size"), select)];
 }
 
 /** A slider over the setting that matters most, if it has a default to be compared with. */

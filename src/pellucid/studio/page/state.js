@@ -86,9 +86,10 @@ export class State {
     return Boolean(needs?.style || (needs?.factor && this.factor === 1));
   }
 
-  /** Whether the chosen action can go on from its own result; what takes a small picture as it is gives a large one. */
+  /** Whether the chosen action can go on from its own result, which is larger than what it takes if that was asked for. */
   get continues() {
-    return !(this.chosen?.needs.factor && this.factor === 1);
+    const larger = this.chosen?.needs.picture === false && this.settings[this.action]?.size;
+    return !larger && !(this.chosen?.needs.factor && this.factor === 1);
   }
 
   /** The seed after this one; after the last one the first. */

@@ -41,6 +41,8 @@ const RETRY = 1200;
 export class Thumbnails {
   /** Object URLs by unit. @type {Map<number, string>} */
   #urls = new Map();
+  /** The same, drawn in full. @type {Map<number, string>} */
+  #large = new Map();
 
   /** @param {string} model name of the classifier */
   constructor(model) {
@@ -56,22 +58,26 @@ export class Thumbnails {
    * A unit's thumbnail. While it is not made yet it is asked for again, as long as somebody still waits for it.
    * @param {number} unit
    * @param {() => any} wanted
+   * @param {boolean} [small] the picture that comes with the page will do
    * @returns {Promise<string|null>} its URL
    */
-  async fetch(unit, wanted) {
-    const path = query(`units/${unit}/thumbnail.png`, { model: this.model });
-    while (wanted() && !this.#urls.has(unit)) {
+  async fetch(unit, wanted, small = true) {
+    const path = query(`units/${unit}/thumbnail.png`, { model: this.model, small });
+    const urls = small ? this.#urls : this.#large;
+    while (wanted() && !urls.has(unit)) {
       const response = await request("GET", path).catch(() => null);
       if (!response) return null;
-      if (response.status === 200) this.#urls.set(unit, URL.createObjectURL(await response.blob()));
+      if (response.status === 200) urls.set(unit, URL.createObjectURL(await response.blob()));
       else await sleep(RETRY);
     }
-    return this.known(unit) ?? null;
+    return urls.get(unit) ?? null;
   }
 
   /** Let go of the pictures. */
   close() {
-    for (const url of this.#urls.values()) URL.revokeObjectURL(url);
-    this.#urls.clear();
+    for (const urls of [this.#urls, this.#large]) {
+      for (const url of urls.values()) URL.revokeObjectURL(url);
+      urls.clear();
+    }
   }
 }

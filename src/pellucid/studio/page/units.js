@@ -139,6 +139,7 @@ export class Units extends EventTarget {
     const { name, classes } = this.#units[unit];
     const alt = `What unit ${unit} looks for`;
     const image = make("img", { alt: "", title: DRAWN, class: "thumbnail", width: 160, height: 160 });
+    if (this.#thumbnails.known(unit)) image.src = this.#thumbnails.known(unit);
     const error = make("p", { class: "error", role: "alert", hidden: true });
     const input = make(
       "input",
@@ -159,7 +160,7 @@ export class Units extends EventTarget {
       images,
     );
     const here = () => image.isConnected && $("units").open;
-    this.#thumbnails.fetch(unit, here).then((url) => url && Object.assign(image, { src: url, title: "", alt }));
+    this.#thumbnails.fetch(unit, here, false).then((url) => url && Object.assign(image, { src: url, title: "", alt }));
     await telling(error, () => this.#activating(unit, images, here));
   }
 

@@ -1,11 +1,15 @@
 /** The same run with several seeds, as a grid; one of the results can be kept. */
 
 import { copyImage, decodeImage, pictureUrl } from "./codec.js";
+import { choose } from "./desk.js";
 import { $, make, say, telling } from "./dom.js";
 import { Job } from "./job.js";
 import { missing, requestBody } from "./request.js";
 import { SEEDS } from "./state.js";
 import { TAB } from "./tab.js";
+
+/** Of the noise that tells one seed from another where an action otherwise begins with the picture as it is. */
+const VARIETY = 0.15;
 
 export class Variants {
   /** The run that goes on. @type {Job|null} */
@@ -40,7 +44,7 @@ export class Variants {
     await photo.fit();
     const ticket = this.#ticket;
     const start = run.repeats ? await photo.sized(run.began) : copyImage(picture.image);
-    const state = this.studio.state.copy();
+    const state = varied(this.studio.state.copy());
     const tile = () => make("li", {}, make("button", { type: "button", disabled: true }));
     const tiles = Array.from({ length: count }, tile);
     $("variants-grid").replaceChildren(...tiles);
@@ -73,8 +77,16 @@ export class Variants {
   async #keep(job, start) {
     const { state, run } = this.studio;
     this.close();
-    state.set({ seed: job.order.seed });
+    choose(state, job.order);
     await run.bring(job, start ?? await decodeImage(job.frames[0].picture));
     run.dispatchEvent(new CustomEvent("ended", { detail: run.job.frames.at(-1) }));
   }
+}
+
+/** What is chosen, so that each seed leads elsewhere. @param {import("./state.js").State} state */
+function varied(state) {
+  const settings = state.settings[state.action];
+  if (settings?.variety || !state.chosen.form.some(({ name }) => name === "variety")) return state;
+  state.settings = { ...state.settings, [state.action]: { ...settings, variety: VARIETY } };
+  return state;
 }

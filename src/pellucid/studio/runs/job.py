@@ -52,7 +52,7 @@ class Job:
     number: int = 0
     status: Status = "queued"
     place: int = 0
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     error: str | None = None
     frames: list[Frame] = field(default_factory=list)
@@ -101,7 +101,6 @@ class Job:
             "status": self.status,
             "place": self.place,
             "frames": len(self.frames),
-            "started": self.created,
         }
 
     def keep(self, frame: Frame) -> None:

@@ -153,7 +153,7 @@ class Jobs:
             return
         if job in self._queue:
             self._queue.remove(job)
-        job.seconds = time.monotonic() - began if began is not None else time.time() - job.created
+        job.seconds = time.monotonic() - (job.created if began is None else began)
         job.error = error
         job.status = status
         self._number_places()

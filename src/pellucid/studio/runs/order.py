@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...base.devices import Precision, pick_precision
 from ...base.errors import InputError, unknown
 from ...core.classifier import Classifier
 from ...gallery.sidecar import embedded, made_by
@@ -26,7 +27,7 @@ class Machine:
     """How networks run: the flags with which the studio was started."""
 
     device: str = "auto"
-    precision: str = "float32"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,18 @@ class Order:
         what = self.call.label or ("" if self.call.unit is None else f"unit {self.call.unit}")
         return re.sub(r"[^a-z0-9]+", "-", f"{self.action.name} {what}".lower()).strip("-")[:60]
 
+    @property
+    def precision(self) -> Precision:
+        """Of the network's passes: what the machine's choice comes to where the classifier is."""
+        return pick_precision(self.machine.precision, self.call.classifier.device)
+
     def work(self, job: Job) -> Result:
         """Run it; the `work` of a job."""
-        from ...base.devices import pick_precision
-
         use_all_cores()
         call, classifier = self.call, self.call.classifier
-        precision = pick_precision(self.machine.precision, classifier.device)
         label = None if call.label is None else classifier.label(call.label)
         camera = Camera(classifier, label, job.keep)
-        made = perform(self.action, call, camera, job.check, job.advance, precision)
+        made = perform(self.action, call, camera, job.check, job.advance, self.precision)
         return Result(png(made.image), made.facts)
 
     def sidecar(self, job: Job) -> dict[str, Any]:
@@ -69,8 +72,7 @@ class Order:
         said = ["--model", call.loaded.name, "--seed", str(call.seed)]
         if self.machine.device != "auto":
             said += ["--device", self.machine.device]
-        if self.machine.precision != "float32":
-            said += ["--precision", self.machine.precision]
+        said += ["--precision", self.precision]
         said += ["--out", f"{out}.png" if needs.style else out]
         if needs.style:
             said += ["--content", _input(START), "--styles", _input(SECOND)]

@@ -1,6 +1,7 @@
 """The units of a representation: their classes, their thumbnails, and the images that activate them most.
 
 Thumbnails and images cost passes of the network. The worker makes them when no job waits, and stops when one does.
+Small pictures of the bundled classifiers' units come with the page, as one sheet a classifier.
 """
 
 from __future__ import annotations
@@ -10,21 +11,29 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
+from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.files import replacing
+from ...core.classifier import Classifier
+from ...core.descend import Callback
 from ...data.dataset import LabeledImages
+from ...data.image import to_tensor
 from ...data.load import load_data
 from ...representation.activating import Activating, activating
 from ...representation.visualize import VisualizeRecipe, visualize
-from ..kept.loaded import Loaded
+from ..kept.loaded import FALLBACK_SIDE, Loaded
 from ..kept.pictures import message, png
 from .job import Stopped
 
+SHEETS = Path(__file__).parents[1] / "page" / "units"
+TILE, COLUMNS = 32, 32  # of a sheet: the side of a picture in pixels, and how many stand in a row
 AT_ONCE = 4  # thumbnails
 CLASSES = 3
 IMAGES = 8
@@ -43,6 +52,11 @@ class _Album:
 
     def thumbnail(self, unit: int) -> Path:
         return self.folder / f"unit-{unit}.png"
+
+    @property
+    def sheet(self) -> Path:
+        """The small pictures that come with the page, if they do: another network has another name."""
+        return SHEETS / f"{self.loaded.sha256[:16]}.webp"
 
     def missing(self) -> list[int]:
         """The next thumbnails to make: first those that a page has asked for."""
@@ -72,20 +86,25 @@ class Units:
     def listed(self, loaded: Loaded, names: dict[int, str]) -> list[dict[str, Any]]:
         """All units of a classifier. From now on their thumbnails are made."""
         album = self._album(loaded)
-        classes = top_classes(loaded)
+        classes, sheet = top_classes(loaded), album.sheet.is_file()
         return [
             {
                 "unit": unit,
                 "name": names.get(unit, ""),
                 "classes": classes[unit],
-                "thumbnail": album.thumbnail(unit).is_file(),
+                "thumbnail": sheet or album.thumbnail(unit).is_file(),
             }
             for unit in range(loaded.units)
         ]
 
-    def thumbnail(self, loaded: Loaded, unit: int) -> bytes | None:
-        """A unit's thumbnail, or None if it is not made yet; then it is among the next."""
+    def thumbnail(self, loaded: Loaded, unit: int, small: bool = False) -> bytes | None:
+        """A unit's thumbnail, or None if it is not made yet; then it is among the next.
+
+        A `small` one may come from the classifier's sheet.
+        """
         album = self._album(loaded)
+        if small and album.sheet.is_file():
+            return _tile(album.sheet, unit)
         try:
             return album.thumbnail(unit).read_bytes()
         except OSError:
@@ -141,6 +160,8 @@ class Units:
                     **dict(list(self._albums.items())[-2:]),  # older ones would keep their classifiers in memory
                     loaded.sha256: _Album(loaded, folder, {}, list(range(loaded.units))),
                 }
+                if self._albums[loaded.sha256].sheet.is_file():
+                    self._albums[loaded.sha256].rest = []  # large ones are drawn when they are asked for
             return self._albums[loaded.sha256]
 
     def _search(self, loaded: Loaded, busy: Busy) -> None:
@@ -178,6 +199,28 @@ def top_classes(loaded: Loaded) -> list[list[str]]:
     ]
 
 
+@lru_cache(64)
+def _tile(sheet: Path, unit: int) -> bytes:
+    """A unit's picture on a sheet, as a PNG."""
+    row, column = divmod(unit, COLUMNS)
+    with Image.open(sheet, formats=["WEBP"]) as opened:
+        box = (TILE * column, TILE * row, TILE * (column + 1), TILE * (row + 1))
+        return png(to_tensor(opened.convert("RGB").crop(box)))
+
+
+def pictures(classifier: Classifier, units: list[int], callback: Callback | None = None) -> Tensor:
+    """What these units look for, `(N, 3, H, W)`; gray if nothing activates one of them."""
+    made = []
+    for at in range(0, len(units), AT_ONCE):
+        some = units[at : at + AT_ONCE]
+        try:
+            made.append(visualize(classifier, some, RECIPE, callback=callback).images.cpu())
+        except InputError:  # nothing activates them
+            side = classifier.size or FALLBACK_SIDE
+            made.append(torch.full((len(some), 3, side, side), 0.5))
+    return torch.cat(made)
+
+
 def _draw(album: _Album, units: list[int], busy: Busy) -> None:
     """Visualize some units and save the pictures."""
 
@@ -185,11 +228,7 @@ def _draw(album: _Album, units: list[int], busy: Busy) -> None:
         if busy():
             raise Stopped
 
-    classifier = album.loaded.classifier
-    try:
-        images = visualize(classifier, units, RECIPE, callback=callback).images
-    except InputError:  # nothing activates them
-        images = torch.full((len(units), 3, album.loaded.side, album.loaded.side), 0.5)
+    images = pictures(album.loaded.classifier, units, callback)
     for unit, image in zip(units, images, strict=True):
         with replacing(album.thumbnail(unit)) as temporary:
             temporary.write_bytes(png(image))

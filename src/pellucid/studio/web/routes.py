@@ -207,11 +207,11 @@ def units(studio: Here, model: Name) -> JSONResponse:
 
 
 @router.get("/units/{unit}/thumbnail.png")
-def thumbnail(studio: Here, unit: Number, model: Name) -> Response:
+def thumbnail(studio: Here, unit: Number, model: Name, small: bool = False) -> Response:
     """A unit's thumbnail; 202 while it is still to be made."""
     loaded = studio.models.here(model)
     loaded.check_unit(unit)
-    png = studio.units.thumbnail(loaded, unit)
+    png = studio.units.thumbnail(loaded, unit, small)
     if png is None:
         studio.jobs.nudge()
         return JSONResponse({}, 202)
