@@ -44,6 +44,12 @@ The settings of each task. The same class is the Python API, the command's flags
 is `--eps` on the command line. *Per px* is a length in proportion to the side of the images: 0.25 per px is 8 at 32 px,
 16 at 64 px and 32 at 128 px. Presets are published settings (`--preset NAME`); the comments say where the numbers are
 from."""
+SAMPLES = """from pathlib import Path
+
+import pellucid as pl
+
+if not Path("samples").exists():
+    pl.samples()"""  # the first cell of a notebook that takes pictures from there
 PRESETS = {"training.recipe": "training.presets"}  # where they are in a module of their own
 
 
@@ -92,11 +98,15 @@ def is_notebook(path: str) -> bool:
 def notebook(text: str) -> str:
     """A page as a notebook: its snippets and command lines are cells, and so is the text between them."""
     cells: list[dict] = []
+    saved = r"^pl\.save\((.+?), (.*)\)$"
     for number, part in enumerate(re.split(r"^```(python\n.*?|\npellucid .*?)^```\n", text, flags=re.M | re.S)):
         kind = "code" if number % 2 else "markdown"
         source = part.removeprefix("python").strip()
         if kind == "code" and not part.startswith("python"):
-            source = "\n".join(f"!{line}" for line in source.splitlines())
+            source = shown(source)
+        if kind == "code" and (made := re.findall(saved, source, flags=re.M)):
+            source = re.sub(saved, r"pl.save(\1, \2, overwrite=True)", source, flags=re.M)
+            source += f"\ndisplay({', '.join(name for name, _ in made)})"
         source = re.sub(r"!\[.*?\]\(.*?\)\n?|<div.*?</div>\n?", "", source) if kind == "markdown" else source
         if cells and (printed := re.match(r"```text\n(.*?)```\s*", source, flags=re.S)):
             cells[-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": printed[1]}]
@@ -104,8 +114,20 @@ def notebook(text: str) -> str:
         extra = {"outputs": [], "execution_count": None} if kind == "code" else {}
         if source.strip():
             cells.append({"cell_type": kind, "metadata": {}, "source": source, **extra})
+    if "samples/" in text:
+        cells.insert(
+            0, {"cell_type": "code", "metadata": {}, "source": SAMPLES, "outputs": [], "execution_count": None}
+        )
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}, indent=1)
+
+
+def shown(lines: str) -> str:
+    """Commands as a cell that shows the pictures which they write, and may be run again."""
+    written = r"--(?:out|gif|save-frames) (\S+\.(?:png|gif))"
+    cells = [f"!{line} --overwrite" if re.search(written, line) else f"!{line}" for line in lines.splitlines()]
+    show = ", ".join(f'Image("{file}")' for file in re.findall(written, lines))
+    return "\n".join([*cells, *(["from IPython.display import Image", f"display({show})"] if show else [])])
 
 
 def commands() -> str:

@@ -3,6 +3,7 @@
 Descents take two steps here. What cannot be run has a comment before it: `<!-- not run: why -->`.
 """
 
+import json
 import re
 import shlex
 import shutil
@@ -111,6 +112,26 @@ def test_what_a_page_shows_works(page, here, capsys):
                 if words[0] in ENDLESS:
                     continue
                 assert main([*words, *TINY.get(words[0], [])]) == 0, f"{line}\n{capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize("page", [name for name in WHOLE if name != "README.md"])
+def test_a_tutorial_is_a_notebook_too(page, monkeypatch):
+    """Its cells are the page's snippets and commands, which run above; they show what they make, and run twice."""
+    monkeypatch.syspath_prepend(DOCS)
+    made = json.loads(import_module("pages").notebook(PAGES[page]))
+    assert (made["nbformat"], made["metadata"]["kernelspec"]["name"]) == (4, "python3")
+    keys = {"cell_type", "metadata", "source"}
+    for cell in made["cells"]:
+        assert cell.keys() == keys | ({"outputs", "execution_count"} if cell["cell_type"] == "code" else set())
+    cells = [cell["source"] for cell in made["cells"] if cell["cell_type"] == "code"]
+    if "samples/" in PAGES[page]:
+        assert "pl.samples()" in cells.pop(0)
+    for _, language, text in BLOCKS[page]:
+        lines = [line if language == "python" else f"!{line}" for line in text.strip().splitlines()]
+        if language == "python" or lines[0].startswith("!pellucid"):
+            cell = re.sub(r",? (?:--overwrite|overwrite=True)", "", cells.pop(0)).splitlines()
+            assert cell[: len(lines)] == lines
+    assert not cells
 
 
 def test_every_public_name_is_in_the_reference():

@@ -1,7 +1,10 @@
 """What every task has: settings as keywords, warnings at the caller's line, a bar, results that know their call."""
 
+import csv
 import inspect
+import json
 import pydoc
+import re
 import warnings
 
 import pytest
@@ -13,12 +16,19 @@ from pellucid import InputError
 from pellucid.base.recipes import Settings, field_texts
 from pellucid.core.descend import DescendOptions, descend
 
-NAMES = ["brush", "distance", "generate", "inpaint", "interpolate", "invert", "manipulate", "paint", "sketch",
-         "superres", "translate", "visualize"]  # fmt: skip
+FUNCTIONS = {name: each for name in pl.__all__ if inspect.isfunction(each := getattr(pl, name))}
+RECIPES = {name: inspect.signature(each).parameters["recipe"].annotation for name, each in FUNCTIONS.items()
+           if "recipe" in inspect.signature(each).parameters}  # fmt: skip
+SOON_DONE = {  # functions without a bar
+    "box_mask", "bundled", "convert", "export", "kaleidoscope", "load", "load_bundle", "load_gaussians",
+    "magnitude_spectrum", "patch_mask", "perceptual", "perceptual_distance", "progress", "published", "read_image",
+    "samples", "save", "save_bundle", "save_gaussians", "write_image", "zero_shot",
+}  # fmt: skip
+NO_RESULTS = {"Classifier", "ClassGaussians", "Dataset", "Features", "Perceptual", "Published", "Path", "Tensor"}
 
 
 def recipe_of(name):
-    return getattr(pl, f"{name.title()}Recipe")
+    return getattr(pl, RECIPES[name].split()[0])
 
 
 def test_settings_stand_beside_the_recipe(classifier):
@@ -43,12 +53,47 @@ def test_a_setting_that_does_not_exist_is_refused_with_the_nearest(classifier):
         pl.sketch(classifier, images(1), "cat", paper="zz")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_keywords_are_typed(name):
-    """Every field of a recipe is a keyword that type checkers know, but for those that a parameter has."""
-    typed = {*DescendOptions.__annotations__, *inspect.signature(getattr(pl, name)).parameters}
-    assert {*recipe_of(name).__dataclass_fields__} <= typed | ({"start"} if name == "superres" else set())
-    assert "**options: 'Unpack" in str(inspect.signature(getattr(pl, name)))
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_fields_of_every_recipe_are_keywords(name):
+    """Type checkers know each of them, and the function takes it."""
+    parameters = inspect.signature(FUNCTIONS[name]).parameters
+    assert RECIPES[name].endswith(" | None")
+    assert parameters["recipe"].default is None
+    further = next(p for p in parameters.values() if p.kind is p.VAR_KEYWORD)
+    module = inspect.getmodule(inspect.unwrap(FUNCTIONS[name]))
+    typed = getattr(module, re.fullmatch(r"Unpack\[(\w+)\]", further.annotation)[1]).__annotations__
+    for field in recipe_of(name).__dataclass_fields__:
+        assert field in {*typed, *parameters}
+        assert f"**{further.name}: fields of the recipe" in FUNCTIONS[name].__doc__
+    with pytest.raises(InputError, match=f"unknown setting of {name} 'spets'"):
+        FUNCTIONS[name](
+            **{p.name: None for p in parameters.values() if p.default is p.empty and p is not further}, spets=1
+        )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS.keys() - SOON_DONE)
+def test_every_long_function_has_a_bar(name):
+    assert "callback" in inspect.signature(FUNCTIONS[name]).parameters
+    assert inspect.unwrap(FUNCTIONS[name]) is not FUNCTIONS[name]  # it is a task
+
+
+def test_every_result_shows_and_saves_itself():
+    for function in FUNCTIONS.values():
+        name = re.findall(r"\w+", function.__annotations__["return"])[-1]
+        kind = getattr(inspect.getmodule(inspect.unwrap(function)), name, None)
+        if inspect.isclass(kind) and name not in NO_RESULTS:
+            assert {"save", "_repr_html_"} <= {*dir(kind)}, name
+
+
+def test_a_table_is_written_as_json_and_csv(tmp_path):
+    found = pl.Accuracies(10, 0.5, {0.25: {"pgd-20": 0.2}}, {"seed": 1})
+    assert json.loads(found.save(tmp_path / "a.json").read_text()) == found.to_json()
+    header, *rows = csv.reader(found.save(tmp_path / "a.csv").open())
+    assert (header[0], rows[1][:2]) == ("10 images", ["eps 0.25, pgd-20", "20.0%"])
+    with pytest.raises(InputError, match=r"a\.csv exists; choose another name or give overwrite=True"):
+        found.save(tmp_path / "a.csv")
+    with pytest.raises(InputError, match=r"a table is a \.json or a \.csv"):
+        found.save(tmp_path / "a.txt")
 
 
 def test_the_options_are_those_of_descend():
@@ -89,7 +134,7 @@ def test_frames_are_kept_as_the_images_formed(classifier):
     assert made[1].frames.shape == (5, 1, 3, 8, 8)
 
 
-def test_a_bar_is_shown_where_it_is_wanted(classifier, capsys, monkeypatch):
+def test_a_bar_is_shown_where_it_is_wanted(classifier, capsys, monkeypatch, tmp_path):
     def said():
         pl.generate(classifier, "cat", steps=2)
         return capsys.readouterr().err
@@ -105,9 +150,14 @@ def test_a_bar_is_shown_where_it_is_wanted(classifier, capsys, monkeypatch):
     assert "generate" in said()
     pl.generate(classifier, "cat", steps=2, callback=lambda progress: None)
     assert capsys.readouterr().err == ""
+    pl.load_data(pl.samples(tmp_path / "samples") / "tiles", measuring=True)
+    assert "load_data" in capsys.readouterr().err
+    split = pl.Split(images(2), torch.arange(2))
+    pl.inpaint_statistics(pl.Comparison({"ours": classifier}, split), steps=1, surroundings=0.0, patch=2)
+    assert {*re.findall(r"(\w+) +\d+%", capsys.readouterr().err)} == {"inpaint_statistics"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECIPES)
 def test_help_tells_what_every_field_means(name):
     text = pydoc.render_doc(recipe_of(name), renderer=pydoc.plaintext)
     told = " ".join(text.replace(" |  ", " ").split())

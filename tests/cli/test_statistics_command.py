@@ -42,13 +42,13 @@ def test_what_was_stopped_goes_on(run, data, here, tiny_bundle, monkeypatch):
     words = ["--model", tiny_bundle, "--data", "data.npz", "--count", "4", *QUICK, "--factor", "2", "--out", "a.json"]
     original = comparison.Comparison.measure
 
-    def stopped(self, task, compare, settings):
+    def stopped(self, task, compare, settings, callback):
         def once(photos, first):
             if first:
                 raise KeyboardInterrupt
             return compare(photos, first)
 
-        return original(self, task, once, settings)
+        return original(self, task, once, settings, callback)
 
     monkeypatch.setattr(comparison.Comparison, "measure", stopped)
     code, _, err = run("statistics", "superres", *words, model=False)

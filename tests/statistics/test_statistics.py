@@ -105,17 +105,17 @@ def test_batches_do_not_matter_and_what_is_finished_is_not_made_again(compared, 
     whole = superres_statistics(compared, SUPERRES, factor=2)
     monkeypatch.setattr(module, "AT_ONCE", 3)
     shares = []
-    kept = replace(compared, parts=tmp_path / "parts", callback=shares.append)
+    kept = replace(compared, parts=tmp_path / "parts")
 
     def stop(share):
         shares.append(share)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        superres_statistics(replace(kept, callback=stop), SUPERRES, factor=2)
+        superres_statistics(kept, SUPERRES, factor=2, callback=stop)
     (first,) = (tmp_path / "parts").iterdir()
     before = first.stat().st_mtime_ns
-    found = superres_statistics(kept, SUPERRES, factor=2)
+    found = superres_statistics(kept, SUPERRES, factor=2, callback=shares.append)
     assert first.stat().st_mtime_ns == before
     assert shares == [3 / 7, 3 / 7, 6 / 7, 1.0]
     order = [(row.metric, row.method) for row in whole.rows]
@@ -123,7 +123,7 @@ def test_batches_do_not_matter_and_what_is_finished_is_not_made_again(compared, 
     for metric, methods in whole.values.items():
         for method, values in methods.items():
             torch.testing.assert_close(found.values[metric][method], values, atol=1e-3, rtol=0)
-    superres_statistics(replace(kept, callback=None, seed=1), SUPERRES, factor=2)  # of another seed: made anew
+    superres_statistics(replace(kept, seed=1), SUPERRES, factor=2)  # of another seed: made anew
     assert first.stat().st_mtime_ns > before
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .errors import shortened
-from .files import replacing
+from .errors import InputError, shortened
+from .files import replacing, write_json, write_text
 from .grid import LEGIBLE, gif, grid, magnified
 from .image import to_pil
 from .made import Made
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 AXIS = {"history": 1, "frames": 1}  # along which the images are, where it is not the first
 SHOWN = 16  # images that a notebook shows of a result
+ROWS = 40  # rows of a table that are shown
 
 
 class Pictures:
@@ -143,22 +145,51 @@ class Animation:
 
 
 class Table:
-    """A result of numbers. A subclass says in `table` what its columns are called, and its rows."""
+    """A result of numbers. A subclass says in `table` what its columns are called, and its rows; in `to_json` the
+    whole result."""
 
     def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
         """The names of the columns, and the rows."""
         raise NotImplementedError
 
+    def to_json(self) -> Any:
+        """The whole result as plain JSON."""
+        raise NotImplementedError
+
+    def to_csv(self) -> str:
+        """The table as a spreadsheet reads it."""
+        text, (header, rows) = StringIO(), self.table()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows])
+        return text.getvalue()
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a .json with the whole result and how it was measured, or a .csv with the table. Returns the path.
+
+        Raises:
+            InputError: the path exists, cannot be written, or ends otherwise.
+        """
+        path = Path(path)
+        if path.suffix not in (".json", ".csv"):
+            raise InputError(f"a table is a .json or a .csv, not {path}")
+        check_file(path, overwrite, remedy="give overwrite=True")
+        write_json(path, self.to_json()) if path.suffix == ".json" else write_text(path, self.to_csv())
+        return path
+
     def __repr__(self) -> str:
-        header, rows = self.table()
+        header, rows = self._shown()
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in (header, *rows)]
         return "\n".join([type(self).__name__, *lines])
 
     def _repr_html_(self) -> str:
-        header, rows = self.table()
+        header, rows = self._shown()
         body = "".join(f"<tr>{_tags('td', row)}</tr>" for row in rows)
         return f"<table><tr>{_tags('th', header)}</tr>{body}</table>"
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        header, rows = self.table()
+        more = [f"... and {len(rows) - ROWS} more", *[""] * (len(header) - 1)]
+        return header, [*rows[:ROWS], more] if len(rows) > ROWS else rows
 
 
 def about_classifier(classifier: Any) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+EVERY = 0.2  # seconds between two changes of a bar in a notebook
 _asked: list[bool] = []  # what `progress` was last told
 
 
@@ -41,14 +43,35 @@ def bar(title: str, on: bool) -> Iterator[Callable[[float], None]]:
     if not on:
         yield lambda share: None
         return
-    import warnings
+    if in_notebook():
+        with _below_the_cell(title) as below:
+            yield below
+        return
+    from tqdm import tqdm
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a notebook without widgets, where it is text
-        from tqdm.auto import tqdm
     with tqdm(total=100, desc=title, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {remaining}") as shown:
 
         def advance(share: float) -> None:
             shown.update(100 * share - shown.n)
 
         yield advance
+
+
+@contextmanager
+def _below_the_cell(title: str) -> Iterator[Callable[[float], None]]:
+    """A bar that a notebook shows in place and takes away, without widgets and without lines of text in its file."""
+    from IPython.display import HTML, display  # type: ignore[import-not-found]
+
+    shown, began, last = display(HTML(title), display_id=True), time.monotonic(), 0.0
+
+    def advance(share: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if share > 0 and now - last > EVERY:
+            last, left = now, (now - began) * (1 - share) / share
+            shown.update(HTML(f'{title} {share:.0%} <progress value="{share}"></progress> {left:.0f} s'))
+
+    try:
+        yield advance
+    finally:
+        shown.update(HTML(""))

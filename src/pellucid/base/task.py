@@ -64,7 +64,7 @@ def task(
                 found = checked(given.get("recipe"), recipe)
                 given["recipe"] = replace(found, **said) if said else found
                 where = rest if own is None else given
-                if where.get("precision", usual) == "auto":
+                if "classifier" in given and where.get("precision", usual) == "auto":
                     where["precision"] = pick_precision("auto", given["classifier"].device)
             if further:
                 given[further] = rest
@@ -87,8 +87,9 @@ def _watched(function: Callable[..., R], bound: inspect.BoundArguments, further:
     arguments = _noted(bound, further)
     entered = _inside.set(True)
     try:
-        with bar(function.__name__, callback is None and everybody.main and wanted()) as advance:
-            if "callback" in inspect.signature(function).parameters:
+        tells = "callback" in inspect.signature(function).parameters
+        with bar(function.__name__, tells and callback is None and everybody.main and wanted()) as advance:
+            if tells:
 
                 def told(progress: Any) -> None:
                     done, total = counted(progress)

@@ -112,7 +112,7 @@ def _index(flags: FindActivating, classifier: Classifier, split: LabeledImages) 
     with sharing(team), progress_bar("images", flags.quiet or not team.main) as advance:
         found = activating(classifier, split, layer=flags.layer, k=flags.k, precision=precision, callback=advance)
     if path is not None and team.main:
-        found.save(path)
+        found.save(path, overwrite=True)
     return found
 
 

@@ -13,6 +13,7 @@ from ..base.devices import pick_device, pick_precision
 from ..base.errors import InputError
 from ..base.files import short
 from ..base.processes import processes, sharing
+from ..base.progress import wanted
 from ..core.classifier import Classifier
 from ..core.descent import Descent, Progress
 from ..data.image import write_image
@@ -132,7 +133,7 @@ def intended(classifier: Classifier) -> Callable[[Descent], list[str]]:
 @contextmanager
 def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float], None]]:
     """Yields a function that takes the share of the work that is done; nothing is drawn without a terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not (sys.stderr.isatty() and wanted()):
         yield lambda share: None
         return
     from rich import progress

@@ -126,7 +126,7 @@ class TranslateStatistics(StatisticsFlags):
         return in_order_of(classifier, data)
 
     def measure(self, comparison: Comparison, **options: Any) -> Statistics:
-        return translate_statistics(comparison, self.recipe, pairs=self.pairs, blur=self.blur, **options)
+        return translate_statistics(comparison, self.recipe, pairs=self.pairs, judge_blur=self.blur, **options)
 
 
 TASKS: dict[str, tuple[type[StatisticsFlags], dict[str, Any]]] = {
@@ -163,8 +163,8 @@ def main(argv: Sequence[str]) -> int:
     judge = load(flags.judge, flags.device) if flags.judge else None
     try:
         with progress_bar(task, flags.quiet) as advance:
-            comparison = Comparison(classifiers, images, flags.count, flags.seed, judge, partial, advance)
-            found = flags.measure(comparison, precision=pick_precision(flags.precision, first.device))
+            comparison = Comparison(classifiers, images, flags.count, flags.seed, judge, partial)
+            found = flags.measure(comparison, precision=pick_precision(flags.precision, first.device), callback=advance)
     except KeyboardInterrupt:
         if partial is None or not partial.exists():
             raise

@@ -87,6 +87,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"Split({len(self)} images, {width} x {height}, {len(self.labels.unique())} classes)"
+
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the images."""
@@ -193,6 +197,9 @@ class Dataset:
                 least, largest, count = int(split.labels.min()), int(split.labels.max()), len(self.class_names)
                 hint = "; class numbers start at 0, and these at 1" if (least, largest) == (1, count) else ""
                 raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes{hint}")
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.counts(4)})"
 
     @property
     def size(self) -> tuple[int, int]:

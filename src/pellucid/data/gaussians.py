@@ -54,6 +54,10 @@ class ClassGaussians:
     kept: float
     weights: Tensor | None = None
 
+    def __repr__(self) -> str:
+        shape, variance = " x ".join(map(str, self.shape)), f"{self.kept:.0%} of the variance"
+        return f"ClassGaussians({self.classes} classes, {shape}, {self.factors.shape[1]} factors: {variance})"
+
     @property
     def classes(self) -> int:
         """The number of classes, K."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..base.checks import positive_int
 from ..base.errors import InputError, shortened
+from ..base.task import task
 from .dataset import GIB, Dataset, Split, resized
 from .encoded import decoded
 from .folder import load_folder, split_of
@@ -18,6 +19,7 @@ from .torchvision import load_torchvision
 from .wordnet import named
 
 
+@task()
 def load_data(
     source: str | Path,
     size: int | None = None,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import Tensor
 
 from ..base.checks import check_fields, number, positive, positive_int
 from ..base.errors import InputError
+from ..base.pictures import Table
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.batch import draw, generators
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
@@ -27,6 +29,9 @@ from .accuracy import EvaluateRecipe, Evaluation
 from .classes import warn_of_absent
 from .intervals import clopper_pearson, wilson
 from .threat import check_radius, check_split, radius_names, seen
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 IMAGES = 10  # of a part that is kept
 
@@ -68,8 +73,21 @@ class CertifyRecipe:
             positive_int("count", self.count)
 
 
-@dataclass(frozen=True)
-class Certified:
+class CertifySettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `certify`."""
+
+    sigma: float
+    samples: tuple[int, int]
+    alpha: float
+    count: int | None
+    eps: tuple[float, ...]
+    steps: int
+    attack_samples: int
+    batch_size: int
+
+
+@dataclass(frozen=True, repr=False)
+class Certified(Table):
     """What could be certified of each image.
 
     Attributes:
@@ -105,6 +123,11 @@ class Certified:
         halves = int(float(self.radius.max()) / self.sigma * 2)
         return sorted({*(self.sigma * half / 2 for half in range(halves + 1)), *self.empirical})
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        shares = [(f"radius {radius:g}", self.accuracy(radius)) for radius in self.radii]
+        rows = [(name, f"{p:.1%}", "{:.1%} to {:.1%}".format(*wilson(p, len(self.index)))) for name, p in shares]
+        return (f"{len(self.index)} images", "certified", "95% interval"), rows
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON: shares by radius with their 95% intervals, and the outcome of each image."""
         count, names = len(self.index), radius_names(self.radii)
@@ -124,6 +147,7 @@ class Certified:
         }
 
 
+@task(CertifyRecipe)
 def certify(
     classifier: Classifier,
     split: LabeledImages,
@@ -132,6 +156,7 @@ def certify(
     seed: int = 0,
     parts: Path | None = None,
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[CertifySettings],
 ) -> Certified:
     """Bound from below how far each image is from another prediction of the smoothed classifier.
 
@@ -149,6 +174,7 @@ def certify(
         seed: of the noise, which each image has of its own by its number in the data set, and of the choice of images.
         parts: a folder in which finished images are kept; the same call goes on from there. Delete it at the end.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: images of another size, labels that the classifier does not have, a smoothed classifier.
@@ -194,9 +220,9 @@ def certify(
     top, hits = tensors["votes"].unbind(1)
     radius = torch.tensor([certified_radius(k, recipe) for k in hits.tolist()], dtype=torch.float64)
     empirical = {} if not recipe.eps else dict(zip(recipe.eps, tensors["held"].double().mean(0).tolist(), strict=True))
-    settings = {**asdict(recipe), "count": len(index), "seed": seed}
+    measured = {**asdict(recipe), "count": len(index), "seed": seed}
     predicted = torch.where(radius > 0, top, -1)
-    return Certified(tensors["index"], tensors["labels"], predicted, radius, recipe.sigma, empirical, settings)
+    return Certified(tensors["index"], tensors["labels"], predicted, radius, recipe.sigma, empirical, measured)
 
 
 def certified_radius(hits: int, recipe: CertifyRecipe) -> float:

@@ -96,6 +96,10 @@ class Layers(Table, list[LayerRobustness]):
             (layer.layer, f"{layer.value:.4g}", f"{layer.low:.4g} to {layer.high:.4g}") for layer in self
         ]
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """As plain JSON, a part for each layer."""
+        return [layer.to_json() for layer in self]
+
 
 @dataclass(frozen=True)
 class Shift(Objective):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from ..base.checks import positive_int
 from ..base.errors import InputError, warn
+from ..base.pictures import Table
 from ..base.recipes import Recipe, checked
 from ..base.task import task
 from ..core.batch import at_once
@@ -21,6 +22,9 @@ from ..data.draw import drawn
 from ..zoo.models import fingerprint
 from .features import feature_reader, read_features
 from .inception import Inception
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 ROWS = 1000  # of a matrix of distances at once
 
@@ -48,8 +52,18 @@ class QualityRecipe(Recipe):
             raise InputError(f"kept must be at least {max(4, self.neighbors + 1)}, not {self.kept}")
 
 
-@dataclass(frozen=True)
-class Quality:
+class QualitySettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `quality`."""
+
+    splits: int
+    subsets: int
+    subset_size: int
+    neighbors: int
+    kept: int
+
+
+@dataclass(frozen=True, repr=False)
+class Quality(Table):
     """The result of `quality`.
 
     Attributes:
@@ -83,12 +97,22 @@ class Quality:
         """Whether the numbers compare with published ones, which are of Inception's features."""
         return self.features == "inception"
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        rows = [
+            ("Inception Score", f"{self.inception_score:.3f} ± {self.inception_score_std:.3f}"),
+            ("FID", "too few images" if self.fid is None else f"{self.fid:.2f}"),
+            ("KID", f"{self.kid:.5f} ± {self.kid_std:.5f}"),
+            ("precision", f"{self.precision:.3f}"),
+            ("recall", f"{self.recall:.3f}"),
+        ]
+        return (f"{self.count} images against {self.real_count}", f"features of {self.features}"), rows
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""
         return {**asdict(self), "comparable_with_published": self.comparable}
 
 
-@task()
+@task(QualityRecipe)
 def quality(
     made: LabeledImages | Tensor,
     real: LabeledImages | Tensor,
@@ -98,6 +122,7 @@ def quality(
     name: str | None = None,
     seed: int = 0,
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[QualitySettings],
 ) -> Quality:
     """Compare generated images with real ones under a network's features f (its representation) and p(y | x).
 
@@ -117,6 +142,7 @@ def quality(
         name: of the features, in the result; begins with "classifier" and its sha256 if not given.
         seed: of the images that are kept, the splits and the subsets.
         callback: called with the share of the images that were read.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: fewer than two images a split, features that are not finite, images of a wrong kind.

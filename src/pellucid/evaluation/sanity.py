@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.ball import Ball
 from ..core.batch import norms
 from ..core.classifier import Classifier
@@ -25,10 +27,13 @@ from ..core.descend import descend
 from ..core.objective import CrossEntropy
 from ..data.dataset import LabeledImages
 from ..data.draw import drawn
-from .accuracy import EvaluateRecipe
+from .accuracy import EvaluateRecipe, EvaluateSettings
 from .outcomes import Accuracies
 from .pgd import random_points
 from .threat import check_split, fooled, radius_names, seen, threat_ball
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SAMPLE = 50  # images that are looked at
 TINY = 1e-12  # of a gradient's norm: far below it, float32 knows no direction
@@ -193,13 +198,28 @@ CHECKS: tuple[Callable[[Sample], str | None], ...] = (
 )
 
 
+@task(EvaluateRecipe)
 def sanity(
-    classifier: Classifier, split: LabeledImages, recipe: EvaluateRecipe | None = None, seed: int = 0
+    classifier: Classifier,
+    split: LabeledImages,
+    recipe: EvaluateRecipe | None = None,
+    seed: int = 0,
+    *,
+    callback: Callable[[float], None] | None = None,
+    **settings: Unpack[EvaluateSettings],
 ) -> list[str]:
     """Run all checks of a sample on 50 of the images that `evaluate` measures, at the middle one of the radii.
 
     It takes about seven times the longest PGD of the recipe, on these images. For a whole result there is also
     `rises_with_eps`.
+
+    Args:
+        classifier: what was measured.
+        split: labeled images of the classifier's size.
+        recipe: that of `evaluate`.
+        seed: of the choice of images.
+        callback: called with the share of the checks that is done.
+        **settings: fields of the recipe, which override it.
 
     Returns:
         One line for each sign that something is wrong; empty where nothing is.
@@ -228,7 +248,12 @@ def sanity(
     )
     if sample.no_gradient:
         return ["the network has no gradient to its images, so PGD cannot attack it; try --autoattack square"]
-    return [message for check in CHECKS if (message := check(sample)) is not None]
+    found = []
+    for number, check in enumerate(CHECKS, start=1):
+        found.append(check(sample))
+        if callback is not None:
+            callback(number / len(CHECKS))
+    return [message for message in found if message is not None]
 
 
 def _loss(sample: Sample, points: Tensor, rows: Tensor) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from ..base.checks import check_classifier, check_images, positive, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
+from ..base.pictures import Table
 from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
 from ..core.ball import L2
@@ -23,6 +24,9 @@ from ..data.distortions import DISTORTIONS
 from .intervals import Z95
 from .perceptual import perceptual, perceptual_distance, perceptual_layers
 from .threat import check_runs
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 PIXELS = "pixels"
 
@@ -50,8 +54,18 @@ class SimilarityRecipe(Recipe):
         positive_int("batch_size", self.batch_size)
 
 
-@dataclass(frozen=True)
-class Similarity:
+class SimilaritySettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `similarity_study`."""
+
+    layers: tuple[str, ...]
+    strength: float
+    eps: float
+    steps: int
+    batch_size: int
+
+
+@dataclass(frozen=True, repr=False)
+class Similarity(Table):
     """What the study finds of one distance d.
 
     Attributes:
@@ -77,6 +91,13 @@ class Similarity:
         """The mean share over the distortions."""
         return sum(self.order.values()) / len(self.order)
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        rows = [(f"order under {name}", f"{share:.1%}") for name, share in self.order.items()]
+        worst = [("fooled", self.fooled, self.low, self.high)]
+        worst += [("unlike", self.unlike, self.unlike_low, self.unlike_high)]
+        rows += [(name, f"{value:.3g} ({low:.3g} to {high:.3g})") for name, value, low, high in worst]
+        return (f"{self.images} images", "found"), rows
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 4 places."""
         order = {name: round(share, 4) for name, share in self.order.items()}
@@ -85,7 +106,7 @@ class Similarity:
         return {"order": order, "images": self.images, **numbers}
 
 
-@task()
+@task(SimilarityRecipe)
 def similarity_study(
     classifiers: Mapping[str, Classifier],
     images: Tensor,
@@ -94,6 +115,7 @@ def similarity_study(
     seed: int = 0,
     precision: Precision = "float32",
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[SimilaritySettings],
 ) -> dict[str, Similarity]:
     """Measures the perceptual distance of each classifier, and beside them the Euclidean distance of pixels.
 
@@ -110,6 +132,7 @@ def similarity_study(
         seed: of everything random.
         precision: of the search; distances are measured in float32.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Returns:
         For each classifier, and for "pixels", what was found.

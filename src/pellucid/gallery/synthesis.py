@@ -161,7 +161,7 @@ def painting(scene: Scene) -> Section:
     brushes = [name for name in BRUSHES if name in known][:7]
     where = torch.zeros(1, 1, size, size)
     where[:, :, size // 2 :] = 1
-    # The brush for a class: the unit that speaks for it most, by the last layer's weights.
+    # The brush for a class: the unit that contributes to it most, by the last layer's weights.
     head = scene.robust.network.get_parameter(f"{scene.robust.head}.weight")
     units = [int(head[known.index(name)].argmax()) for name in brushes]
     results = [

@@ -15,7 +15,9 @@ from ..base.checks import check_classifier, check_index, positive_int
 from ..base.devices import Precision
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors
+from ..base.pictures import Table
 from ..base.processes import team
+from ..base.save import check_file
 from ..base.task import task
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages, check_labeled
@@ -24,6 +26,7 @@ from ..data.readings import readings
 from ..zoo.models import fingerprint
 
 MAX_BYTES = 2**28
+SHOWN = 4  # images of a unit in a table
 TENSORS = {"most": torch.float32, "most_index": torch.int64, "least": torch.float32, "least_index": torch.int64}
 
 
@@ -65,8 +68,8 @@ class Facts:
     data_sha256: str
 
 
-@dataclass(frozen=True)
-class Activating:
+@dataclass(frozen=True, repr=False)
+class Activating(Table):
     """For each of U units the k images of a split that activate it most, and the k that do so least.
 
     Attributes:
@@ -97,11 +100,23 @@ class Activating:
         )
         return most, least
 
-    def save(self, path: str | Path) -> Path:
-        """Write it as one safetensors file, whose metadata hold the facts."""
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        def said(numbers: Tensor, values: Tensor) -> str:
+            each = zip(numbers[:SHOWN].tolist(), values[:SHOWN].tolist(), strict=True)
+            return ", ".join(f"{number} ({value:.3g})" for number, value in each)
+
+        columns = zip(self.most_index, self.most, self.least_index, self.least, strict=True)
+        rows = [(str(unit), said(*each[:2]), said(*each[2:])) for unit, each in enumerate(columns)]
+        return (f"unit of {self.facts.layer}", "images that activate it most (how much)", "least"), rows
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write it as one safetensors file, whose metadata hold the facts; `load` reads it. Returns the path.
+
+        Raises:
+            InputError: the path exists, or does not end in .safetensors.
+        """
         path = Path(path)
-        if path.suffix != ".safetensors":
-            raise InputError(f"cannot write {path}: the name of an index ends in .safetensors")
+        check_file(path, overwrite, "an index", ".safetensors", "give overwrite=True")
         tensors = {name: getattr(self, name).contiguous() for name in TENSORS}
         with replacing(path) as temporary:
             write_tensors(tensors, temporary, {"pellucid": json.dumps({"activating": 1, **asdict(self.facts)})})

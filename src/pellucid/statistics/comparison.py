@@ -39,7 +39,6 @@ class Comparison:
         seed: of the choice, and of every random choice after it.
         judge: a classifier that has no part in the results, and is asked about them.
         parts: a folder for what is finished, from which a comparison that was stopped goes on.
-        callback: called with the share of the images that is done.
 
     Raises:
         InputError: no classifier, images of another size than theirs, no images.
@@ -57,7 +56,6 @@ class Comparison:
     seed: int = 0
     judge: Classifier | None = None
     parts: str | Path | None = None
-    callback: Callable[[float], None] | None = None
 
     def __post_init__(self) -> None:
         check_labeled(self.split)
@@ -84,13 +82,16 @@ class Comparison:
         index = drawn(self.split.labels, self.count, self.seed)
         return self.split.subset(index, self.split.labels[index])
 
-    def measure(self, task: str, compare: Compare, settings: dict[str, Any]) -> Statistics:
+    def measure(
+        self, task: str, compare: Compare, settings: dict[str, Any], callback: Callable[[float], None] | None = None
+    ) -> Statistics:
         """What `compare(images, number of the first of them)` gives for every batch, as one.
 
         Args:
             task: what is measured.
             compare: from `(n, 3, S, S)` in [0, 1] to metric -> method -> `(n,)`; the methods include all classifiers.
             settings: on which the values depend besides what this object knows, as plain JSON.
+            callback: called with the share of the images that is done.
         """
         facts = {"count": len(self.images), "seed": self.seed, **settings}
         facts["models"] = {name: fingerprint(classifier) for name, classifier in self.classifiers.items()}
@@ -103,8 +104,8 @@ class Comparison:
         for first in range(0, len(self.images), AT_ONCE):
             span = slice(first, min(first + AT_ONCE, len(self.images)))
             found.append(kept.get(f"{first:07d}", lambda span=span: self._flat(compare, span), of))
-            if self.callback is not None:
-                self.callback(span.stop / len(self.images))
+            if callback is not None:
+                callback(span.stop / len(self.images))
         values: Values = {}
         for name in sorted(found[0]):
             _, metric, method = name.split("/", 2)

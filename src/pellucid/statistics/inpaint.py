@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ..base.recipes import checked, plain
+from ..base.task import task
+from ..core.descend import DescendOptions
 from ..synthesis.inpaint import InpaintRecipe, corrupt, inpaint
 from ..synthesis.mask import patch_mask
 from ..synthesis.membrane import membrane
@@ -15,17 +18,22 @@ from .comparison import Comparison
 from .quality import fidelity, perceived
 from .table import Statistics, Values
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 Fill = Callable[[Tensor, Tensor], Tensor]
 FILLS: dict[str, Fill] = {"mean color": corrupt, "membrane": membrane}
 
 
+@task(InpaintRecipe, DescendOptions, precision="float32")
 def inpaint_statistics(
     comparison: Comparison,
     recipe: InpaintRecipe | None = None,
     *,
     patch: int | None = None,
     fills: Mapping[str, Fill] = FILLS,
-    **options,
+    callback: Callable[[float], None] | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Statistics:
     """PSNR and SSIM within square holes of test images (synthesis paper, 3.2); with a judge the perceptual distance.
 
@@ -38,7 +46,9 @@ def inpaint_statistics(
         recipe: of `inpaint`.
         patch: side of the hole in pixels; 5/16 of the images' if not given, 40 at 128 px.
         fills: other methods by name, from images `(N, 3, H, W)` and masks `(N, 1, H, W)` to images.
-        **options: of `descend`; its `precision` is float32 if not given.
+        callback: called with the share of the images that is done.
+        **options: fields of the recipe, which override it, and options of `descend`; its
+            `precision` is float32 if not given.
 
     Raises:
         InputError: a patch that is larger than the images.
@@ -50,7 +60,7 @@ def inpaint_statistics(
     >>> list(found.values["PSNR, dB"])
     ['mean color', 'membrane', 'robust']
     """
-    side, options = comparison.split.size[0], {"precision": "float32", **options}
+    side, rest = comparison.split.size[0], dict[str, Any]({"precision": "float32", **options})
     recipe = checked(recipe, InpaintRecipe).at(side)
     patch = side * 5 // 16 if patch is None else patch
 
@@ -58,13 +68,13 @@ def inpaint_statistics(
         mask = patch_mask(len(photos), (side, side), patch, comparison.seed, first)
         made = {name: fill(photos, mask) for name, fill in fills.items()}
         for name, classifier in comparison.classifiers.items():
-            descent = inpaint(classifier, photos, mask, recipe=recipe, seed=comparison.seed + first, **options)
+            descent = inpaint(classifier, photos, mask, recipe=recipe, seed=comparison.seed + first, **rest)
             made[name] = descent.images.to(photos.device)
         holes = {name: cropped(images, mask, patch) for name, images in made.items()}
         return {**fidelity(holes, cropped(photos, mask, patch)), **perceived(made, photos, comparison.judge)}
 
-    settings = {"recipe": plain(recipe), "patch": patch, "fills": list(fills), **options}
-    return comparison.measure("inpaint", compare, settings)
+    settings = {"recipe": plain(recipe), "patch": patch, "fills": list(fills), **rest}
+    return comparison.measure("inpaint", compare, settings, callback)
 
 
 def cropped(images: Tensor, mask: Tensor, side: int) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..base.pictures import Table
 from ..evaluation.intervals import interval, wilson
 
 Values = dict[str, dict[str, Tensor]]  # metric -> method -> (N,)
@@ -39,8 +41,8 @@ class Measured:
     ahead_high: float | None = None
 
 
-@dataclass(frozen=True)
-class Statistics:
+@dataclass(frozen=True, repr=False)
+class Statistics(Table):
     """What every image gave, by metric and method; `print` shows the means.
 
     Attributes:
@@ -76,6 +78,10 @@ class Statistics:
             for method, values in methods.items()
         ]
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        header = (f"{self.task}, {self.images} images", "method", "mean [95% interval]", f"{self.own} is higher by")
+        return header, [(row.metric, row.method, *_cells(row)) for row in self.rows]
+
     def __str__(self) -> str:
         rows, metric = self.rows, ""
         width = max(len(row.method) for row in rows)
@@ -87,11 +93,7 @@ class Statistics:
             if row.metric != metric:
                 lines.append(row.metric)
             metric = row.metric
-            digits = 2 if metric.endswith("dB") else 4
-            cells = [_cell(row.mean, row.low, row.high, digits)]
-            if row.ahead is not None:
-                cells.append(_cell(row.ahead, row.ahead_low, row.ahead_high, digits))
-            lines.append(f"  {row.method:<{width}}  {'   '.join(cells)}")
+            lines.append(f"  {row.method:<{width}}  {'   '.join(filter(None, _cells(row)))}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +122,12 @@ def _measured(metric: str, method: str, values: Tensor, own: Tensor | None) -> M
     ahead = own.double() - numbers
     ends = interval(ahead.tolist()) or (None, None)
     return Measured(metric, method, len(values), mean, low, high, float(ahead.mean()), *ends)
+
+
+def _cells(row: Measured) -> tuple[str, str]:
+    digits = 2 if row.metric.endswith("dB") else 4
+    ahead = "" if row.ahead is None else _cell(row.ahead, row.ahead_low, row.ahead_high, digits)
+    return _cell(row.mean, row.low, row.high, digits), ahead
 
 
 def _cell(mean: float, low: float | None, high: float | None, digits: int) -> str:

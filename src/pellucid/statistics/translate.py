@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,21 +13,28 @@ from ..base.blur import blurred
 from ..base.checks import number
 from ..base.errors import InputError, shortened
 from ..base.recipes import checked, plain
+from ..base.task import task
+from ..core.descend import DescendOptions
 from ..synthesis.translate import TranslateRecipe, translate
 from .comparison import Comparison
 from .judge import Judge
 from .table import Statistics, Values
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 Pairs = Sequence[tuple[str | int, str | int]]
 
 
+@task(TranslateRecipe, DescendOptions, precision="float32")
 def translate_statistics(
     comparison: Comparison,
     recipe: TranslateRecipe | None = None,
     *,
     pairs: Pairs = (),
-    blur: float = 1.0,
-    **options,
+    judge_blur: float = 1.0,
+    callback: Callable[[float], None] | None = None,
+    **options: Unpack[DescendOptions],
 ) -> Statistics:
     """The share of translated test images in which the judge sees the target class, as made and after a slight blur.
 
@@ -39,8 +47,10 @@ def translate_statistics(
         recipe: of `translate`.
         pairs: from which class to which: only images of the first of each pair are taken. If not given, every image
             goes to another class, drawn by the seed.
-        blur: standard deviation of the Gaussian, in pixels.
-        **options: of `descend`; its `precision` is float32 if not given.
+        judge_blur: standard deviation of the blur in pixels.
+        callback: called with the share of the images that is done.
+        **options: fields of the recipe, which override it, and options of `descend`; its
+            `precision` is float32 if not given.
 
     Raises:
         InputError: no judge, or one that knows fewer than two of the classes, or not the target; no class names; a
@@ -55,8 +65,8 @@ def translate_statistics(
     ['in the target class', 'after a blur of 1 px']
     """
     recipe = checked(recipe, TranslateRecipe).at(comparison.split.size[0])
-    number("blur", blur, 0)
-    names, options = comparison.first.class_names, {"precision": "float32", **options}
+    number("judge_blur", judge_blur, 0)
+    names, rest = comparison.first.class_names, dict[str, Any]({"precision": "float32", **options})
     if comparison.judge is None or names is None:
         raise InputError("translations are judged by class names: give a classifier that has them, and a judge")
     judge, label = Judge(comparison.judge, names), comparison.first.label
@@ -76,16 +86,16 @@ def translate_statistics(
         wanted = targets[first : first + len(photos)]
         made = {"photo": photos}
         for name, classifier in comparison.classifiers.items():
-            made[name] = translate(classifier, photos, wanted, recipe, **options).images.to(photos.device)
-        soft = {name: blurred(images, blur).clamp(0, 1) for name, images in made.items()}
-        shown = {"in the target class": made, f"after a blur of {blur:g} px": soft}
+            made[name] = translate(classifier, photos, wanted, recipe, **rest).images.to(photos.device)
+        soft = {name: blurred(images, judge_blur).clamp(0, 1) for name, images in made.items()}
+        shown = {"in the target class": made, f"after a blur of {judge_blur:g} px": soft}
         return {
             metric: {name: judge.look(images)[0] == wanted for name, images in by_method.items()}
             for metric, by_method in shown.items()
         }
 
-    settings = {"recipe": plain(recipe), "targets": targets.tolist(), "blur": blur, **options}
-    return comparison.measure("translate", compare, settings)
+    settings = {"recipe": plain(recipe), "targets": targets.tolist(), "blur": judge_blur, **rest}
+    return comparison.measure("translate", compare, settings, callback)
 
 
 def _others(sources: Tensor, known: Tensor, comparison: Comparison) -> Tensor:

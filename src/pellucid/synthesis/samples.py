@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import torch
@@ -15,7 +16,7 @@ from ..base.devices import PrecisionChoice, pick_precision
 from ..base.errors import InputError
 from ..base.files import holds_something, write_json
 from ..base.processes import Processes
-from ..base.recipes import checked, plain
+from ..base.recipes import Settings, checked, plain
 from ..base.task import task
 from ..core.batch import at_once
 from ..core.classifier import Classifier
@@ -25,12 +26,21 @@ from ..data.npz import Pieces, save_npz
 from ..data.parts import Parts
 from ..zoo.models import fingerprint
 from .generate import GenerateRecipe, generate
-from .start import seeds
+from .start import Start, seeds
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SETTINGS = "samples.json"
 
 
-@task()
+class SampleSettings(Settings, total=False):
+    """The fields of the recipe as keywords of `sample_dataset`."""
+
+    start: Start
+
+
+@task(GenerateRecipe)
 def sample_dataset(
     classifier: Classifier,
     out: str | Path,
@@ -44,6 +54,7 @@ def sample_dataset(
     team: Processes | None = None,
     callback: Callable[[float], None] | None = None,
     finish: Callable[[], object] = lambda: None,
+    **settings: Unpack[SampleSettings],
 ) -> None:
     """Write `count` images of each class, made by `generate`, as a data set that `load_data` reads.
 
@@ -63,13 +74,14 @@ def sample_dataset(
         team: the processes that share the work, all of which make this call, with one file system.
         callback: called with the share that is done: once before this call's first batch, then after each.
         finish: called in the first process once the result is written; until it returns, the work is unfinished.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: NAME-parts holds samples with other settings; a class that does not exist.
 
     >>> import tempfile, pellucid as pl
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     sample_dataset(pl.load("cifar10-l2-0.5", "cpu"), f"{folder}/made.npz", 2, GenerateRecipe(steps=1))
+    ...     sample_dataset(pl.load("cifar10-l2-0.5", "cpu"), f"{folder}/made.npz", 2, steps=1)
     ...     made = pl.load_data(f"{folder}/made.npz").train
     >>> len(made), made.size, made.labels[:3]
     (20, (32, 32), tensor([0, 1, 2]))
@@ -82,7 +94,7 @@ def sample_dataset(
     precision = pick_precision(precision, classifier.device)
     batch = at_once(torch.empty(0, 3, size, size, device=classifier.device))
     parts = Parts(parts_folder(out))
-    settings = {
+    facts = {
         "model_sha256": fingerprint(classifier),
         "gaussians": classifier.gaussians and crc32(classifier.gaussians.means.numpy()),
         "classes": labels[: len(labels) // count].tolist(),
@@ -93,7 +105,7 @@ def sample_dataset(
         "batch": batch,
     }
     if team.main:
-        _begin(Path(parts.folder or ""), settings)
+        _begin(Path(parts.folder or ""), facts)
     team.wait()
     spans = labels_by_part(labels, batch)
     own = dict(list(spans.items())[team.rank :: team.count])

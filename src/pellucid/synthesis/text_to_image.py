@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,10 +12,11 @@ from torch import Tensor
 from ..base.checks import check_images, positive_int
 from ..base.errors import InputError
 from ..base.recipes import Recipe, checked
+from ..base.task import task
 from ..core.ball import Unbounded
 from ..core.batch import at_once
 from ..core.classifier import Classifier
-from ..core.descend import descend
+from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
 from ..core.optimizer import Adam, Pixels, Smoothed
 from ..data.fourier import Fourier
@@ -25,6 +26,9 @@ from ..zoo.clip import Clip
 from .start import Start, seeds
 from .text import Text
 from .toward import PLAIN, SMOOTH
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,15 @@ PRESETS = {
 }
 
 
+class TextToImageOptions(DescendOptions, total=False):
+    """Options of `text_to_image`."""
+
+    views: int
+    crops: tuple[float, ...]
+    templates: tuple[str, ...]
+
+
+@task(TextToImageRecipe, TextToImageOptions)
 def text_to_image(
     classifier: Classifier,
     prompts: Sequence[str] | str,
@@ -84,7 +97,8 @@ def text_to_image(
     also: Mapping[str, float] | None = None,
     start: Tensor | None = None,
     seed: int = 0,
-    **options,
+    callback: Callback | None = None,
+    **options: Unpack[TextToImageOptions],
 ) -> Descent:
     """Images of what words say:   argmin over x of the mean over views v of -cos(f(v(x)), t) - Σ wᵢ cos(f(v(x)), tᵢ).
 
@@ -97,7 +111,8 @@ def text_to_image(
         also: further prompts of every image with their weights wᵢ, negative for what it is not to show.
         start: `(N, 3, H, W)` images in [0, 1] to begin with instead of seeds.
         seed: of seeds and crops.
-        **options: of `descend`, such as `precision`, `batch_size`, `callback`.
+        callback: called after every step with a `Progress`.
+        **options: fields of the recipe, which override it, and options of `descend`, such as `precision`, `batch_size`.
 
     Raises:
         InputError: a classifier without a text encoder, an empty prompt, shares of crops outside (0, 1].
@@ -107,7 +122,7 @@ def text_to_image(
     ...         return torch.tensor([[float(len(text)), 1.0] for text in texts])
     >>> image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
     >>> clip = Clip(image, Lengths(), card={"size": 2})
-    >>> text_to_image(clip, ["a cat", "a lion"], TextToImageRecipe(steps=2, views=1)).images.shape
+    >>> text_to_image(clip, ["a cat", "a lion"], steps=2, views=1).images.shape
     torch.Size([2, 3, 2, 2])
     """
     if not isinstance(classifier, Clip):
@@ -121,7 +136,7 @@ def text_to_image(
     if start is None:
         start = enlarge(seeds(classifier, torch.zeros(len(prompts)), recipe.start, seed), size)
     start, pixels = cover(check_images(start, "start"), size), recipe.parametrization == "pixels"
-    options = {"batch_size": max(1, at_once(start) // recipe.views), "seed": seed, "precision": "auto", **options}
+    rest: dict[str, Any] = {"batch_size": max(1, at_once(start) // recipe.views), "precision": "auto", **options}
     made = descend(
         classifier,
         objective,
@@ -132,7 +147,9 @@ def text_to_image(
         optimizer=Smoothed(recipe.sigmas, Adam()) if pixels else Adam(),
         parametrization=Pixels() if pixels else Fourier(),
         transforms=[views(recipe.views, random_crop(recipe.crops, seen, recipe.noise))],
-        **options,
+        seed=seed,
+        callback=callback,
+        **rest,
     )
     with torch.no_grad():
         whole = cover(made.images, seen)

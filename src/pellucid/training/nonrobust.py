@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ from ..data.identity import split_digest
 from ..data.parts import Parts, Tensors
 from ..evaluation.threat import check_radii, check_split, check_step_size, threat_ball
 from ..zoo.models import fingerprint
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 PART = 500  # images that are written at once, and at most lost where the work is stopped
 
@@ -53,7 +56,17 @@ class NonrobustRecipe(Recipe):
         positive_int("steps", self.steps)
 
 
-@task()
+class NonrobustSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `nonrobust_data`."""
+
+    norm: Norm
+    eps: float
+    steps: int
+    step_size: float | None
+    target: Literal["next", "random"]
+
+
+@task(NonrobustRecipe)
 def nonrobust_data(
     classifier: Classifier,
     data: Dataset,
@@ -63,6 +76,7 @@ def nonrobust_data(
     seed: int = 0,
     precision: Precision = "float32",
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[NonrobustSettings],
 ) -> Dataset:
     """The data set with training images that a classifier takes for another class, and that class as their label:
 
@@ -79,6 +93,7 @@ def nonrobust_data(
         seed: of random targets.
         precision: of the attack.
         callback: called with the share of the images that is done.
+        **settings: fields of the recipe, which override it.
 
     Returns:
         The data set with its training images, rounded to 8 bits, in memory.

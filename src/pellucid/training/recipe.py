@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from ..base.checks import check_fields, check_seed, number, positive, positive_int
 from ..base.errors import InputError
@@ -142,6 +142,31 @@ class TrainRecipe:
         """What another recipe, saved as nested JSON, had otherwise: `["attack.eps was 0.5", ...]`."""
         now, was = dict(_flat(asdict(self))), dict(_flat(saved))
         return [f"{name} was {was.get(name)}" for name in now if name not in was or _plain(now[name]) != was[name]]
+
+
+class TrainSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `train`."""
+
+    arch: str
+    start: str
+    attack: Attack
+    method: Literal["pgd", "trades", "free", "noise"]
+    sigma: float
+    beta: float
+    replays: int
+    epochs: int
+    batch_size: int
+    lr: float
+    schedule: Literal["one-cycle", "step", "multi-step", "cosine", "constant"]
+    step_epochs: int
+    drops: tuple[int, ...]
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    decay_norms: bool
+    average: float
+    augment: Literal["crop-flip", "resized-crop", "crop-jitter", "madry-cifar", "madry-imagenet", "none"]
+    seed: int
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

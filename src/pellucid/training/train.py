@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -32,11 +32,14 @@ from .finetune import first_weights
 from .identity import changes, identity
 from .method import METHODS, Learner, StepContext
 from .probe import Probe
-from .recipe import TrainRecipe
+from .recipe import TrainRecipe, TrainSettings
 from .schedule import schedule
 from .state import TrainingState
 from .trainable import check_data, check_trainable, trained_size
 from .watch import LossWatch
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 METRICS = "metrics.jsonl"
 SEEDS_APART = 1_000_000_007  # so that no step of a seed shares its random starts with a step of another
@@ -62,12 +65,12 @@ class EpochReport:
     """Makes eight training images and the worst images in the balls around them, each `(8, 3, H, W)`."""
 
 
-@task()
+@task(TrainRecipe)
 @default_modes()
 def train(
     data: Dataset,
-    recipe: TrainRecipe,
-    folder: Path,
+    recipe: TrainRecipe | None = None,
+    folder: str | Path | None = None,
     *,
     resume: bool = False,
     device: torch.device | str = "cpu",
@@ -75,6 +78,7 @@ def train(
     workers: int | None = None,
     callback: Callable[[TrainProgress], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    **settings: Unpack[TrainSettings],
 ) -> Classifier:
     """Train a classifier; with an attack of eps > 0 adversarially.
 
@@ -86,7 +90,8 @@ def train(
     Args:
         data: images and labels; normalization is the mean and std of the training images.
         recipe: everything that decides the result.
-        folder: where the checkpoints (every epoch; the last two are kept) and `metrics.jsonl` go.
+        folder: where the checkpoints (every epoch; the last two are kept) and `metrics.jsonl` go; not kept if not
+            given.
         resume: go on from the checkpoint in `folder`, exactly as if there had been no stop.
         device: where to train.
         precision: "bfloat16" computes the passes in autocast, weights stay float32; "auto" where it is faster.
@@ -94,32 +99,35 @@ def train(
         callback: called after every step.
         on_epoch: called after every epoch, before its checkpoint, in the first process. Killed in between, the epoch is
             done again and told of again.
+        **settings: fields of the recipe, which override it.
 
     Returns:
         The classifier with the EMA of the weights, in eval mode.
 
     Raises:
-        InputError: no training images, a checkpoint of other settings, or a loss that is no longer a number.
+        InputError: no training images, `resume` without a folder, a checkpoint of other settings, or a loss that is
+            no longer a number.
 
-    >>> from tempfile import mkdtemp
     >>> from pellucid import Attack, Split
     >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
-    >>> recipe = TrainRecipe(arch="preact-4-8", attack=Attack(eps=0.1), epochs=1, batch_size=4)
-    >>> train(Dataset("noise", split, split, ["a", "b"]), recipe, Path(mkdtemp())).classes
+    >>> noise = Dataset("noise", split, split, ["a", "b"])
+    >>> train(noise, arch="preact-4-8", attack=Attack(eps=0.1), epochs=1, batch_size=4).classes
     2
     """
     check_data(data)
     recipe = checked(recipe, TrainRecipe)
     run = Run(data, recipe, torch.device(device), precision, workers)
-    if resume:
-        run.resume(folder)
-    else:
-        run.begin(folder)
+    place = None if folder is None else Path(folder)
+    if resume and place is None:
+        raise InputError("resume needs the folder that holds the checkpoints")
+    if place is not None:
+        run.resume(place) if resume else run.begin(place)
     while run.state.epoch < recipe.epochs:
         run.train_epoch(callback)
         if on_epoch is not None and run.processes.main:
             on_epoch(EpochReport(run.state.history[-1], run.examples))
-        run.save(folder)
+        if place is not None:
+            run.save(place)
     return run.state.averaged()
 
 

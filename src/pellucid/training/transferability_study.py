@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 
 from ..base.checks import check_classifier, check_fields, positive_int
 from ..base.devices import pick_precision
 from ..base.errors import InputError, warn
+from ..base.pictures import Table
 from ..base.recipes import checked
 from ..base.task import task
 from ..core.classifier import Classifier
@@ -27,6 +28,9 @@ from .checkpoint import CHECKPOINT
 from .nonrobust import NonrobustRecipe, nonrobust_data
 from .recipe import TrainRecipe
 from .train import train
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 FEWEST = 4  # architectures; Fisher's interval of r needs as many points
 
@@ -55,8 +59,18 @@ class TransferabilityStudyRecipe:
                              f"not {', '.join(self.archs) or 'none'}")  # fmt: skip
 
 
-@dataclass
-class TransferabilityStudy:
+class TransferabilityStudySettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `transferability_study`."""
+
+    archs: tuple[str, ...]
+    count: int | None
+    nonrobust: NonrobustRecipe
+    training: TrainRecipe
+    attack: TransferabilityRecipe
+
+
+@dataclass(repr=False)
+class TransferabilityStudy(Table):
     """How well architectures learn non-robust features, and how well adversarial examples transfer to them.
 
     Attributes:
@@ -89,6 +103,12 @@ class TransferabilityStudy:
             for share, rate, count in zip(self.learned, self.transfer, self.tried, strict=True)
         ]
 
+    def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        shares = zip(self.archs, self.learned, self.clean, self.transfer, strict=True)
+        rows = [(arch, *(f"{share:.1%}" for share in each)) for arch, *each in shares]
+        r = f"{self.r:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return ("arch", "learned", "clean", "transfer"), [*rows, ("correlation", r, "", "")]
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, rounded to 4 places."""
         shares = {name: [round(v, 4) for v in getattr(self, name)] for name in ("learned", "clean", "transfer")}
@@ -96,7 +116,7 @@ class TransferabilityStudy:
         return {"archs": self.archs, **shares, "images": self.images, "tried": self.tried, **numbers, **self.settings}
 
 
-@task()
+@task(TransferabilityStudyRecipe)
 def transferability_study(
     source: Classifier,
     data: Dataset,
@@ -106,6 +126,7 @@ def transferability_study(
     seed: int = 0,
     precision: str = "auto",
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[TransferabilityStudySettings],
 ) -> TransferabilityStudy:
     """Two numbers for each architecture, and their correlation:
 
@@ -125,6 +146,7 @@ def transferability_study(
         seed: of the choice of images and of random targets; the trainings have their recipe's.
         precision: of the passes; "auto" where bfloat16 is faster.
         callback: called with the share of the work that is done; a training counts as much as the data set.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: no training or test images, images and labels that are not the source's, a folder that holds

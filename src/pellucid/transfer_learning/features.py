@@ -37,6 +37,9 @@ class Features:
     values: Tensor
     index: Tensor
 
+    def __repr__(self) -> str:
+        return f"Features({len(self.index)} images, {self.values.shape[1]} units)"
+
 
 @dataclass(frozen=True)
 class View:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from ..base.checks import check_fields, number, positive, positive_int
 from ..base.errors import InputError
@@ -113,6 +113,24 @@ class TransferRecipe:
     def trains(self) -> bool:
         """Whether it trains on images (otherwise it fits a head to features)."""
         return self.mode == "full" or self.paper_compat
+
+
+class TransferSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `transfer`."""
+
+    mode: Mode
+    seeds: int
+    metric: Literal["auto", "top-1", "per-class"]
+    folds: int
+    granularity: int | None
+    layer: str
+    augment: int
+    penalties: tuple[float, ...]
+    paper_compat: bool
+    freeze: str
+    lrs: tuple[float, ...]
+    train: TrainRecipe
+    known_bugs: KnownBugs
 
 
 PRESETS: dict[str, TransferRecipe] = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -29,6 +29,9 @@ from ..data.parts import Parts
 from ..style.recipe import StylizeRecipe
 from ..style.stylize import stylize
 from .content import network_facts
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 PART = 32  # images that are written at once, and at most lost where the work is stopped
 SPLITS = ("train", "test")
@@ -51,7 +54,15 @@ class StylizeDataRecipe:
             raise InputError("a stylized copy has images of the data's size; leave out --style.size")
 
 
-@task()
+class StylizeDataSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `stylize_data`."""
+
+    train: Literal["plain", "stylized", "both"]
+    seed: int
+    style: StylizeRecipe
+
+
+@task(StylizeDataRecipe)
 def stylize_data(
     classifier: Classifier,
     data: Dataset,
@@ -61,6 +72,7 @@ def stylize_data(
     parts: Path | None = None,
     precision: Precision = "float32",
     callback: Callable[[float], None] | None = None,
+    **settings: Unpack[StylizeDataSettings],
 ) -> Dataset:
     """A copy of a data set with stylized test images, and training images as the recipe says.
 
@@ -73,6 +85,7 @@ def stylize_data(
         parts: a folder for images that are done, so that work that was stopped goes on; not kept if not given.
         precision: of the network's passes.
         callback: called with the share of the images that is done.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: images that are not in memory, no test images, no picture to take a style from.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -26,13 +26,16 @@ from .features import Features, View, features
 from .finetune import BestEpoch, Freezing, fine_tune, predictions
 from .head import Head, Tried, best_of, best_on, check_classes, choose, fits, folds, warn_of_fit
 from .metrics import METRICS, Metric, metric_of
-from .recipe import TransferRecipe
+from .recipe import TransferRecipe, TransferSettings
 from .result import TransferResult, Trial
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Callback = Callable[[float], None]
 
 
-@task()
+@task(TransferRecipe)
 def transfer(
     source: Classifier,
     data: Dataset,
@@ -41,6 +44,7 @@ def transfer(
     cache: str | Path | None = None,
     precision: Precision = "float32",
     callback: Callback | None = None,
+    **settings: Unpack[TransferSettings],
 ) -> TransferResult:
     """Train on a target, starting from a source, and measure the test accuracy.
 
@@ -56,6 +60,7 @@ def transfer(
         cache: a folder for features, which are found again there by content; not kept if not given.
         precision: of the network's passes.
         callback: called with the share of the work that is done.
+        **settings: fields of the recipe, which override it.
 
     Returns:
         A result with a trial for each seed. Seeds of a fixed transfer differ in their validation images alone: seeds

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import Tensor
 
 from ..base.checks import positive_int
 from ..base.errors import InputError
 from ..base.recipes import checked
+from ..base.task import task
 from ..core.classifier import Classifier
 from .checksum import check_published, digest
 from .class_names import class_names
@@ -25,6 +26,9 @@ from .networks import input_size
 from .published import Published, published
 from .torch_file import check_kind, printable, read_torch_file, shown_names
 from .untangle import untangle, without_prefix
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -56,11 +60,28 @@ class ConvertRecipe:
             raise InputError(f"size must be the side of the images in pixels, up to 4096, not {self.size}")
 
 
-def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier:
+class ConvertSettings(TypedDict, total=False):
+    """The fields of the recipe as keywords of `convert`."""
+
+    arch: str | None
+    classes: str | None
+    mean: tuple[float, float, float] | None
+    std: tuple[float, float, float] | None
+    size: int | None
+    weights: str | None
+
+
+@task(ConvertRecipe)
+def convert(path: str | Path, recipe: ConvertRecipe | None = None, **settings: Unpack[ConvertSettings]) -> Classifier:
     """A checkpoint of `torch.save`, or a state dict in safetensors, as a classifier in eval mode. Nothing in it is run.
 
     The card says which file it was (`source`), its sha256, the architecture, what the published table knows of a file
     of this name, the names that the pickle wanted and did not get (`refused`), and what was assumed (`notes`).
+
+    Args:
+        path: the file.
+        recipe: what the file may not say.
+        **settings: fields of the recipe, which override it.
 
     Raises:
         InputError: no file, a file of another kind, damage, hostile contents, weights that fit no architecture or not
@@ -72,7 +93,7 @@ def convert(path: str | Path, recipe: ConvertRecipe | None = None) -> Classifier
     >>> network = build("cifar-resnet20", 10)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     torch.save({"state_dict": network.state_dict()}, f"{folder}/net.pt")
-    ...     classifier = convert(f"{folder}/net.pt", ConvertRecipe(mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)))
+    ...     classifier = convert(f"{folder}/net.pt", mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
     >>> classifier.card["arch"], classifier.card["size"]
     ('cifar-resnet20', 32)
     """

@@ -179,7 +179,7 @@ class Units:
             if index is None:
                 index = activating(loaded.classifier, split, k=IMAGES, callback=callback)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                index.save(path)
+                index.save(path, overwrite=True)
             self._found = {**dict(list(self._found.items())[-2:]), loaded.sha256: (index, split)}
         except InputError as error:
             self._problem = f"There are no images to show: {error}."
