@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -16,6 +17,7 @@ PIXELS, LABELS = torch.zeros(8, 3, 4, 4, dtype=torch.uint8), torch.arange(8) % 2
 NETWORK = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
 CLASSIFIER = pl.Classifier(NETWORK, class_names=["cat", "dog"])
 SPLIT = Split(PIXELS, LABELS)
+WIDE = Split(torch.rand(2, 3, 24, 40), [0, 1])
 PETS = pl.Dataset("pets", SPLIT, SPLIT, ["cat", "dog"])
 IMAGES, MASK, NEVER = torch.rand(2, 3, 4, 4), torch.ones(1, 1, 4, 4), Path("never")
 RECIPE = pl.EvaluateRecipe(eps=(0.1,), steps=(1,))
@@ -98,12 +100,28 @@ def test_what_is_no_data_is_refused(task, given):
     [
         (lambda: pl.evaluate(CLASSIFIER, Split(PIXELS, LABELS + 1), RECIPE), "up to 2, the classifier has 2"),
         (lambda: pl.transferability([CLASSIFIER, CLASSIFIER], SPLIT), "by name"),
-        (lambda: CLASSIFIER.predict(255 * torch.ones(1, 3, 4, 4)), "255"),
+        *[
+            (lambda read=read: read(255 * torch.ones(1, 3, 4, 4)), "divide 8-bit")
+            for read in (CLASSIFIER, CLASSIFIER.logits, CLASSIFIER.predict)
+        ],
+        (lambda: CLASSIFIER.predict(Image.fromarray(np.full((4, 4), 200, dtype=np.int32))), "32 bits"),
+        (lambda: CLASSIFIER.predict(Image.fromarray(np.full((4, 4), 200, dtype=np.float32))), "floats from 200"),
+        (lambda: CLASSIFIER(torch.ones(1, 1, 4, 4)), "expand"),
+        (lambda: pl.Classifier(NETWORK, class_names=["cat", "cat"]).label("cat"), "several classes"),
+        (lambda: pl.Dataset("pets", SPLIT, SPLIT, {"dog": 1, "cat": 0}), "not a dict"),
+        (lambda: pl.Dataset("pets", SPLIT, SPLIT, None), "there are 0 classes"),
+        (lambda: Split(PIXELS, torch.eye(8)), "labels.argmax"),
+        (lambda: Split(PIXELS, torch.ones(8, 8)), "several classes"),
+        (lambda: pl.evaluate(CLASSIFIER, SPLIT, RECIPE, eps=(128.0,)), "l2 eps of 128 .*128/255"),
+        (
+            lambda: pl.train(pl.Dataset("wide", WIDE, WIDE, ["cat", "dog"]), pl.TrainRecipe(), NEVER),
+            "40 x 24; give --size",
+        ),
         (lambda: pl.evaluate(CLASSIFIER, Split(torch.zeros(2, 3, 8, 8), [0, 1]), RECIPE), "8 x 8"),
         (
             lambda: pl.evaluate(
                 pl.Classifier(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))),
-                Split(torch.zeros(2, 3, 24, 40), [0, 1]),
+                WIDE,
                 pl.EvaluateRecipe(eps=(0.1,), steps=(1,), autoattack=("apgd-ce", "square")),
             ),
             "40 x 24",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import PETS, png_of
+from PIL import Image
 from words import COMMAND_LINES, GENERATE, TRAIN, each
 
 from pellucid.data.image import write_image
@@ -80,6 +81,11 @@ def test_a_bundle_whose_weights_are_not_those_of_its_card_is_refused(refused, he
         (["inpaint", "--images", "photo.png", "--mask", "wide.png"], "the mask wide.png is 9 x 8"),
         (["paint", "--images", "photo.png", "--strokes", "wide.png:1"], "the mask wide.png is 9 x 8"),
         (["inpaint", "--images", "photo.png", "--mask", "black.png"], "hides nothing or everything"),
+        (["inpaint", "--images", "photo.png", "--mask", "clear.png"], "the mask clear.png is transparent in places"),
+        (
+            ["stylize", "--content", "photo.png", "--styles", "photo.png", "--masks", "clear.png"],
+            "is transparent in places",
+        ),
         (["inpaint", "--images", "photo.png"], "say what is missing"),
         (["brush", "--images", "photo.png", "--box", "0", "0", "4", "4"], "say what to brush"),
         (["brush", "--images", "photo.png", "--classes", "cat"], "--mask or --box"),
@@ -103,6 +109,8 @@ def test_a_bundle_whose_weights_are_not_those_of_its_card_is_refused(refused, he
 def test_inputs_that_do_not_fit_are_refused(refused, here, words, message):
     write_image(here / "wide.png", torch.rand(1, 8, 9))
     write_image(here / "black.png", torch.zeros(1, 16, 16))
+    strokes = Image.fromarray(np.pad(np.full((8, 16, 1), 255, np.uint8), ((4, 4), (0, 0), (3, 0))))
+    strokes.save(here / "clear.png")  # black strokes on nothing
     assert message in refused(*words, "--out", "made")
 
 
@@ -201,7 +209,7 @@ def test_an_evaluation_that_cannot_be_written_is_refused_before_the_work(refused
         (["evaluate"], "name the data"),
         (["train"], "name the data"),
         (["evaluate", "--data", "nothing.npz"], "nothing.npz does not exist"),
-        (["evaluate", "--data", "photo.png"], "no data at 'photo.png'"),
+        (["evaluate", "--data", "photo.png"], "photo.png is no data set (archives"),
         (["evaluate", "--data", "data.npz", "--eps", "0"], "eps must be positive"),
         (["evaluate", "--data", "two.npz"], "two has 2 classes, the model 3"),
         (["train", "--data", "data.npz", "--arch", "preakt-4"], "did you mean 'preact-W1-W2-...'"),

@@ -19,6 +19,7 @@ def test_a_classifier_is_trained_evaluated_and_used(run, here, data):
     code, out, err = run(*TRAIN, "--epochs", "2", "--attack.eps", "0.2", "--out", "runs/net", model=False)
     assert (code, err) == (0, "")
     assert "runs/net/net.safetensors" in out
+    assert "did you mean runs/net/net?" in run("show", "runs/net", model=False)[2]
     names = {"checkpoint.safetensors", "checkpoint-before.safetensors", "metrics.jsonl", "net.safetensors", "net.json"}
     names |= {"examples/epoch-0002.png"}
     assert set(files(here / "runs" / "net")) == names

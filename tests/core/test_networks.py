@@ -257,7 +257,7 @@ REFUSED = {
     "lazy layers": (lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), "run it once"),
     "TorchScript": (lambda: torch.jit.trace(small(), COLOR), "not TopLevelTracedModule"),
     "made in inference mode": (made_in_inference_mode, "inference_mode"),
-    "no linear layer": (lambda: nn.Sequential(nn.Flatten(), nn.Softmax(1)), "name the layer"),
+    "no linear layer": (lambda: nn.Sequential(nn.Flatten(), nn.Softmax(1)), "name the layer .* append one"),
     "names of other classes": (lambda: conv_network(5), "2 class names for a network with 5 classes"),
 }
 
@@ -267,6 +267,53 @@ def test_what_is_no_network_is_refused(name):
     build, words = REFUSED[name]
     with pytest.raises(InputError, match=words):
         Classifier(build(), class_names=["a", "b"])
+
+
+class Plain(nn.Module):
+    """A network of functions, which has no layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(4, 192))
+
+    def forward(self, values, *others):
+        return nn.functional.linear(values.flatten(1), self.weight)
+
+
+class Asking(Plain):
+    """It wants more than images."""
+
+    def forward(self, values, age):
+        return super().forward(values)
+
+
+# A network, its head, and the words of what refuses to measure it without names, if anything does.
+UNUSUAL = {
+    "functions": (lambda: nn.Sequential(Plain(), nn.Identity()), "1", "4 logits.*class_names"),
+    "a head before the logits": (
+        lambda: nn.Sequential(small(), nn.Linear(4, 6), nn.Linear(6, 4)),
+        "1",
+        "4 logits.*class_names",
+    ),
+    "compiled": (lambda: torch.compile(small(), backend="eager"), None, None),
+    "half precision": (lambda: small().half(), None, None),
+    "two inputs": (lambda: nn.Sequential(Asking(), nn.Linear(4, 4)), None, "missing.* takes images alone"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_networks_are_measured_or_refused_before_anything_runs(name):
+    build, head, words = UNUSUAL[name]
+    network, split = build(), Split(COLOR, torch.arange(6) % 4)
+    recipe = EvaluateRecipe(eps=(0.1,), steps=(1,))
+    if words:
+        with pytest.raises(InputError, match=words):
+            evaluate(Classifier(network, head=head), split, recipe)
+    if name != "two inputs":
+        named = Classifier(network, head=head, class_names=list("abcd"))
+        with torch.no_grad():
+            right = network(COLOR.to(next(network.parameters()).dtype)).argmax(1) == split.labels
+        assert evaluate(named, split, recipe).clean == pytest.approx(float(right.float().mean()))
 
 
 NO_GRADIENT = {

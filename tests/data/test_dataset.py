@@ -202,7 +202,8 @@ def test_each_split_of_an_npz_is_resized(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_floats_are_taken_for_what_they_are(dtype):
     floats = (IMAGES.double() / 255).to(dtype)
-    split = Split(floats, LABELS)
+    split = Split(floats.clone().requires_grad_(), LABELS)
+    assert not split.images.requires_grad
     assert torch.equal(split.batch(slice(2, 4))[0], floats[2:4].float())
     assert torch.equal(split.raw(slice(None)), IMAGES)
 

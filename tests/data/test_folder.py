@@ -163,7 +163,8 @@ def test_splits_and_classes_of_real_folders(tmp_path, paths, names, train, test)
         (["images/a/1.png", "images/b/1.png", "labels/1.txt"], r"did you mean \S+/images\?"),
         (["base/test/a/1.png", "base/test/b/1.png"], r"did you mean \S+/base\?"),
         (["cat/train/1.png", "cat/VAL/1.png", "dog/train/1.png", "dog/VAL/1.png"], "VAL/cat"),
-        (["1.png", "2.png"], r"did you mean \S+\?"),
+        (["1.png", "2.png", "labels.csv"], r"a folder of its own, or did you mean \S+\?"),
+        (["imagenet-train-0000.tar"], r"train-\*\.tar"),
         (["train/train/a/1.png"], r"did you mean \S+/train/train\?"),
         (["train/a/1.png", "Train/a/1.png"], "Train and train"),
         (["caf\xe9/1.png", f"{CAFE}/1.png"], "caf\xe9"),
@@ -338,7 +339,7 @@ def damage(path, *names):
 
 def test_an_unreadable_image_is_named(photos):
     damage(photos, "train/b/2.png")
-    with pytest.raises(InputError, match=r"^\S+train/b/2\.png is damaged: [^\n]*$"):
+    with pytest.raises(InputError, match=r"^\S+train/b/2\.png is damaged: [^\n]*; remove it, or .* skip_unreadable$"):
         load_data(photos, 8)
     lazy = load_data(photos, 8, memory=0).train
     assert len(lazy.raw(slice(7))) == 7

@@ -33,6 +33,12 @@ def test_labels_are_mapped_by_name_and_images_stay():
         ]
 
 
+@pytest.mark.parametrize("names", [["Ship ", "CAT", "Guinea_Pig"], ["ship", "cat", "guinea-pig"]])
+def test_names_that_are_spelled_in_another_way_are_the_same(names):
+    found = in_order_of(classifier(["cat", "guinea pig", "ship"]), dataset(names))
+    assert (found.class_names, found.train.labels.tolist()) == (["cat", "guinea pig", "ship"], [2, 0, 1])
+
+
 def test_numbers_sorted_as_words_are_mapped_too():
     names = [str(number) for number in range(11)]
     found = in_order_of(classifier(names), dataset(sorted(names), count=11))

@@ -8,10 +8,11 @@ from training_helpers import RECIPE, metrics, run, split, without_times
 
 from pellucid import InputError
 from pellucid.data.dataset import Dataset, Split
-from pellucid.data.folder import load_folder
+from pellucid.data.folder import FolderFiles, load_folder
 from pellucid.data.image import write_image
 from pellucid.training import method
 from pellucid.training.checkpoint import CHECKPOINT, read_checkpoint
+from pellucid.training.estimate import estimate
 from pellucid.training.recipe import Attack, TrainRecipe
 from pellucid.training.state import TrainingState
 from pellucid.training.train import train
@@ -323,3 +324,13 @@ def test_fine_tuning_takes_everything_but_the_head_and_keeps_a_head_of_the_same_
     assert differing == {"head.weight", "head.bias"}
     assert torch.equal(other.mean, source.mean)
     assert other.class_names == ["up", "down"]
+
+
+def test_an_estimate_reads_a_few_of_many_files(tmp_path, monkeypatch):
+    for number, image in enumerate(images(40)):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        write_image(tmp_path / "ab"[number % 2] / f"{number}.png", image)
+    opened, by_number = [], FolderFiles.open
+    monkeypatch.setattr(FolderFiles, "open", lambda files, number: opened.append(number) or by_number(files, number))
+    cost = estimate(load_folder(tmp_path, 8), replace(RECIPE, batch_size=4))
+    assert (cost.steps, len(opened)) == (10, 4)  # the batches themselves are read by other processes

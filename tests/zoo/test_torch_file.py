@@ -189,6 +189,8 @@ def test_the_tar_container_is_refused(tmp_path):
     with tarfile.open(tmp_path / "net.pt", "w") as archive:
         archive.add(tmp_path / "storages", "storages")
     assert "is a tar file" in refusal(tmp_path / "net.pt")
+    (tmp_path / "net.pth.gz").write_bytes(b"\x1f\x8b\x08" + bytes(600))  # a download that stopped
+    assert "is not a file of torch.save" in refusal(tmp_path / "net.pth.gz")
 
 
 @pytest.mark.parametrize("name", ["missing.pt", "."])

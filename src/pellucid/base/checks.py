@@ -209,7 +209,9 @@ def check_input(images: Tensor, channels: int | None) -> None:
     if len(shape) != 4 or channels not in (None, shape[1]):
         remedy = ""
         if len(shape) == 4 and shape[1] == 1:
-            remedy = "; for a network of one: Classifier(network, mean=(0.0,), std=(1.0,))"
+            remedy = (
+                "; give images.expand(-1, 3, -1, -1), or for a network of one Classifier(..., mean=(0.0,), std=(1.0,))"
+            )
         elif channels == 1:
             remedy = "; of gray images take one: images[:, :1]"
         raise InputError(f"this classifier takes images (N, {channels or 'C'}, H, W), not {shape}{remedy}")

@@ -34,6 +34,13 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
     return InputError(f"unknown {kind} {str(name)!r}{hint}{listed}")
 
 
+def place_of(name: str, names: Sequence[str]) -> int:
+    """Where a class stands among the names; raises `InputError` where several are called so."""
+    if names.count(name) > 1:
+        raise InputError(f"several classes are called {name!r}; give the number, such as {names.index(name)}")
+    return names.index(name)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error message, or the name of its class.
 

@@ -31,7 +31,8 @@ def find_head(network: nn.Module) -> str:
     pointwise = [path for m, path in paths.items() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
     if not (linear or pointwise):
         raise InputError(
-            f"no linear layer found in {type(network).__name__}; name the layer that makes the logits as head"
+            f"no linear layer found in {type(network).__name__}; name the layer that makes the logits as head, or "
+            "append one: nn.Sequential(network, nn.Identity()) with head='1'"
         )
     return (linear or pointwise)[-1]
 

@@ -42,6 +42,7 @@ def as_tensor(image: Any) -> Tensor:
     if isinstance(image, (str, Path)):
         return read_image(image)
     if isinstance(image, Image.Image):
+        _check_range(image, "the PIL image")
         return to_tensor(ImageOps.exif_transpose(image))
     pixels = torch.from_numpy(np.array(image)) if isinstance(image, np.ndarray) else image
     if pixels.dtype == torch.uint8:
@@ -116,8 +117,8 @@ def _check_range(image: Image.Image, name: object) -> None:
         values = np.asarray(image)
         if not (values.min() >= -1e-3 and values.max() <= 1 + 1e-3):  # also refuses NaN
             raise InputError(f"{name} holds floats from {values.min():g} to {values.max():g}; they must be in [0, 1]")
-    bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImagePlugin.TiffImageFile) else (8,)
-    if (image.mode == "I" and image.format == "TIFF") or 12 in bits:
+    bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImagePlugin.TiffImageFile) else (32,)
+    if (image.mode == "I" and image.format not in ("PNG", "PPM")) or 12 in bits:
         raise InputError(
             f"{name} holds whole numbers of {bits[0]} bits, signed ones or of 12 or 32; save it with 8 or 16"
         )
@@ -138,6 +139,18 @@ def quiet() -> Iterator[None]:
 def to_tensor(image: Image.Image) -> Tensor:
     """A PIL image as `(3, H, W)` float32 in [0, 1], over white where it is transparent."""
     return over_white(channels(image))
+
+
+def check_unit(images: Tensor) -> Tensor:
+    """These images; `InputError` where values are as large as those of 8 bits, which noise on [0, 1] never is.
+
+    It waits for the device once, so it stands where a caller's images come in and not within a loop.
+    """
+    if images.is_floating_point() and images.numel() and float(images.detach().amax()) > 20:
+        raise InputError(
+            f"images are in [0, 1], not up to {float(images.detach().amax()):g}; divide 8-bit values by 255"
+        )
+    return images
 
 
 def over_white(pixels: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ..base.errors import InputError, warn
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages
 from ..data.draw import drawn
-from ..data.image import cover, image_files, read_image
+from ..data.image import cover, image_files, read_alpha, read_image
 from ..data.load import load_data
 from ..evaluation.classes import in_order_of
 from ..synthesis.mask import box_mask
@@ -40,7 +40,7 @@ def read_images(files: Sequence[Path], size: int | None) -> Tensor:
 
 def read_lightness(path: Path) -> Tensor:
     """A mask file as `(1, 1, H, W)`, by its lightness; grays stay. Raises `InputError` for a black one."""
-    red, green, blue = read_image(path)
+    red, green, blue = _opaque(path)
     if not bool((red + green + blue).any()):
         raise InputError(f"the mask {path} is black everywhere; paint light where its style goes")
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None, None]
@@ -55,9 +55,9 @@ def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tenso
         size: of the images as the classifier sees them.
 
     Raises:
-        InputError: a mask of another size.
+        InputError: a mask of another size, or with transparency.
     """
-    mask = read_image(path)
+    mask = _opaque(path)
     for file in files:
         own = read_image(file).shape[1:]
         if mask.shape[1:] not in (own, size):
@@ -69,6 +69,14 @@ def read_mask(path: Path, files: Sequence[Path], size: tuple[int, int]) -> Tenso
     if float(white.amax()) == float(white.amin()):
         raise InputError(f"the mask {path} hides nothing or everything; paint white what is to change, the rest black")
     return white
+
+
+def _opaque(path: Path) -> Tensor:
+    """A mask file; raises `InputError` where it is transparent, which some programs mean as hidden and some as seen."""
+    alpha = read_alpha(path)
+    if alpha is not None and not bool((alpha == 1).all()):
+        raise InputError(f"the mask {path} is transparent in places; paint it in black and white")
+    return read_image(path)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..base.checks import check_images, check_input, check_logits, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
-from ..base.errors import InputError, unknown
+from ..base.errors import InputError, place_of, unknown
 from ..base.heads import find_head, width_of
-from ..base.image import Images
+from ..base.image import Images, check_unit
 from ..base.layers import channels_of, named_layers
 from ..base.pictures import about_classifier
 from .batch import at_once
@@ -102,11 +102,11 @@ class Classifier(nn.Module):
         Raises `InputError` for a layer that does not exist, was not reached, or has no row for each image, and for
         images of other channels; and when a representation is read whose head does not make the logits.
         """
-        return self.reader(layers, straight_through)(images)
+        return self.reader(layers, straight_through)(check_unit(images))
 
     def logits(self, images: Tensor) -> Tensor:
-        """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients. This is what training calls."""
-        return check_logits(self.network(self.normalized(images))).float()
+        """Only the logits, `(N, K)`, of the network as it is: its mode, its gradients, for a training of your own."""
+        return check_logits(self.network(self.normalized(check_unit(images)))).float()
 
     def predict(self, images: Images) -> Tensor:
         """The class that is seen in each image, `(N,)` numbers; `names` has words for them. See `probabilities`."""
@@ -145,7 +145,7 @@ class Classifier(nn.Module):
         """
         names = self.class_names or [str(i) for i in range(self.classes)]
         if isinstance(name, str) and name in names:
-            return names.index(name)
+            return place_of(name, names)
         whole = name.isdecimal() if isinstance(name, str) else isinstance(name, Integral)
         if whole and 0 <= int(name) < len(names):
             return int(name)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.checks import check_names
 from ..base.devices import check_memory
 from ..base.errors import InputError
 from .image import cover
@@ -80,6 +81,7 @@ class Split:
 
     def __post_init__(self) -> None:
         _check_images(self.images)
+        object.__setattr__(self, "images", self.images.detach())
         object.__setattr__(self, "labels", class_numbers(self.labels, len(self.images)))
 
     def __len__(self) -> int:
@@ -165,7 +167,9 @@ def class_numbers(labels: Any, count: int, what: str = "labels") -> Tensor:
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.ndim == 2 and len(found) == count:
-        raise InputError(f"{what} must be one class number for each image; of one-hot rows give labels.argmax(1)")
+        one_hot = bool(((found != 0).sum(1) == 1).all())
+        remedy = "of one-hot rows give labels.argmax(1)" if one_hot else "rows of several classes cannot be measured"
+        raise InputError(f"{what} must be one class number for each image; {remedy}")
     if found.ndim != 1 or len(found) != count:
         raise InputError(f"{what} must be {count} class numbers, one for each image, not of shape {tuple(found.shape)}")
     if found.numel() and (found.is_floating_point() or found.is_complex()):
@@ -186,6 +190,7 @@ class Dataset:
     class_names: list[str]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", check_names(self.class_names) or [])
         for split in (self.train, self.test):
             check_labeled(split)
             if len(split) and int(split.labels.max()) >= len(self.class_names):

@@ -130,7 +130,7 @@ def _readable(
             image = read_file(split.files, number)
         except InputError as error:
             if not skip_unreadable:
-                raise
+                raise InputError(f"{error}; remove it, or load with skip_unreadable") from None
             return str(error)
         return split.fitted(image, number)
 

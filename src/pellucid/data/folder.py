@@ -157,7 +157,12 @@ def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = 
     passed.lost += [name for name, paths in files.items() if not paths and name in passed.files]
     if not any(files.values()):
         passed.warn(folder)
-        hint = f", but images; did you mean {folder.resolve().parent}?" if loose else ""
+        around = folder.resolve().parent
+        hint = (
+            f", but images; put those of a class into a folder of its own, or did you mean {around}?" if loose else ""
+        )
+        if any(path.name.endswith((".tar", ".tar.gz", ".tgz")) for path in folder.iterdir()):
+            hint = "; shards are called train-*.tar and test-*.tar"
         raise InputError(f"{folder} holds no class folders with images{hint}")
     if loose:
         warn(f"{shortened(sorted(loose))} in {folder}: in no class folder, and passed over")

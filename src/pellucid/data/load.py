@@ -90,7 +90,8 @@ def _open(source: str, size: int | None) -> Dataset:
         return load_shards(path, size)
     if path.is_dir():
         return load_folder(path, size)
-    raise InputError(f"no data at {source!r}: give a folder of class folders, an .npz file or torchvision:NAME")
+    what = f"{source} is no data set (archives must be unpacked)" if path.exists() else f"no data at {source!r}"
+    raise InputError(f"{what}: give a folder of class folders, an .npz file or torchvision:NAME")
 
 
 def _renamed(data: Dataset, names: Sequence[str]) -> Dataset:

@@ -92,6 +92,9 @@ class Evaluation:
         check_split(self.classifier, self.split)
         self.attacks()
         height, width = self.split.size
+        farthest = (self.classifier.mean.shape[1] * height * width) ** 0.5
+        if self.recipe.norm == "l2" and (eps := max(self.recipe.eps)) >= farthest:
+            raise InputError(f"an l2 eps of {eps:g} allows any image of {width} x {height}; did you mean {eps:g}/255?")
         if height != width and "square" in chosen(self.recipe.autoattack):
             raise InputError(f"square attacks square images, not {width} x {height}: --autoattack apgd-ce apgd-t fab-t")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,8 +18,9 @@ from ..data.wordnet import named
 def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
     """The data set with its classes in the order of a classifier's, so that label k means what logit k does.
 
-    Where both have the same names, labels are mapped by name. Otherwise the classes are taken in their order, and a
-    warning tells of names that differ, unless one side has numbers for names, or none.
+    Where both have the same names, labels are mapped by name; "Guinea Pig" and "guinea_pig" are the same. Otherwise the
+    classes are taken in their order, and a warning tells of names that differ, unless one side has numbers for names,
+    or none.
 
     Raises:
         InputError: another number of classes.
@@ -44,8 +46,10 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
             else ""
         )
         raise InputError(f"{data.name} has {len(given)} classes, the model {len(own)}: {'; '.join(alone)}{more}")
-    if set(own) == set(given) and len(set(own)) == len(own):
-        return _mapped(data, own)
+    for spelled in (str, _spelled):
+        place = {spelled(name): number for number, name in enumerate(own)}
+        if len(place) == len(own) and place.keys() == {spelled(name) for name in given}:
+            return _mapped(data, own, torch.tensor([place[spelled(name)] for name in given]))
     if not (_numbered(own) or _numbered(given)):
         warn(_difference(own, given, data.name))
     return data
@@ -59,10 +63,12 @@ def warn_of_absent(classifier: Classifier, labels: Tensor) -> None:
         warn(f"{len(absent)} of {len(names)} classes have no image here: {shortened(absent)}")
 
 
-def _mapped(data: Dataset, names: list[str]) -> Dataset:
-    numbers = {name: number for number, name in enumerate(names)}
-    place = torch.tensor([numbers[name] for name in data.class_names])
+def _spelled(name: str) -> str:
+    """A name without what people spell in several ways: capitals, underscores, hyphens, and spaces around it."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
+
+def _mapped(data: Dataset, names: list[str], place: Tensor) -> Dataset:
     def mapped(split: LabeledImages) -> LabeledImages:
         return split.subset(torch.arange(len(split)), place[split.labels])
 

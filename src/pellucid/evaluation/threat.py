@@ -84,24 +84,30 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(f"the images are {width} x {height} and the classifier takes {classifier.size} px")
     if classifier.classes == 1:
         raise InputError("the classifier has one class; of one logit z make two: torch.cat([-z, z], 1)")
+    made = check_runs(classifier, split.batch(torch.arange(1))[0])
+    if made != classifier.classes:
+        raise InputError(
+            f"the network makes {made} logits, which its head does not tell; give class_names, one for each"
+        )
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
-    check_runs(classifier, split.batch(torch.arange(1))[0])
 
 
-def check_runs(classifier: Classifier, images: Tensor) -> None:
-    """Raise `InputError` unless the network can take images of this size."""
+def check_runs(classifier: Classifier, images: Tensor) -> int:
+    """How many logits the network makes; raises `InputError` unless it can take images of this size."""
     try:
         with torch.no_grad():
-            classifier(images[:1].to(classifier.device))
+            return classifier(images[:1].to(classifier.device)).logits.shape[1]
     except InputError:
         raise
-    except (RuntimeError, ValueError, AssertionError) as error:
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        own = f"{classifier.size} px" if classifier.size else "the size that it was made for"
+        own = f"give it {classifier.size} px" if classifier.size else "give it the size that it was made for"
+        if isinstance(error, TypeError):
+            own = "wrap it so that it takes images alone"
         raise InputError(
             f"{type(classifier.network).__name__} cannot take images of {images.shape[3]} x {images.shape[2]} px "
-            f"({reason}); give it {own}"
+            f"({reason}); {own}"
         ) from None
 
 

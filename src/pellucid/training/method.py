@@ -81,8 +81,8 @@ def trades(learner: Learner, images: Tensor, labels: Tensor, context: StepContex
     reference makes two passes with statistics of their own.
     """
     with torch.no_grad():
-        learner.classifier.eval()
-        probabilities = learner.classifier.logits(images).softmax(1)
+        classifier = learner.classifier.eval()
+        probabilities = classifier.network(classifier.normalized(images)).float().softmax(1)
     worst = learner.perturb(-Divergence(probabilities), images, context)
     clean_logits, worst_logits = learner.forward(torch.cat([images, worst])).chunk(2)
     divergence = F.kl_div(worst_logits.log_softmax(1), clean_logits.softmax(1), reduction="batchmean")

@@ -34,13 +34,15 @@ def trained_size(recipe: TrainRecipe, data: Dataset) -> tuple[int, int]:
     """Height and width of the images as the recipe's augmentation hands them to the network.
 
     Raises:
-        InputError: a batch of such images does not fit into memory.
+        InputError: a batch of such images does not fit into memory; images that are not square.
     """
     height, width = data.train.size
     count = min(recipe.batch_size, len(data.train))
     check_memory(4 * 3 * height * width * count, f"a batch of {count} images of {width} x {height}")
     example = torch.zeros(1, 3, height, width, dtype=torch.uint8)
     example = AUGMENTATIONS[recipe.augment](example, Draws(torch.Generator(), 1))
+    if example.shape[2] != example.shape[3]:  # a bundle has one side, to which `evaluate` cuts images
+        raise InputError(f"networks are trained on squares, and these images are {width} x {height}; give --size")
     return example.shape[2], example.shape[3]
 
 

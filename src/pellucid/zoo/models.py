@@ -61,10 +61,6 @@ def load(name: str, device: str | torch.device = "auto") -> Classifier:
         classifier = _pretrained(library, rest)
     elif name.endswith((".safetensors", ".json")) or Path(name + ".safetensors").is_file():
         classifier = load_bundle(name)
-    elif within := sorted(str(path.with_suffix("")) for path in Path(name).glob("*.safetensors")):
-        raise InputError(f"{name} is a folder; did you mean {' or '.join(within[:3])}?")
-    elif Path(name).is_file():
-        raise InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     else:
         raise _unknown(name)
     classifier.name = name
@@ -104,6 +100,12 @@ def _bundle(name: str) -> Path:
 
 
 def _unknown(name: str) -> InputError:
+    if within := sorted(Path(name).glob("*.safetensors")):
+        bundles = [path for path in within if path.with_suffix(".json").is_file()]  # a checkpoint has no card
+        meant = " or ".join(str(path.with_suffix("")) for path in (bundles or within)[:3])
+        return InputError(f"{name} is a folder; did you mean {meant}?")
+    if Path(name).is_file():
+        return InputError(f"{name} is not a bundle; pellucid convert {name} --out NAME.safetensors may make one")
     return unknown("model", name, [*bundled(), *KINDS, *(entry.name for entry in published())])
 
 

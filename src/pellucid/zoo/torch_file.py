@@ -7,7 +7,6 @@ a sequence: four pickles, a pickle of the storages' keys, and for each storage i
 from __future__ import annotations
 
 import mmap
-import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -74,7 +73,7 @@ def check_kind(path: Path) -> None:
         )
     if start.startswith(b"version https://git-lfs"):
         raise InputError(f"{path} is a pointer of Git LFS and not the file; git lfs pull fetches it")
-    if not start.startswith((b"PK", b"\x80")) and tarfile.is_tarfile(path):
+    if start[257:262] == b"ustar":
         raise InputError(f"{path} is a tar file, as of torch before 0.1.10; save its weights again with a newer torch")
 
 
