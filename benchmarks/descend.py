@@ -2,6 +2,8 @@
 
     python benchmarks/descend.py [--rounds N] [--device cpu]
 
+`descend` runs in float32 as the loops do, and in "auto", the precision in which tasks make images.
+
 The plain loop is the textbook's PGD: the model in NCHW float32, one forward, `torch.autograd.grad` to the input. The
 reference loop restates what MadryLab/robustness does when it is given a custom loss, as all published applications
 do: the network runs once for nothing and once for the loss, and a mask keeps the best. Model passes are counted too.
@@ -10,6 +12,7 @@ do: the network runs once for nothing and once for the loss, and a mask keeps th
 import argparse
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torchvision
@@ -107,6 +110,7 @@ def main() -> None:
         "CIFAR ResNet-18, 32 px": (lambda: settle(build("cifar-resnet18", 10), 32), 32, 256 if gpu else 64, 4),
         # Trained, so that rounding is not magnified as it is by random weights.
         "cifar10-l2-0.5, 32 px": (lambda: pl.load("cifar10-l2-0.5", "cpu").network, 32, 256 if gpu else 64, 10),
+        "animals59-l2-1.0, 64 px": (lambda: pl.load("animals59-l2-1.0", "cpu").network, 64, 256 if gpu else 32, 6),
     }
     for name, (make, size, batch, steps) in jobs.items():
         if not name.startswith(flags.only):
@@ -118,26 +122,27 @@ def main() -> None:
         classifier = pl.Classifier(network, [0.5] * 3, [0.25] * 3).to(flags.device)
         images = torch.rand(batch, 3, size, size).to(flags.device)
         labels = torch.arange(batch).to(flags.device) % 10
-        options = {"precision": "bfloat16"} if gpu else {}
         work = (images, labels, 1.0, steps, 0.5)
 
-        def ours(classifier=classifier, images=images, labels=labels, steps=steps, options=options):
-            objective = pl.CrossEntropy(labels)
-            return pl.descend(classifier, objective, images, ball=pl.L2(1.0), steps=steps, step_size=0.5, **options)
+        def ours(precision, classifier=classifier, images=images, labels=labels, steps=steps):
+            settings = {"ball": pl.L2(1.0), "steps": steps, "step_size": 0.5, "precision": precision}
+            return pl.descend(classifier, pl.CrossEntropy(labels), images, **settings)
 
         sides = {
             "plain": lambda work=work, textbook=textbook: plain(textbook, *work),
             "reference": lambda work=work, textbook=textbook: reference(textbook, *work),
-            "descend": ours,
+            "descend": partial(ours, "float32"),
+            "descend, auto": partial(ours, "auto"),
         }
         seconds = interleaved(sides, flags.rounds)
-        away = float((ours().images - plain(textbook, *work)).abs().max())
+        away = float((ours("float32").images - plain(textbook, *work)).abs().max())
         print(f"\n{name}: {batch} images, {steps} steps; largest difference of a pixel from the plain loop {away:.1e}")
         for side, times in seconds.items():
-            passes = count(network if side == "descend" else textbook, sides[side])
-            print(f"  {side:<10} {min(times):7.2f} s at best   {passes:3d} forwards")
-        print(f"  descend is {ratio(seconds, 'plain', 'descend'):.2f}x as fast as plain", end="")
-        print(f" and {ratio(seconds, 'reference', 'descend'):.2f}x as fast as the reference loop")
+            passes = count(network if side.startswith("descend") else textbook, sides[side])
+            print(f"  {side:<14} {min(times):7.2f} s at best   {passes:3d} forwards")
+        for side in ("descend", "descend, auto"):
+            print(f"  {side} is {ratio(seconds, 'plain', side):.2f}x as fast as plain", end="")
+            print(f" and {ratio(seconds, 'reference', side):.2f}x as fast as the reference loop")
 
 
 if __name__ == "__main__":
