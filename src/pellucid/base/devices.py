@@ -91,7 +91,12 @@ def check_memory(needed: int, what: str) -> None:
 
 
 def at_once(images: Tensor, precision: Precision = "float32") -> int:
-    """How many of these images to take in one batch; there may be none of them. In bfloat16 twice as many fit."""
+    """How many of these images to take in one batch; there may be none of them. In bfloat16 twice as many fit.
+
+    >>> images = torch.empty(0, 3, 64, 64)
+    >>> at_once(images), at_once(images, "bfloat16")
+    (21, 42)
+    """
     values = images.shape[1:].numel() / (2 if precision == "bfloat16" else 1)
     most, least = (BATCH_VALUES_CPU, 8) if images.device.type == "cpu" else (BATCH_VALUES, 1)
     return max(least, int(most / values))

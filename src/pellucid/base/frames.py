@@ -35,7 +35,7 @@ class Frames:
             missing = int(index[-1]) + 1 - len(self.current)
             gray = torch.full((max(missing, 0), *images.shape[1:]), 128, dtype=torch.uint8)
             self.current = torch.cat([self.current, gray])
-            self.current[index.cpu()] = images
+            self.current[torch.as_tensor(index).cpu()] = images
         self.seen.append(self.current)
         if len(self.seen) * self.current.numel() > self.most:
             self.seen, self.every = self.seen[1::2], 2 * self.every
