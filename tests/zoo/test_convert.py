@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -177,6 +178,14 @@ def test_half_and_double_precision_become_single(tmp_path, small):
         torch.save(state, tmp_path / "net.pt")
         read = convert(tmp_path / "net.pt", GIVEN).network.state_dict()
         assert all(torch.equal(read[name], value.float()) for name, value in state.items() if "num" not in name)
+
+
+def test_quantized_weights_are_refused_and_not_taken_without_their_scales(tmp_path, small):
+    state = small.state_dict()
+    name = next(name for name in state if name.endswith("conv1.weight"))
+    torch.save({**state, name: (state[name] * 100).to(torch.int8)}, tmp_path / "net.pt")
+    with pytest.raises(InputError, match=rf"net\.pt: {re.escape(name)} is int8"):
+        convert(tmp_path / "net.pt", GIVEN)
 
 
 # What is taken from where

@@ -145,12 +145,17 @@ def filled(arch: str, classes: int, weights: Mapping[str, Tensor], path: Path) -
     Shapes are compared before memory is taken, where the architecture allows it: a card's sizes are the card's word.
 
     Raises:
-        InputError: tensors are missing, unexpected, or of other shapes; which, and how many.
+        InputError: tensors are missing, unexpected, of other shapes, or quantized; which, and how many.
     """
     network = outline(arch, classes)
-    if said := mismatch(shapes_of(network.state_dict()), shapes_of(weights)):
+    own = network.state_dict()
+    if said := mismatch(shapes_of(own), shapes_of(weights)):
         raise InputError(f"{path} does not fit {arch} of {classes} classes: {said}")
-    if any(tensor.is_meta for tensor in network.state_dict().values()):
+    for name, tensor in own.items():
+        if tensor.is_floating_point() and not weights[name].is_floating_point():
+            kind = str(weights[name].dtype).removeprefix("torch.")
+            raise InputError(f"{path}: {printable(name)} is {kind}; weights must be floats, not quantized")
+    if any(tensor.is_meta for tensor in own.values()):
         # Building draws weights, which are replaced; the global random state stays as it is.
         with torch.random.fork_rng(devices=[]):
             network = build(arch, classes)
