@@ -9,6 +9,9 @@ FLAGS = ["no-sandbox", "disable-quic", "no-first-run", "disable-background-netwo
          "disable-sync"]  # fmt: skip
 
 
+WINDOW = {"width": 1280, "height": 800}
+
+
 @pytest.fixture(scope="module")
 def model():
     return "cifar10-l2-0.5"  # small, so that a run is short
@@ -32,22 +35,38 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def tab(browser):
+    """A tab that the tests use in turn: a new one takes a second more, and this one a moment to be made blank."""
+    return browser.new_context(viewport=WINDOW).new_page()
+
+
 @pytest.fixture
-def open_page(browser, address):
-    """Opens a tab; afterwards no request may have left the server, and no tab may have complained."""
+def open_page(browser, tab, address):
+    """Opens a tab; afterwards no request may have left the server, and no tab may have complained.
+
+    The first is `tab`. Who listens to a tab's events, or brings a context or its options, gets a new one.
+    """
     from page import PATIENCE, ready
 
-    contexts, hosts, complaints = [], set(), []
+    contexts, hosts, complaints, heard = [], set(), [], []
 
-    def opener(context=None, **options):
+    def hear(emitter, event, listener):
+        emitter.on(event, listener)
+        heard.append((emitter, event, listener))
+
+    def opener(context=None, shared=True, **options):
         if context is None:
-            context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+            first = shared and not options and not contexts
+            context = tab.context if first else browser.new_context(viewport=WINDOW, **options)
             contexts.append(context)
-            context.on("request", lambda request: hosts.add(urlsplit(request.url)[:2]))
-        context.set_default_timeout(1000 * PATIENCE)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+            hear(context, "request", lambda request: hosts.add(urlsplit(request.url)[:2]))
+            context.set_default_timeout(1000 * PATIENCE)
+            page = tab if first else context.new_page()
+        else:
+            page = context.new_page()
+        hear(page, "console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        hear(page, "pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         ready(page)
         return page
@@ -55,6 +74,25 @@ def open_page(browser, address):
     opener.complaints = complaints
     yield opener
     for context in contexts:
-        context.close()
+        if context is not tab.context:
+            context.close()
+    for emitter, event, listener in heard:
+        emitter.remove_listener(event, listener)
+    if tab.context in contexts:
+        cleared(tab, address)
     assert {host for host in hosts if host[0] not in ("data", "blob")} == {urlsplit(address)[:2]}
     assert complaints == []
+
+
+def cleared(tab, address):
+    """Leave nothing of a test in the tab and its context."""
+    tab.unroute_all()
+    for page in tab.context.pages:
+        if page is not tab:
+            page.close()
+    tab.mouse.up()
+    tab.goto(f"{address}/page/icon.svg")  # of the same origin, and without a script that stores
+    tab.evaluate("localStorage.clear(); sessionStorage.clear()")
+    tab.context.clear_cookies()
+    tab.set_viewport_size(WINDOW)
+    tab.goto("about:blank")

@@ -58,7 +58,7 @@ def beside(page):
 
 
 def test_a_second_classifier_does_the_same_beside_the_first(open_page):
-    page = open_page()
+    page = open_page(shared=False)
     act(page, "sketch", 2)
     page.click("#compare-button")
     expect(page.locator("#beside-model")).to_have_value("cifar10-standard")
@@ -150,7 +150,7 @@ def test_what_one_classifier_made_does_not_stand_under_anothers_name(open_page):
 
 
 def test_the_second_goes_on_from_its_own_picture(open_page):
-    page = open_page()
+    page = open_page(shared=False)
     act(page, "sketch", 3)
     compare(page, endless=False)
     run(page)
@@ -165,7 +165,7 @@ def test_the_second_goes_on_from_its_own_picture(open_page):
 
 
 def test_the_second_goes_on_from_the_firsts_picture_when_it_had_no_part_in_it(open_page):
-    page = open_page()
+    page = open_page(shared=False)
     act(page, "sketch", 3)
     choose_class(page, "cat")
     compare(page, endless=False)

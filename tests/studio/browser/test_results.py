@@ -109,7 +109,7 @@ def test_one_slider_says_how_much_may_change(open_page):
 
 
 def test_only_what_was_made_becomes_a_session_and_names_it(open_page):
-    page = open_page()
+    page = open_page(shared=False)
     puts = []
     page.on("request", lambda r: puts.append(r) if r.method == "PUT" else None)
     act(page, "sketch", 1)
@@ -124,7 +124,7 @@ def test_only_what_was_made_becomes_a_session_and_names_it(open_page):
 
 
 def test_nothing_is_fetched_before_one_has_agreed(open_page):
-    page = open_page()
+    page = open_page(shared=False)
     loads = []
     page.on("request", lambda r: loads.append(r.url) if r.method == "POST" and r.url.endswith("models") else None)
     page.click("#model-button")

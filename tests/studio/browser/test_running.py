@@ -42,7 +42,7 @@ def test_a_run_is_watched_stopped_and_continued(open_page):
 
 
 def test_run_again_begins_where_the_last_run_did_until_the_picture_is_changed(open_page):
-    page = open_page()
+    page = open_page(shared=False)
     act(page, "sketch", 3)
     posted = []
     page.on("request", lambda r: posted.append(r.post_data_json["picture"]) if r.url.endswith("/api/jobs") else None)

@@ -100,7 +100,7 @@ def test_a_failed_saving_is_seen_until_one_succeeds(open_page):
 
 @pytest.mark.parametrize("leave", ["reload", "close"])
 def test_the_last_stroke_before_the_page_is_left_is_kept(open_page, leave):
-    page = open_page()
+    page = open_page(shared=False)
     url, first = saved(page, lambda: stroke(page, (4.5, 4.5)))
     stroke(page, (27.5, 27.5))
     if leave == "reload":

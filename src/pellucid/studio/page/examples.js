@@ -30,17 +30,20 @@ export class Examples {
     this.#loaded.then((all) => $("examples").append(...all.map((example) => this.#item(example))), () => {});
   }
 
-  /** Play the first one again and again. @param {() => boolean} wanted */
-  async play(wanted) {
+  /** Play the first one again and again. @param {Promise<void>} until what ends it at once, well or not */
+  async play(until) {
+    let ended = false;
+    const over = until.then(() => {}, () => {}).then(() => (ended = true));
+    const wanted = () => !ended;
     const { picture } = this.studio;
     const [{ frames }] = await this.#loaded;
     const images = await Promise.all(frames.map((frame) => decodeImage(frame.picture)));
     while (wanted()) {
       for (let at = 0; at < images.length && wanted(); at++) {
         await fade(images[at - 1] ?? null, images[at], FRAME, (image) => picture.show(image), wanted);
-        await sleep(at ? 0 : FRAME);
+        if (!at) await Promise.race([sleep(FRAME), over]);
       }
-      for (let waited = 0; waited < REST && wanted(); waited += FRAME) await sleep(FRAME);
+      await Promise.race([sleep(REST), over]);
     }
   }
 

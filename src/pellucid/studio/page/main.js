@@ -91,9 +91,9 @@ const menus = ["model-button", "start-button", "compare-button", "session-button
 async function open() {
   for (const menu of menus) menu.disabled = true;
   studio.hint("One moment: the classifier is being loaded.");
-  let starting = true;
-  const playing = studio.examples.play(() => starting).catch(() => {});
-  await studio.models.ready().finally(() => (starting = false));
+  const loaded = studio.models.ready();
+  const playing = studio.examples.play(loaded).catch(() => {});
+  await loaded;
   await playing;
   picture.show(null);
   const restored = await studio.session.restore();

@@ -83,7 +83,8 @@ async def _gone(request: Request, error: Exception) -> Response:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; raises `InputError` if the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once only where the protocol is named; otherwise each waits 40 ms for the browser.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
