@@ -125,7 +125,7 @@ def notebook(text: str) -> str:
 def shown(lines: str) -> str:
     """Commands as a cell that shows the pictures which they write, and may be run again."""
     written = r"--(?:out|gif|save-frames) (\S+\.(?:png|gif))"
-    cells = [f"!{line} --overwrite" if re.search(written, line) else f"!{line}" for line in lines.splitlines()]
+    cells = [f"!{line}" + " --overwrite" * bool(re.search("--out|rerun", line)) for line in lines.splitlines()]
     show = ", ".join(f'Image("{file}")' for file in re.findall(written, lines))
     return "\n".join([*cells, *(["from IPython.display import Image", f"display({show})"] if show else [])])
 
