@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -141,17 +141,8 @@ def grain_of(flags: Train, side: int) -> int:
 
 def bundle(classifier: Classifier, data: Dataset, flags: Train, argv: Sequence[str]) -> Path:
     """Write the trained classifier, with its card and class Gaussians."""
-    attack, sigma = flags.recipe.attack, flags.recipe.sigma
-    unattacked = f"none (Gaussian noise, sigma {sigma:g})" if sigma else "none (standard training)"
-    classifier.card = {
-        **classifier.card,
-        "data": data.name,
-        "threat": f"{attack.norm} eps {attack.eps:g}" if attack.eps else unattacked,
-        "recipe": asdict(flags.recipe),
-        "command": shlex.join(
-            ["pellucid", "train", *[word for word in argv if word not in ("--resume", "--overwrite")]]
-        ),
-    }
+    words = [word for word in argv if word not in ("--resume", "--overwrite")]
+    classifier.card["command"] = shlex.join(["pellucid", "train", *words])
     side = classifier.card["size"]
     gaussians = fit_gaussians(data.train, len(data.class_names), grain_of(flags, side), flags.rank, size=side)
     name = flags.out.resolve().name  # --out . has no name of its own

@@ -259,7 +259,7 @@ def _checked(
     """The parts on the images' device, with numbers for the names of classes; `InputError` unless they fit."""
     for part, kind, example in ((objective, Objective, "CrossEntropy(3)"), (ball, Ball, "L2(1.0)")):
         if not isinstance(part, kind):
-            raise InputError(f"give a {kind.__name__} such as {example}, not {type(part).__name__}")
+            raise InputError(f"a {type(part).__name__} is no {kind.__name__}; give one such as {example}")
     objective = objective.numbered(classifier.labels)
     stop = stop.numbered(classifier.labels) if isinstance(stop, StopRule) else stop
     for part in (objective, ball, stop):

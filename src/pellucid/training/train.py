@@ -102,7 +102,7 @@ def train(
         **settings: fields of the recipe, which override it.
 
     Returns:
-        The classifier with the EMA of the weights, in eval mode.
+        The classifier with the EMA of the weights, in eval mode. Its card says what it was trained on, and withstands.
 
     Raises:
         InputError: no training images, `resume` without a folder, a checkpoint of other settings, or a loss that is
@@ -111,8 +111,8 @@ def train(
     >>> from pellucid import Attack, Split
     >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
     >>> noise = Dataset("noise", split, split, ["a", "b"])
-    >>> train(noise, arch="preact-4-8", attack=Attack(eps=0.1), epochs=1, batch_size=4).classes
-    2
+    >>> train(noise, arch="preact-4-8", attack=Attack(eps=0.1), epochs=1, batch_size=4).card["threat"]
+    'l2 eps 0.1'
     """
     check_data(data)
     recipe = checked(recipe, TrainRecipe)
@@ -128,7 +128,12 @@ def train(
             on_epoch(EpochReport(run.state.history[-1], run.examples))
         if place is not None:
             run.save(place)
-    return run.state.averaged()
+    trained, unattacked = run.state.averaged(), "none (standard training)"
+    if recipe.sigma:
+        unattacked = f"none (Gaussian noise, sigma {recipe.sigma:g})"
+    threat = f"{recipe.attack.norm} eps {recipe.attack.eps:g}" if recipe.attack.eps else unattacked
+    trained.card |= {"data": data.name, "threat": threat, "recipe": asdict(recipe)}
+    return trained
 
 
 def first_classifier(data: Dataset, recipe: TrainRecipe) -> Classifier:
