@@ -30,7 +30,7 @@ class PerImage:
         return replace(self, **{f.name: _moved(getattr(self, f.name), device) for f in fields(self) if f.init})
 
     def ready(self, labels: Callable[[Any], Tensor], images: Tensor) -> Self:
-        """The same with numbers for the names of classes, where `images` are; `InputError` if its rows are not theirs."""
+        """The same with numbers for names of classes, where `images` are; `InputError` if its rows are not theirs."""
         numbered = self.numbered(labels)
         numbered.check_rows(len(images))
         return numbered.to(images.device)
