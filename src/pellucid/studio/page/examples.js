@@ -7,14 +7,14 @@ import { $, make, sleep, telling } from "./dom.js";
 import { fade } from "./film.js";
 import { Job } from "./job.js";
 
-const NAMES = ["sketch", "photo", "compare", "paint", "zebra"];
+const NAMES = ["sketch", "photo", "stylize", "compare", "paint", "zebra"];
 /** Milliseconds from one frame to the next, and for which the last one rests. */
 const FRAME = 250;
 const REST = 1500;
 
 /**
- * @typedef {import("./job.js").Order & {title: string, compare: boolean, picture?: string, strokes?: Object[],
- *   frames: import("./job.js").Frame[]}} Example
+ * @typedef {import("./job.js").Order & {title: string, compare: boolean, picture?: string, second?: string,
+ *   strokes?: Object[], frames: import("./job.js").Frame[]}} Example
  */
 
 export class Examples {
@@ -85,7 +85,8 @@ export class Examples {
     const { state, picture } = this.studio;
     const image = await decodeImage(example.picture ?? example.frames[0].picture);
     picture.replace(image, "pixels", new Uint8Array(image.width * image.height));
-    state.set({ strokes: (example.strokes ?? []).map((stroke) => decodeStroke({ on: true, ...stroke })) });
+    const strokes = (example.strokes ?? []).map((stroke) => decodeStroke({ on: true, ...stroke }));
+    state.set({ strokes, second: example.second ?? state.second });
     choose(state, example);
     return image;
   }

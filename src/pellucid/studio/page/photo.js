@@ -77,8 +77,8 @@ export class Photo {
       $("crop-picture").src = URL.createObjectURL(file);
       $("crop-at").value = "0.5";
       picture.replace(image);
-      // Who brings a photo wants an action that begins with it.
-      if (!state.chosen.needs.picture) choose("translate");
+      // Who brings a photo wants an action that changes it.
+      if (!state.chosen.needs.picture || state.action === "sketch") choose("translate");
       return true;
     });
     say(status);

@@ -186,10 +186,9 @@ export class Run extends EventTarget {
     const { label, model } = job.order;
     if (message.type === "done" && label && frame?.wanted < REACHED) {
       const [name, share] = frame.top[0];
-      this.studio.hint(
-        `Not “${label}” yet: ${model} sees ${name}, ${percent(share)}. ` +
-          "Continue, let more change, or try another seed.",
-      );
+      const seen = name === label ? `only ${percent(share)} of it` : `${name}, ${percent(share)}`;
+      const next = "Continue, let more change, or try another seed.";
+      this.studio.hint(`Not “${label}” yet: ${model} sees ${seen}. ${next}`);
     }
     // The status says it already.
     if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";
