@@ -3,7 +3,7 @@
 import { request } from "./api.js";
 import { decodeImage, pictureUrl } from "./codec.js";
 import { choose, decodeStroke } from "./desk.js";
-import { $, make, sleep, telling } from "./dom.js";
+import { $, make, sleep } from "./dom.js";
 import { fade } from "./film.js";
 import { Job } from "./job.js";
 
@@ -60,7 +60,7 @@ export class Examples {
   #item(example) {
     const { title, frames: [first, ...others] } = example;
     const picture = (frame) => make("img", { src: pictureUrl(frame.picture), alt: "", width: 44, height: 44 });
-    const open = () => telling($("picture-error"), () => this.#open(example));
+    const open = () => this.studio.state.telling("pictureError", () => this.#open(example));
     const button = make(
       "button",
       { type: "button", title: `Run this example: ${title}`, onclick: open },
@@ -70,13 +70,12 @@ export class Examples {
   }
 
   async #open(example) {
-    const { state, run, models, hint } = this.studio;
+    const { state, run, models } = this.studio;
     if (!state.classifier) return;
     await run.leave();
     if (state.classifier.name !== example.model) await models.load(example.model);
     await this.#put(example);
-    state.set({ compare: example.compare });
-    hint("");
+    state.set({ compare: example.compare, hint: "" });
     await run.start(false);
   }
 
