@@ -81,6 +81,7 @@ export function actions(studio) {
     $("input-second").hidden = !needs.second && !needs.style;
     $("input-factor").hidden = !needs.factor;
     $("input-seed").classList.toggle("last", needs.picture);
+    $("input-seed").classList.toggle("fixed", !state.varies);
     $("factor").value = String(state.factor);
     const keep = (values) => state.set({ settings: { ...state.settings, [chosen.name]: values } });
     showForm($("form"), chosen, state.settings[chosen.name] ?? {}, state.classifier.size, keep);

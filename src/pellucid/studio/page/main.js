@@ -59,7 +59,6 @@ state.on("hint", () => ($("hint").textContent = state.hint));
 state.on("runError", () => say($("run-error"), state.runError));
 state.on("pictureError", () => say($("picture-error"), state.pictureError));
 state.on("classifier", () => ($("seen-by").textContent = state.classifier.name));
-state.on("compare", () => ($("first-bars").hidden = !state.compare));
 
 const downloads = new Downloads($("downloads"), view.canvas, "result");
 const offer = () => {

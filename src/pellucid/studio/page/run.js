@@ -189,10 +189,11 @@ export class Run extends EventTarget {
     $("status").textContent = ended(message, frame, job.frames.at(-1)?.steps);
     const { label, model } = job.order;
     if (message.type === "done" && label && frame?.wanted < REACHED) {
+      const { state } = this.studio;
       const [name, share] = frame.top[0];
       const seen = name === label ? `only ${percent(share)} of it` : `${name}, ${percent(share)}`;
-      const next = "Continue, let more change, or try another seed.";
-      this.studio.state.set({ hint: `Not “${label}” yet: ${model} sees ${seen}. ${next}` });
+      const next = state.varies ? "Continue, let more change, or try another seed." : "Continue, or let more change.";
+      state.set({ hint: `Not “${label}” yet: ${model} sees ${seen}. ${next}` });
     }
     // The status says it already.
     if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";

@@ -38,7 +38,7 @@ export class Start {
       await this.#make("blank");
       state.set({ tool: "brush" });
       studio.choose("sketch");
-      state.set({ hint: "Draw something, choose its class at the right, and press Run." });
+      state.set({ hint: "Draw something, choose its class, and press Run." });
     });
     $("begin-surprise").addEventListener("click", () => this.#surprise());
   }
@@ -53,7 +53,7 @@ export class Start {
     const hint =
       kind === "class"
         ? `This blur is a seed of “${label}”: press Run and watch it take shape.`
-        : "Draw something, choose Sketch and a class at the right, and press Run.";
+        : "Draw something, choose Sketch and a class, and press Run.";
     return { image: await this.#draw(kind, label, seed), hint };
   }
 

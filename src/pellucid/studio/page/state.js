@@ -97,6 +97,12 @@ export class State {
     return !larger && !(this.chosen?.needs.factor && this.factor === 1);
   }
 
+  /** Whether another seed leads elsewhere, and not only to a start that is drawn in Advanced. */
+  get varies() {
+    const { needs, form } = this.chosen;
+    return !needs.picture || form.some(({ name }) => name === "variety" || name === "paper");
+  }
+
   /** The seed after this one; after the last one the first. */
   get nextSeed() {
     return (this.seed + 1) % SEEDS;
