@@ -92,7 +92,9 @@ view.sheet.addEventListener("place", () => {
 });
 
 /** What works only once there is a classifier and a picture. */
-const menus = ["model-button", "start-button", "compare-button", "session-button"].map($);
+const menus = ["model", "start", "compare", "session"].map((name) => $(`${name}-button`)).concat(
+  ...document.querySelectorAll(".begin button, .variety button"),
+);
 
 async function open() {
   for (const menu of menus) menu.disabled = true;
