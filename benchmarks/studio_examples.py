@@ -72,7 +72,7 @@ def stroke(unit: int, left: int, top: int, right: int, bottom: int) -> dict:
 STYLE = {"style_loss": "wasserstein", "optimizer": "adam", "learning_rate": 0.03, "averaging": 0.9, "jitter": 4,
          "evaluations": 60, "smoothness": 0.3, "style_scale": 0.6}  # fmt: skip
 EXAMPLES = {
-    "sketch": ("Sketch to dog", {"action": "sketch", "label": "golden retriever", "seed": 2,
+    "sketch": ("Sketch to dog", {"action": "sketch", "label": "golden retriever", "seed": 3,
                                  "picture": drawing("samoyed")}),
     "photo": ("Dahlia to sunflower", {"action": "translate", "label": "sunflower", "picture": sample("flower.jpg")}),
     "stylize": ("Temple of dahlias", {"action": "stylize", "picture": whole("china.jpg", 256),
