@@ -43,8 +43,8 @@ def sample(name: str) -> str:
 def whole(name: str, side: int) -> str:
     """One of scikit-learn's photos with this shorter side, as base64 of a PNG."""
     image, buffer = Image.fromarray(load_sample_image(name)), io.BytesIO()
-    scale = side / min(image.size)
-    image.resize((round(scale * image.width), round(scale * image.height)), Image.Resampling.LANCZOS).save(buffer, "PNG")
+    size = (round(image.width * side / min(image.size)), round(image.height * side / min(image.size)))
+    image.resize(size, Image.Resampling.LANCZOS).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -98,14 +98,14 @@ def is_notebook(path: str) -> bool:
 def notebook(text: str) -> str:
     """A page as a notebook: its snippets and command lines are cells, and so is the text between them."""
     cells: list[dict] = []
-    saved = r"^pl\.save\((.+?), (.*)\)$"
+    saved = r"^(\w+(?:\[-1\])?)\.save\((.*)\)$"
     for number, part in enumerate(re.split(r"^```(python\n.*?|\npellucid .*?)^```\n", text, flags=re.M | re.S)):
         kind = "code" if number % 2 else "markdown"
         source = part.removeprefix("python").strip()
         if kind == "code" and not part.startswith("python"):
             source = shown(source)
         if kind == "code" and (made := re.findall(saved, source, flags=re.M)):
-            source = re.sub(saved, r"pl.save(\1, \2, overwrite=True)", source, flags=re.M)
+            source = re.sub(saved, r"\1.save(\2, overwrite=True)", source, flags=re.M)
             source += f"\ndisplay({', '.join(name for name, _ in made)})"
         source = re.sub(r"!\[.*?\]\(.*?\)\n?|<div.*?</div>\n?", "", source) if kind == "markdown" else source
         if cells and (printed := re.match(r"```text\n(.*?)```\s*", source, flags=re.S)):
@@ -125,7 +125,7 @@ def notebook(text: str) -> str:
 def shown(lines: str) -> str:
     """Commands as a cell that shows the pictures which they write, and may be run again."""
     written = r"--(?:out|gif|save-frames) (\S+\.(?:png|gif))"
-    cells = [f"!{line} --overwrite" if re.search(written, line) else f"!{line}" for line in lines.splitlines()]
+    cells = [f"!{line}" + " --overwrite" * bool(re.search("--out|rerun", line)) for line in lines.splitlines()]
     show = ", ".join(f'Image("{file}")' for file in re.findall(written, lines))
     return "\n".join([*cells, *(["from IPython.display import Image", f"display({show})"] if show else [])])
 

@@ -30,7 +30,7 @@ def cells(name: str, folder: Path):
     yield pl.sketch(classifier, several[0].to_pil(), "ship", pl.SketchRecipe(lines=0.2), steps=3)
     yield pl.invert(classifier, str(photo), steps=3, start="gray")
     yield pl.distance(classifier, photo, several[:1].images, radii=(0.5, 2.0), steps=3)
-    yield pl.visualize(classifier, [3, "logits:cat"], steps=3, seeds=2)
+    yield pl.visualize(classifier, [3, "logits:cat"], steps=3, seeds=2)[1:3]
     yield pl.stylize(
         classifier, photo, several[2].to_pil(), evaluations=3, smallest=16, size=16, style_layers=("stem",),
         content_layers=("stage1",),

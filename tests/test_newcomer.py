@@ -46,6 +46,8 @@ def test_everything_that_a_newcomer_sees_shows_itself(tiny_bundle, tmp_path):
     assert shown[2]._repr_html_().count("<img") == 6  # before and after
     assert "ship, loss" in shown[2]._repr_html_()
     assert repr(shown[3]).startswith("Descent(1 image, 16 x 16: dog;")
+    units = next(result for result in shown if isinstance(result, pl.Descent) and "features" in result.info)
+    assert re.findall(r"<figcaption>(.*?): \w+, loss", units._repr_html_()) == ["3", "logits:cat"]
     with Image.open(BytesIO(shown[5].content)) as gif:
         assert gif.n_frames == 4  # the start, and after each step
     tables = [result for result in shown if isinstance(result, (pl.Accuracies, pl.Transferability, pl.DistanceCurve))]

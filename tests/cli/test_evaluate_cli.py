@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import sys
 import time
@@ -242,6 +243,15 @@ def test_ctrl_c_says_how_to_go_on(here, capsys, monkeypatch):
     assert code == 130
     assert err == "pellucid evaluate: interrupted; the same command goes on from result.partial.json\n"
     assert len(json.loads((here / "result.partial.json").read_text())["clean"]) == 4
+
+
+@pytest.mark.parametrize(("written", "left"), [(1, False), (3, True)])
+def test_what_is_older_than_the_result_was_left_by_a_kill_and_goes(here, capsys, written, left):
+    for name, changed in (("result.partial.json", written), ("result.json", 2)):
+        (here / name).write_text("{}")
+        os.utime(here / name, (changed, changed))
+    assert run(capsys, "--eps", "0.1", "--out", "result.json")[0] == 2
+    assert (here / "result.partial.json").exists() == left
 
 
 @pytest.fixture

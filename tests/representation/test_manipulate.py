@@ -21,6 +21,7 @@ def test_it_climbs_the_unit_until_it_exceeds_every_other(classifier):
     torch.testing.assert_close(made.images, expected.images, atol=1e-4, rtol=0)
     assert torch.equal(made.stopped_at, expected.stopped_at)
     assert 0 < made.stopped_at.min() < 30
+    assert repr(made).endswith(f"; {made.stopped_at.max()} steps)")
 
 
 def test_an_image_that_is_done_has_the_largest_unit_and_had_it_not_a_step_before(classifier):

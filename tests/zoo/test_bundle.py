@@ -248,7 +248,7 @@ def test_a_failed_save_leaves_what_was_there(made, saved, monkeypatch):
     for step in ("write_tensors", "write_text"):
         with monkeypatch.context() as patch:
             patch.setattr(bundle, step, fail)
-            with pytest.raises(OSError, match="disk full"):
+            with pytest.raises(InputError, match="disk full"):
                 save_bundle(made, saved)
         assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
 

@@ -18,29 +18,31 @@ from .errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+UMASK = os.umask(0)  # it can only be read by setting it, which no two threads may do at once
+os.umask(UMASK)
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the same folder, which takes the place of `path` if the block ends well.
 
-    Raises `InputError` if the folder cannot be written. After an exception, Ctrl-C included, nothing is left.
+    Raises `InputError` where it cannot be written, as on a full disk. After an exception, Ctrl-C included, nothing is
+    left.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~UMASK)  # mkstemp's files are private, and so are safetensors'; a result is not
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's files are private, and so are safetensors'; a result is not
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def holds_something(path: Path) -> bool:
@@ -51,10 +53,7 @@ def holds_something(path: Path) -> bool:
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file in one piece. Raises `InputError` where it cannot be, as on a full disk."""
     with replacing(path) as temporary:
-        try:
-            temporary.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from None
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, facts: Any) -> None:

@@ -86,7 +86,9 @@ class Rows(Pictures):
 
     loss: Tensor
     history: Tensor
+    stopped_at: Tensor
     label: Tensor | None
+    info: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -98,12 +100,15 @@ class Rows(Pictures):
         index = torch.arange(len(self))[which].reshape(-1)
         found = {name: value for name, value in vars(self).items() if isinstance(value, Tensor) and value.numel()}
         rows = {name: value.index_select(AXIS.get(name, 0), index.to(value.device)) for name, value in found.items()}
-        return replace(self, **rows, made=self.made and self.made.at(index))  # type: ignore[type-var]
+        info = dict(self.info)
+        if "features" in info:
+            info["features"] = [info["features"][number] for number in index.tolist()]
+        return replace(self, **rows, info=info, made=self.made and self.made.at(index))  # type: ignore[type-var]
 
     @property
     def captions(self) -> list[str]:
         losses = [f"loss {loss + 0.0:.3g}" for loss in self.loss.tolist()]
-        names = self.class_names
+        names = [f"{fact['feature']}: {fact['class']}" for fact in self.info.get("features", ())] or self.class_names
         return [f"{name}, {loss}" for name, loss in zip(names, losses, strict=True)] if names else losses
 
     @property
@@ -116,7 +121,13 @@ class Rows(Pictures):
     def __repr__(self) -> str:
         first = f"{float(self.history[0].nanmean()):.3g} to " if len(self.history) else ""
         loss = f"loss {first}{float(self.loss.nanmean()):.3g}"
-        return summary(type(self).__name__, self.images, self.class_names, loss, f"{len(self.history)} steps")
+        return summary(
+            type(self).__name__,
+            self.images,
+            self.class_names,
+            loss,
+            f"{max(self.stopped_at.tolist(), default=0)} steps",
+        )
 
 
 @dataclass(frozen=True, repr=False)

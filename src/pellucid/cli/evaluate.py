@@ -13,6 +13,7 @@ from ..base.files import write_json
 from ..base.processes import processes, sharing
 from ..evaluation.accuracy import EvaluateRecipe, evaluate
 from ..evaluation.outcomes import Accuracies
+from ..evaluation.partial import forget_finished
 from ..evaluation.sanity import rises_with_eps, sanity
 from ..evaluation.threat import radius_names
 from ..gallery.save import check_file
@@ -46,13 +47,15 @@ class Evaluate(ModelFlags, DataFlags, SeedFlags, MachineFlags, OutputFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
     flags = parse(Evaluate, argv, "evaluate")
+    partial = None
     if flags.out is not None:
+        partial = flags.out.with_suffix(".partial.json")
+        forget_finished(partial, flags.out)
         check_file(flags.out, flags.overwrite)
     classifier = load(flags.model, flags.device)
     source, split, names = measured(flags, classifier)
     if isinstance(classifier, Clip):
         classifier = zero_shot(classifier, names, flags.templates)
-    partial = flags.out.with_suffix(".partial.json") if flags.out is not None else None
     precision = pick_precision(flags.precision, classifier.device)
     team = processes()
     team.wait()  # until every process has seen that the place is free

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from ..base.errors import InputError
 from ..base.progress import progress
 from ..base.save import check_free, save
-from ..base.sidecar import sidecar_path
 from ..synthesis.paint import Stroke
 from ..zoo.models import load
+from .run import written
 
 TASKS = (
     "generate", "sketch", "brush", "paint", "translate", "superres", "inpaint", "invert", "interpolate", "visualize",
@@ -55,7 +55,7 @@ def repeat(facts: dict[str, Any], folder: str, out: Path, overwrite: bool, quiet
         raise InputError(f"the sidecar's call of {task} cannot be understood: {error}") from None
     save(made, out, overwrite=overwrite)
     if not quiet:
-        print(f"{out}  ({len(made.images)} images; how they were made: {sidecar_path(out)})")
+        print(written(out, len(made.images)))
     return 0
 
 

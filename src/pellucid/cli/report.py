@@ -21,6 +21,7 @@ from .flags import MachineFlags, ModelFlags, QuietFlags, SeedFlags
 from .inputs import find_images
 from .parse import parse
 from .run import progress_bar
+from .table import print_table
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Report, argv, "report")
     entries = chosen(flags.only)
     if flags.list:
-        for entry in entries:
-            needs = (entry.reason and f"not made: {entry.reason}") or ", ".join(entry.needs)
-            print(f"{entry.id:26}{entry.shows}{f'  ({needs})' if needs else ''}")
+        needs = [(entry.reason and f"not made: {entry.reason}") or ", ".join(entry.needs) for entry in entries]
+        rows = [(entry.id, entry.shows, need) for entry, need in zip(entries, needs, strict=True)]
+        print_table(("entry", "shows", "needs"), rows)
         return 0
     positive_int("jobs", flags.jobs)
     given = Given(

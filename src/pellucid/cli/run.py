@@ -82,8 +82,14 @@ def carry_out(
     if frames is not None and flags.save_frames is not None:
         frames.write(flags.save_frames, made[flags.model][0].start, final.images)
     if not flags.quiet:
-        print(f"{flags.out}  ({len(final.images)} images; how they were made: {sidecar_path(flags.out)})")
+        print(written(flags.out, len(final.images)))
     return 0
+
+
+def written(out: Path, count: int) -> str:
+    """What is said of a result on disk: its place, its number of images and its sidecar."""
+    made = "1 image; how it was made" if count == 1 else f"{count} images; how they were made"
+    return f"{out}  ({made}: {sidecar_path(out)})"
 
 
 def loaded(name: str, flags: Any) -> Classifier:

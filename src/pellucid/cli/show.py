@@ -51,14 +51,14 @@ def _classes(facts: dict[str, Any]) -> int:
 
 
 def _rows(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """A card as lines: nested entries by their path, short lists in one line, long ones by their ends."""
+    """A card as lines: nested entries by their path, short lists and the names of up to 100 classes in full."""
     rows = []
     for key, value in facts.items():
         if isinstance(value, dict):
             rows += _rows(value, f"{prefix}{key}.")
         elif isinstance(value, list):
             texts = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in value]
-            if len(texts) > 12:
+            if len(texts) > (100 if key == "class_names" else 12):
                 texts = [*texts[:6], f"... {len(value)} in all"]
             rows.append((prefix + key, ", ".join(texts)))
         elif value is not None:

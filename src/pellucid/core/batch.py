@@ -29,6 +29,12 @@ class PerImage:
         """The same with its tensors on `device`, ready for gradients even if they were made in inference mode."""
         return replace(self, **{f.name: _moved(getattr(self, f.name), device) for f in fields(self) if f.init})
 
+    def ready(self, labels: Callable[[Any], Tensor], images: Tensor) -> Self:
+        """The same with numbers for names of classes, where `images` are; `InputError` if its rows are not theirs."""
+        numbered = self.numbered(labels)
+        numbered.check_rows(len(images))
+        return numbered.to(images.device)
+
     def numbered(self, labels: Callable[[Any], Tensor]) -> Self:
         """The same with numbers, as `labels` gives them, where its `label` is the name of a class, or several."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}

@@ -147,7 +147,11 @@ def descend(
     optimizer = optimizer or (NormalizedGradient() if isinstance(moved, Pixels) else Adam())
     if not isinstance(moved, Pixels) and not isinstance(optimizer, Adam):
         raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
-    objective, ball, stop = _checked(objective, ball, stop, start, classifier)
+    for part, kind, example in ((objective, Objective, "CrossEntropy(3)"), (ball, Ball, "L2(1.0)")):
+        if not isinstance(part, kind):
+            raise InputError(f"give a {kind.__name__} such as {example}, not {type(part).__name__}")
+    objective, ball = objective.ready(classifier.labels, start), ball.ready(classifier.labels, start)
+    stop = stop.ready(classifier.labels, start) if isinstance(stop, StopRule) else stop
     length = step_length(step_size, ball, steps, optimizer, schedule, torch.equal(start, center))
     random_start = random_start or restarts > 1
     if compiled and objective.uses_straight_through:
@@ -251,19 +255,3 @@ def descend(
     if lost := int((~found.loss.isfinite()).sum()):
         warn(f"the loss of {lost} of {len(found.loss)} images is not a finite number")
     return found
-
-
-def _checked(
-    objective: Objective, ball: Ball, stop: Stop | None, start: Tensor, classifier: Classifier
-) -> tuple[Objective, Ball, Stop | None]:
-    """The parts on the images' device, with numbers for the names of classes; `InputError` unless they fit."""
-    for part, kind, example in ((objective, Objective, "CrossEntropy(3)"), (ball, Ball, "L2(1.0)")):
-        if not isinstance(part, kind):
-            raise InputError(f"give a {kind.__name__} such as {example}, not {type(part).__name__}")
-    objective = objective.numbered(classifier.labels)
-    stop = stop.numbered(classifier.labels) if isinstance(stop, StopRule) else stop
-    for part in (objective, ball, stop):
-        if isinstance(part, PerImage):
-            part.check_rows(len(start))
-    placed = stop.to(start.device) if isinstance(stop, StopRule) else stop
-    return objective.to(start.device), ball.to(start.device), placed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,13 @@ class Partial:
                 f"{self.path} holds part of an evaluation with other settings: {shown}; "
                 "repeat the command that began it, or delete the file to start again"
             )
+
+
+def forget_finished(partial: Path, result: Path) -> None:
+    """Delete a partial file that is older than the result: whoever wrote that was killed before deleting it."""
+    with suppress(FileNotFoundError):
+        if partial.stat().st_mtime_ns <= result.stat().st_mtime_ns:
+            partial.unlink()
 
 
 def _text(bools: Tensor) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base.checks import check_classifier, check_images
 from ..base.errors import InputError
+from ..base.image import Images
 from ..core.batch import at_once
 from ..core.classifier import Classifier
 from ..core.objective import Objective
@@ -67,16 +68,17 @@ def perceptual_layers(classifier: Classifier, images: Tensor) -> tuple[str, ...]
     return tuple(last.values())
 
 
-def perceptual(classifier: Classifier, reference: Tensor, layers: Sequence[str] | None = None) -> Perceptual:
-    """The objective that is the perceptual distance from `reference`, `(N, 3, H, W)`; see `perceptual_distance`."""
-    layers = tuple(layers or perceptual_layers(classifier, reference))
+def perceptual(classifier: Classifier, reference: Images, layers: Sequence[str] | None = None) -> Perceptual:
+    """The objective that is the perceptual distance from `reference`, one image or N; see `perceptual_distance`."""
+    images = check_images(reference, "reference").to(classifier.device)
+    layers = tuple(layers or perceptual_layers(classifier, images))
     with torch.no_grad():
-        read = classifier(reference.to(classifier.device), layers)
+        read = classifier(images, layers)
     return Perceptual(tuple(directions(read[layer]) for layer in layers), layers)
 
 
 @torch.no_grad()
-def perceptual_distance(classifier: Classifier, a: Tensor, b: Tensor, layers: Sequence[str] | None = None) -> Tensor:
+def perceptual_distance(classifier: Classifier, a: Images, b: Images, layers: Sequence[str] | None = None) -> Tensor:
     """How unlike two images look to a classifier:
 
         d(a, b) = Σ over layers of the mean over positions of ‖φ(a) / ‖φ(a)‖₂ - φ(b) / ‖φ(b)‖₂‖₂²,
@@ -85,7 +87,7 @@ def perceptual_distance(classifier: Classifier, a: Tensor, b: Tensor, layers: Se
 
     Args:
         classifier: any network; distances under different networks have different scales.
-        a, b: `(N, 3, H, W)` in [0, 1], at a size that the network takes.
+        a, b: tensors `(N, 3, H, W)` in [0, 1], arrays, PIL images or paths, at a size that the network takes.
         layers: names of `classifier.layers`, "representation", or paths of modules; the last named layer of each
             resolution if not given.
 

@@ -95,9 +95,16 @@ class Studio:
 
 
 def _preload(report: Report) -> None:
-    """Import the library and all actions."""
+    """Import the library and all actions, and make their forms.
+
+    No request makes a form: up to Python 3.11.7, `ast.parse` in two threads at once can raise a `SystemError`
+    (github.com/python/cpython/issues/106905).
+    """
     use_one_core()
     report("importing", 0.5)
-    from .runs import actions  # noqa: F401
+    from .runs.actions import ACTIONS
+    from .runs.form import form
 
     report("importing", 0.9)
+    for action in ACTIONS.values():
+        form(type(action.recipe))

@@ -44,7 +44,8 @@ def check_mask(mask: Images, images: Tensor) -> Tensor:
     region = check_images(mask, "mask").mean(1, keepdim=True)
     if region.shape[2:] != images.shape[2:] or len(region) not in (1, len(images)):
         own, other = (f"{t.shape[3]} x {t.shape[2]}" for t in (region, images))
-        raise InputError(f"the mask is {own} and the image {other} pixels; give a mask of the image's size")
+        remedy = f"give both of one size; read_image(FILE, {tuple(region.shape[2:])}) reads a file at the mask's"
+        raise InputError(f"the mask is {own} and the image {other} pixels; {remedy}")
     each = region.flatten(1)
     if bool(((each.amax(1) == 0) | (each.amin(1) == 1)).any()):
         raise InputError("the mask hides nothing or everything; it must be white where to paint and black elsewhere")

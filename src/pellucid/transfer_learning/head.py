@@ -12,7 +12,7 @@ from torch import Tensor
 from ..base.errors import InputError, shortened, warn
 from .metrics import METRICS, Metric
 
-PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+PENALTIES = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 ITERATIONS = 1000  # at most
 NEWTON = 3000  # weights, at most, for which Newton's method is taken: its Hessian has their square
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import full_disk, images
+from helpers import images
 from studio_helpers import as_png, box, from_png, session
 
 from pellucid.studio.kept import sessions
@@ -26,15 +26,6 @@ def test_a_session_comes_back_as_it_was(studio):
     assert from_png(newest["picture"]).shape == (SIDE, SIDE, 3)
     without = {key: value for key, value in session().items() if key != "mask"}
     assert studio.send("POST", "/api/sessions/check", without) == without
-
-
-def test_a_full_disk_is_said_and_leaves_the_session_that_was_saved_before(studio):
-    name = "full-disk-0123456789"
-    studio.send("PUT", f"/api/sessions/{name}", session())
-    with full_disk(100):
-        line = studio.refused("PUT", f"/api/sessions/{name}", session(title="A newer fox"))
-    assert line.endswith(f"{name}.session: File too large")
-    assert studio.get(f"/api/sessions/{name}") == session()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from studio_helpers import serving_from, settings
 
 from pellucid import ManipulateRecipe, SketchRecipe, StylizeRecipe
 from pellucid.base.errors import InputError
@@ -123,3 +124,12 @@ def test_presets_for_other_sizes_or_other_layers_are_not_offered(size, hidden):
     offered = [name for action in catalog(cast(Any, classifier)) for name in action["presets"]]
     assert offered
     assert not any(name.endswith((hidden, "vgg19")) for name in offered)
+
+
+def test_no_request_makes_a_form(tiny_bundle, tmp_path):
+    form.cache_clear()  # threads that parse at once can fail, see `studio._preload`
+    with serving_from(tmp_path, settings(tiny_bundle)) as client:
+        made = form.cache_info().misses
+        assert client.get("/api/actions", model=client.model)["actions"]
+        client.finish("generate", label="dog", settings={"steps": 1})
+    assert form.cache_info().misses == made > 0

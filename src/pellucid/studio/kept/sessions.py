@@ -51,12 +51,12 @@ class Sessions:
             path.chmod(0o600)
 
     def load(self, id: str) -> dict[str, Any] | None:
-        """A session as it was saved, or None."""
+        """A session as it was saved, or None; raises `OSError` where it is there and cannot be read."""
         try:
             with self._path(id).open(encoding="utf-8") as file:
                 file.readline(MAX_HEAD)
                 return json.loads(file.read())
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
 
     def delete(self, id: str) -> bool:

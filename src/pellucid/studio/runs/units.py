@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...base.errors import InputError
+from ...base.errors import InputError, first_line
 from ...base.files import replacing
 from ...core.classifier import Classifier
 from ...core.descend import Callback
@@ -43,15 +45,28 @@ Busy = Callable[[], bool]
 
 @dataclass
 class _Album:
-    """The thumbnails of one classifier's units."""
+    """The thumbnails of one classifier's units; those that could not be written are held in memory."""
 
     loaded: Loaded
     folder: Path
     asked: dict[int, None]
     rest: list[int]
+    unwritten: dict[int, bytes] = field(default_factory=dict)
 
-    def thumbnail(self, unit: int) -> Path:
+    def path(self, unit: int) -> Path:
         return self.folder / f"unit-{unit}.png"
+
+    def has(self, unit: int) -> bool:
+        return unit in self.unwritten or os.path.isfile(self.path(unit))  # unlike Path's, it never raises
+
+    def keep(self, unit: int, thumbnail: bytes) -> None:
+        """Write a thumbnail; where that fails, as on a full disk, draw no more than those that are asked for."""
+        try:
+            with replacing(self.path(unit)) as temporary:
+                temporary.write_bytes(thumbnail)
+        except InputError:
+            self.unwritten[unit] = thumbnail
+            self.rest = []
 
     @property
     def sheet(self) -> Path:
@@ -60,10 +75,10 @@ class _Album:
 
     def missing(self) -> list[int]:
         """The next thumbnails to make: first those that a page has asked for."""
-        for unit in [unit for unit in self.asked if self.thumbnail(unit).is_file()]:
+        for unit in [unit for unit in self.asked if self.has(unit)]:
             self.asked.pop(unit, None)
         if not self.asked:
-            self.rest = [unit for unit in self.rest if not self.thumbnail(unit).is_file()]
+            self.rest = [unit for unit in self.rest if not self.has(unit)]
         return (list(self.asked) or self.rest)[:AT_ONCE]
 
 
@@ -92,7 +107,7 @@ class Units:
                 "unit": unit,
                 "name": names.get(unit, ""),
                 "classes": classes[unit],
-                "thumbnail": sheet or album.thumbnail(unit).is_file(),
+                "thumbnail": sheet or album.has(unit),
             }
             for unit in range(loaded.units)
         ]
@@ -106,7 +121,7 @@ class Units:
         if small and album.sheet.is_file():
             return _tile(album.sheet, unit)
         try:
-            return album.thumbnail(unit).read_bytes()
+            return album.unwritten.get(unit) or album.path(unit).read_bytes()
         except OSError:
             with self._lock:
                 album.asked[unit] = None
@@ -178,11 +193,11 @@ class Units:
             index = _earlier(path, split, loaded)
             if index is None:
                 index = activating(loaded.classifier, split, k=IMAGES, callback=callback)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                index.save(path, overwrite=True)
+                with suppress(InputError, OSError):  # it is there to be shown, and the next studio looks again
+                    index.save(path, overwrite=True)
             self._found = {**dict(list(self._found.items())[-2:]), loaded.sha256: (index, split)}
-        except InputError as error:
-            self._problem = f"There are no images to show: {error}."
+        except (InputError, OSError) as error:
+            self._problem = f"There are no images to show: {first_line(error)}."
         with self._lock:
             self._searched.remove(loaded)
 
@@ -222,7 +237,7 @@ def pictures(classifier: Classifier, units: list[int], callback: Callback | None
 
 
 def _draw(album: _Album, units: list[int], busy: Busy) -> None:
-    """Visualize some units and save the pictures."""
+    """Visualize some units and keep the pictures."""
 
     def callback(progress) -> None:
         if busy():
@@ -230,8 +245,7 @@ def _draw(album: _Album, units: list[int], busy: Busy) -> None:
 
     images = pictures(album.loaded.classifier, units, callback)
     for unit, image in zip(units, images, strict=True):
-        with replacing(album.thumbnail(unit)) as temporary:
-            temporary.write_bytes(png(image))
+        album.keep(unit, png(image))
 
 
 def _earlier(path: Path, split: LabeledImages, loaded: Loaded) -> Activating | None:

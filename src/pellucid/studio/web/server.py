@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import secrets
 import socket
@@ -54,6 +55,7 @@ def create_app(studio: Studio, hosts: list[str], token: str | None = None, publi
     app.add_api_route("/", lambda: FileResponse(PAGE / "index.html"), methods=["GET", "HEAD"], response_model=None)
     app.mount("/page", StaticFiles(directory=PAGE, check_dir=False))
     app.add_exception_handler(InputError, _mistake)
+    app.add_exception_handler(OSError, _unusable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -62,6 +64,13 @@ def create_app(studio: Studio, hosts: list[str], token: str | None = None, publi
 
 async def _mistake(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error).splitlines()[0][:1000]}, 400)
+
+
+async def _unusable(request: Request, error: Exception) -> Response:
+    """A file that cannot be read or written."""
+    assert isinstance(error, OSError)
+    said = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return JSONResponse({"error": said}, 507 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 400)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
