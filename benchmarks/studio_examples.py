@@ -40,6 +40,14 @@ def sample(name: str) -> str:
     return base64.b64encode(png(photo(buffer.getvalue(), "fit", SIDE))).decode()
 
 
+def whole(name: str, side: int) -> str:
+    """One of scikit-learn's photos with this shorter side, as base64 of a PNG."""
+    image, buffer = Image.fromarray(load_sample_image(name)), io.BytesIO()
+    size = (round(image.width * side / min(image.size)), round(image.height * side / min(image.size)))
+    image.resize(size, Image.Resampling.LANCZOS).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def made(label: str, seed: int) -> str:
     """A generated image."""
     return base64.b64encode(png(generate(LOADED.classifier, [label], seed=seed).images[0])).decode()
@@ -60,10 +68,15 @@ def stroke(unit: int, left: int, top: int, right: int, bottom: int) -> dict:
     return {"mask": mask, "unit": unit, "strength": 1.0}
 
 
+# The preset `strokes`, with smaller flowers and less of a pattern.
+STYLE = {"style_loss": "wasserstein", "optimizer": "adam", "learning_rate": 0.03, "averaging": 0.9, "jitter": 4,
+         "evaluations": 60, "smoothness": 0.3, "style_scale": 0.6}  # fmt: skip
 EXAMPLES = {
-    "sketch": ("Sketch to dog", {"action": "sketch", "label": "golden retriever", "seed": 2,
+    "sketch": ("Sketch to dog", {"action": "sketch", "label": "golden retriever", "seed": 3,
                                  "picture": drawing("samoyed")}),
     "photo": ("Dahlia to sunflower", {"action": "translate", "label": "sunflower", "picture": sample("flower.jpg")}),
+    "stylize": ("Temple of dahlias", {"action": "stylize", "picture": whole("china.jpg", 256),
+                                      "second": whole("flower.jpg", 154), "settings": STYLE}),
     "compare": ("Robust against standard", {"action": "generate", "label": "beagle", "seed": 1}),
     "paint": ("Paint with features", {"action": "paint", "picture": sample("china.jpg"),
                                       "strokes": [stroke(325, 4, 88, 76, 128), stroke(192, 68, 10, 126, 66)]}),
@@ -90,6 +103,8 @@ def example(name: str) -> None:
     chosen = [taken[round(float(at))] for at in np.linspace(0, len(taken) - 1, kept)]
     frames = [{**frame.message(), "picture": webp(frame.png)} for frame in chosen]
     told = {"title": title, "model": MODEL, **asked, "compare": name == "compare", "frames": frames}
+    if made.action.needs.style:
+        del told["picture"]  # the first frame is smaller, and the same
     path = Path(server.PAGE) / "examples" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(told) + "\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page import ended, eventually, expect, frames, pixels, sent_by
+from page import act, ended, eventually, expect, frames, pixels, sent_by
 from PIL import Image
 
 import pellucid
@@ -61,6 +61,17 @@ def test_an_example_runs_with_one_click(open_page):
     expect(page.locator("#history li")).to_have_count(1)
 
 
+def test_the_example_of_a_style_brings_its_style_and_the_whole_picture(open_page):
+    page, run = open_page(), kept("stylize")
+    with page.expect_request("**/api/jobs") as request:
+        page.get_by_title(f"Run this example: {run['title']}").click()
+    body = request.value.post_data_json
+    assert (body["action"], body["second"], body["settings"]) == ("stylize", run["second"], run["settings"])
+    assert image(body["picture"]).shape == image(run["frames"][0]["picture"]).shape
+    page.click("#stop")
+    ended(page, "Stopped")
+
+
 def test_one_begins_on_the_canvas(open_page, tmp_path):
     page = open_page()
     page.click("#begin-draw")
@@ -69,6 +80,7 @@ def test_one_begins_on_the_canvas(open_page, tmp_path):
     body, _ = sent_by(page, "#begin-surprise")
     assert body["action"] == "generate"
     ended(page)
+    act(page, "sketch")
     photo = tmp_path / "photo.png"
     Image.fromarray(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 128, 0).repeat(3, 2)).save(photo)
     with page.expect_file_chooser() as chooser:

@@ -75,7 +75,7 @@ def test_a_page_behind_a_proxy_opens_runs_and_loads_pictures(browser, tmp_path, 
             run(page)
             with page.expect_download() as download:
                 page.click("#result-json")
-            assert '"sketch"' in download.value.path().read_text()
+            assert '"translate"' in download.value.path().read_text()
             page.reload()
             ready(page)
             expect(page.locator("#model-name")).to_have_text("cifar10-l2-0.5")

@@ -18,6 +18,8 @@ def test_bars_are_there_before_any_run_and_follow_the_picture(open_page):
 
 def test_one_of_several_seeds_is_kept(open_page):
     page = open_page()
+    act(page, "translate")
+    expect(page.locator("[data-variants='4']")).to_be_hidden()  # all would be the same
     act(page, "sketch", 2)
     page.fill("#seed", "7")
     page.click("[data-variants='4']")

@@ -119,11 +119,11 @@ def test_any_json_is_a_recipe_or_one_line(action, data):
 
 
 @pytest.mark.parametrize(("size", "hidden"), [(32, "imagenet"), (224, "cifar10")])
-def test_presets_for_pictures_of_another_size_are_not_offered(size, hidden):
-    classifier = SimpleNamespace(size=size)
+def test_presets_for_other_sizes_or_other_layers_are_not_offered(size, hidden):
+    classifier = SimpleNamespace(size=size, layers={})
     offered = [name for action in catalog(cast(Any, classifier)) for name in action["presets"]]
     assert offered
-    assert not any(name.endswith(hidden) for name in offered)
+    assert not any(name.endswith((hidden, "vgg19")) for name in offered)
 
 
 def test_no_request_makes_a_form(tiny_bundle, tmp_path):

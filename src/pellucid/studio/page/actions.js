@@ -1,7 +1,7 @@
 /** The ten actions, and the inputs of the chosen one. */
 
 import { Chooser } from "./chooser.js";
-import { $, icon, make, say } from "./dom.js";
+import { $, icon, make } from "./dom.js";
 import { showForm } from "./form.js";
 import { whole } from "./state.js";
 
@@ -23,15 +23,15 @@ export function actions(studio) {
   state.on("classifier", list);
   state.on("action classifier", show);
   state.on("label optional", showLabel);
-  state.on("label", () => studio.hint(""));
+  state.on("label", () => state.set({ hint: "" }));
   state.on("seed", () => ($("seed").value = String(state.seed)));
   state.on("factor", () => ($("factor").value = String(state.factor)));
   picture.addEventListener("mask", showMask);
   // What was missing may be there now.
-  const clear = () => say($("run-error"));
+  const clear = () => state.set({ runError: "" });
   picture.addEventListener("mask", clear);
   state.on("strokes second label optional unit settings", clear);
-  picture.addEventListener("edit", () => studio.hint(""));
+  picture.addEventListener("edit", () => state.set({ hint: "" }));
   // Who draws wants an action that begins with the drawing.
   picture.addEventListener("draw", () => state.chosen?.needs.picture === false && choose("sketch"));
   studio.choose = choose;
@@ -60,13 +60,12 @@ export function actions(studio) {
   /** @param {string} action */
   function choose(action) {
     state.set({ action });
-    // What was said of the action before does not hold for this one.
-    studio.hint("");
     const { needs } = state.chosen;
     if (needs.mask === "yes" || needs.strokes) state.set({ tool: "mask" });
     else if (state.tool === "mask" || state.tool === "unmask") state.set({ tool: "brush" });
-    say($("run-error"));
-    if (needs.style && studio.photo.untouched) studio.hint(`${state.chosen.title} begins with the whole photo.`);
+    const whole = needs.style && studio.photo.untouched;
+    // What was said of the action before does not hold for this one.
+    state.set({ runError: "", hint: whole ? `${state.chosen.title} begins with the whole photo.` : "" });
   }
 
   function show() {
@@ -82,6 +81,7 @@ export function actions(studio) {
     $("input-second").hidden = !needs.second && !needs.style;
     $("input-factor").hidden = !needs.factor;
     $("input-seed").classList.toggle("last", needs.picture);
+    $("input-seed").classList.toggle("fixed", !state.varies);
     $("factor").value = String(state.factor);
     const keep = (values) => state.set({ settings: { ...state.settings, [chosen.name]: values } });
     showForm($("form"), chosen, state.settings[chosen.name] ?? {}, state.classifier.size, keep);

@@ -84,7 +84,7 @@ const UNSURE = 0.3;
  * Show what the classifier sees in the picture on the canvas, while no run tells of it.
  * @param {Object} studio see main.js
  */
-export function seen({ state, picture, run, film, bars, photo, hint }) {
+export function seen({ state, picture, run, film, bars, photo }) {
   const look = debounce(async () => {
     const { version } = picture;
     const { classifier, chosen } = state;
@@ -97,7 +97,8 @@ export function seen({ state, picture, run, film, bars, photo, hint }) {
     bars.show(top, state.wanted, Object.fromEntries(top)[state.wanted] ?? null);
     const [name, share] = top[0];
     if (photo.untouched && share < UNSURE) {
-      hint(`${classifier.name} finds none of its classes in this photo; the nearest is ${name}, ${percent(share)}.`);
+      const nearest = `the nearest is ${name}, ${percent(share)}`;
+      state.set({ hint: `${classifier.name} finds none of its classes in this photo; ${nearest}.` });
     }
   }, QUIET);
   picture.addEventListener("change", look);

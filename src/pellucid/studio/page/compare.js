@@ -139,7 +139,7 @@ export class Compare extends EventTarget {
   #toggle() {
     const { compare } = this.studio.state;
     $("compare-button").setAttribute("aria-pressed", String(compare));
-    $("beside").hidden = $("first-bars").hidden = !compare;
+    $("beside").hidden = !compare;
     if (compare) this.#prepare();
     else this.stop();
   }

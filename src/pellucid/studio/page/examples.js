@@ -3,18 +3,18 @@
 import { request } from "./api.js";
 import { decodeImage, pictureUrl } from "./codec.js";
 import { choose, decodeStroke } from "./desk.js";
-import { $, make, sleep, telling } from "./dom.js";
+import { $, make, sleep } from "./dom.js";
 import { fade } from "./film.js";
 import { Job } from "./job.js";
 
-const NAMES = ["sketch", "photo", "compare", "paint", "zebra"];
+const NAMES = ["sketch", "photo", "stylize", "compare", "paint", "zebra"];
 /** Milliseconds from one frame to the next, and for which the last one rests. */
 const FRAME = 250;
 const REST = 1500;
 
 /**
- * @typedef {import("./job.js").Order & {title: string, compare: boolean, picture?: string, strokes?: Object[],
- *   frames: import("./job.js").Frame[]}} Example
+ * @typedef {import("./job.js").Order & {title: string, compare: boolean, picture?: string, second?: string,
+ *   strokes?: Object[], frames: import("./job.js").Frame[]}} Example
  */
 
 export class Examples {
@@ -60,7 +60,7 @@ export class Examples {
   #item(example) {
     const { title, frames: [first, ...others] } = example;
     const picture = (frame) => make("img", { src: pictureUrl(frame.picture), alt: "", width: 44, height: 44 });
-    const open = () => telling($("picture-error"), () => this.#open(example));
+    const open = () => this.studio.state.telling("pictureError", () => this.#open(example));
     const button = make(
       "button",
       { type: "button", title: `Run this example: ${title}`, onclick: open },
@@ -70,13 +70,12 @@ export class Examples {
   }
 
   async #open(example) {
-    const { state, run, models, hint } = this.studio;
+    const { state, run, models } = this.studio;
     if (!state.classifier) return;
     await run.leave();
     if (state.classifier.name !== example.model) await models.load(example.model);
     await this.#put(example);
-    state.set({ compare: example.compare });
-    hint("");
+    state.set({ compare: example.compare, hint: "" });
     await run.start(false);
   }
 
@@ -85,7 +84,8 @@ export class Examples {
     const { state, picture } = this.studio;
     const image = await decodeImage(example.picture ?? example.frames[0].picture);
     picture.replace(image, "pixels", new Uint8Array(image.width * image.height));
-    state.set({ strokes: (example.strokes ?? []).map((stroke) => decodeStroke({ on: true, ...stroke })) });
+    const strokes = (example.strokes ?? []).map((stroke) => decodeStroke({ on: true, ...stroke }));
+    state.set({ strokes, second: example.second ?? state.second });
     choose(state, example);
     return image;
   }

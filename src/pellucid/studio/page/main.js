@@ -27,7 +27,7 @@ import { Variants } from "./variants.js";
 import { View } from "./view.js";
 
 /** What the parts know of each other. */
-const studio = { state: new State(), picture: new Picture(), hint: (text) => ($("hint").textContent = text) };
+const studio = { state: new State(), picture: new Picture() };
 studio.view = new View(studio.picture);
 studio.brush = new Brush(studio);
 // In the panel, and below the picture where another stands beside it.
@@ -54,6 +54,12 @@ seen(studio);
 
 const { state, picture, run, history, view, film } = studio;
 
+// What is said beside the picture.
+state.on("hint", () => ($("hint").textContent = state.hint));
+state.on("runError", () => say($("run-error"), state.runError));
+state.on("pictureError", () => say($("picture-error"), state.pictureError));
+state.on("classifier", () => ($("seen-by").textContent = state.classifier.name));
+
 const downloads = new Downloads($("downloads"), view.canvas, "result");
 const offer = () => {
   if (run.live) downloads.hide();
@@ -74,7 +80,7 @@ state.on("action classifier tool", tint);
 for (const name of ["frames", "ended"]) run.addEventListener(name, tint);
 picture.addEventListener("mask", () => view.sheet.classList.remove("result"));
 picture.addEventListener("change", tint);
-run.addEventListener("frames", () => studio.hint(""));
+run.addEventListener("frames", () => state.set({ hint: "" }));
 run.addEventListener("ended", ({ detail: frame }) => {
   const { id, order } = run.job;
   const result = { action: actionTitle(state.actions, order.action), note: order.label ?? "" };
@@ -86,18 +92,20 @@ view.sheet.addEventListener("place", () => {
 });
 
 /** What works only once there is a classifier and a picture. */
-const menus = ["model-button", "start-button", "compare-button", "session-button"].map($);
+const menus = ["model", "start", "compare", "session"].map((name) => $(`${name}-button`)).concat(
+  ...document.querySelectorAll(".begin button, .variety button"),
+);
 
 async function open() {
   for (const menu of menus) menu.disabled = true;
-  studio.hint("One moment: the classifier is being loaded.");
+  state.set({ hint: "One moment: the classifier is being loaded." });
   const loaded = studio.models.ready();
   const playing = studio.examples.play(loaded).catch(() => {});
   await loaded;
   await playing;
   picture.show(null);
   const restored = await studio.session.restore();
-  studio.hint(restored ? "" : await beginAnew().catch(told));
+  state.set({ hint: restored ? "" : await beginAnew().catch(told) });
   studio.session.autosave.begin();
   for (const menu of menus) menu.disabled = false;
   document.body.dataset.ready = "yes";
@@ -115,11 +123,11 @@ async function beginAnew() {
 
 /** Show what went wrong, and leave no hint that something is still to come. */
 function told(error) {
-  say($("picture-error"), error.message);
+  state.set({ pictureError: error.message });
   return "";
 }
 
 open().catch((error) => {
   const hint = told(error);
-  if (!document.body.dataset.ready) studio.hint(hint);
+  if (!document.body.dataset.ready) state.set({ hint });
 });

@@ -74,7 +74,6 @@ export class Models {
     // Settings are in proportion to the size of the classifier they were made for.
     const settings = state.classifier?.size === classifier.size ? state.settings : {};
     $("model-name").textContent = classifier.name;
-    $("seen-by").textContent = classifier.name;
     this.#progress(null);
     state.set({ classifier, actions, label, unit, settings, strokes });
   }
@@ -100,7 +99,7 @@ export class Models {
       const before = this.state.copy();
       await this.load(name);
       await this.studio.photo.fit();
-      this.studio.hint(lost(before, this.state));
+      this.state.set({ hint: lost(before, this.state) });
       this.#ask(null);
       $("model-menu").hidePopover();
     });

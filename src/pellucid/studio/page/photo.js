@@ -6,7 +6,7 @@
 import { post, query } from "./api.js";
 import { decodeImage, encodePng, pngBlob, pictureUrl, same } from "./codec.js";
 import { covered } from "./disc.js";
-import { $, say, telling } from "./dom.js";
+import { $, telling } from "./dom.js";
 
 /** Ask the person for a file. @param {string} accept @returns {Promise<File>} never if there is none */
 export function pickFile(accept) {
@@ -44,7 +44,7 @@ export class Photo {
     studio.state.on("action factor", () => this.#showCrop());
     studio.picture.addEventListener("change", () => this.#showCrop());
     $("crop-at").addEventListener("input", () => this.#frame());
-    $("crop-at").addEventListener("change", () => telling($("picture-error"), () => this.#crop()));
+    $("crop-at").addEventListener("change", () => studio.state.telling("pictureError", () => this.#crop()));
     $("crop-picture").addEventListener("load", () => this.#frame());
   }
 
@@ -64,25 +64,18 @@ export class Photo {
     return post(query("photo", { model: this.studio.state.classifier.name, size, at }), file);
   }
 
-  /** Make a photo the picture. @param {Blob} file @param {HTMLElement} error where to tell what is wrong with it */
-  async open(file, error) {
+  /** Make a photo the picture. @param {Blob} file */
+  async open(file) {
     const { state, picture, run, choose } = this.studio;
-    const status = $("start-status");
-    say(status, "Reading the photo …");
-    const opened = await telling(error, async () => {
-      const image = await decodeImage((await this.#upload(file, state.takesWhole ? "keep" : "fit")).picture);
-      await run.leave();
-      this.#opened = { file, shown: [image], at: 0.5 };
-      URL.revokeObjectURL($("crop-picture").src);
-      $("crop-picture").src = URL.createObjectURL(file);
-      $("crop-at").value = "0.5";
-      picture.replace(image);
-      // Who brings a photo wants an action that begins with it.
-      if (!state.chosen.needs.picture) choose("translate");
-      return true;
-    });
-    say(status);
-    return opened;
+    const image = await decodeImage((await this.#upload(file, state.takesWhole ? "keep" : "fit")).picture);
+    await run.leave();
+    this.#opened = { file, shown: [image], at: 0.5 };
+    URL.revokeObjectURL($("crop-picture").src);
+    $("crop-picture").src = URL.createObjectURL(file);
+    $("crop-at").value = "0.5";
+    picture.replace(image);
+    // Who brings a photo wants an action that changes it.
+    if (!state.chosen.needs.picture || state.action === "sketch") choose("translate");
   }
 
   /** Bring the picture to the size that the chosen action takes. */
@@ -147,10 +140,10 @@ export class Photo {
   }
 
   #receive(file) {
-    if (!file || !this.studio.state.classifier) return;
-    const session = /\.json$/i.test(file.name) || file.type === "application/json";
-    if (session) this.studio.session.open(file, $("picture-error"));
-    else this.open(file, $("picture-error"));
+    const { state, session } = this.studio;
+    if (!file || !state.classifier) return;
+    const saved = /\.json$/i.test(file.name) || file.type === "application/json";
+    state.telling("pictureError", () => (saved ? session : this).open(file));
   }
 
   #second(take) {

@@ -43,7 +43,7 @@ export function result({ frames, outcome }) {
 export function ended(message, frame, steps) {
   if (message.type === "failed") return "Failed";
   if (message.type === "done") {
-    const walk = frame?.share === undefined ? "" : ": this is its middle, the download the whole walk";
+    const walk = frame?.share === undefined ? "" : ": the middle of the walk; downloads have all of it";
     return `Done in ${message.seconds.toFixed(1)} s${walk}`;
   }
   if (steps === undefined) return "Stopped";

@@ -2,7 +2,7 @@
 
 import { percent } from "./bars.js";
 import { copyImage } from "./codec.js";
-import { $, enable, say, telling } from "./dom.js";
+import { $ } from "./dom.js";
 import { wrong } from "./form.js";
 import { forgetRun, Job } from "./job.js";
 import { ended, place, progress, result, title } from "./report.js";
@@ -27,7 +27,7 @@ export class Run extends EventTarget {
   #starting = false;
   /** It is over, and its result is about to be shown. */
   #ending = false;
-  /** It was stopped before the server had it. */
+  /** The person has stopped it, perhaps before the server had it. */
   #unwanted = false;
 
   /** @param {Object} studio see main.js */
@@ -40,6 +40,10 @@ export class Run extends EventTarget {
 
   get live() {
     return this.#starting || this.#ending || Boolean(this.job?.live);
+  }
+
+  get stopping() {
+    return this.live && this.#unwanted;
   }
 
   /** Whether Run would repeat the last one from where that began: same action, and its result was not drawn upon. */
@@ -58,13 +62,13 @@ export class Run extends EventTarget {
     const { state, picture } = this.studio;
     if (this.live || !state.chosen) return;
     const problem = wrong($("form")) ? "Correct the setting that is marked first." : missing(state, picture);
-    say($("run-error"), problem);
+    state.set({ runError: problem });
     if (problem) return;
     this.#starting = true;
     this.#unwanted = false;
     $("status").textContent = $("step").textContent = "";
     this.dispatchEvent(new Event("turn"));
-    await telling($("run-error"), () => this.#begin(continued));
+    await state.telling("runError", () => this.#begin(continued));
     this.#starting = false;
     this.dispatchEvent(new Event("turn"));
   }
@@ -95,9 +99,9 @@ export class Run extends EventTarget {
     this.studio.compare.stop();
     if (!this.live) return;
     this.#unwanted = true;
-    enable($("stop"), false);
+    this.dispatchEvent(new Event("turn"));
     $("status").textContent = "Stopping …";
-    if (!this.#starting) await telling($("run-error"), () => this.job.stop());
+    if (!this.#starting) await this.studio.state.telling("runError", () => this.job.stop());
   }
 
   /** Stop it, wait until its result is kept, and turn away from it. */
@@ -179,17 +183,17 @@ export class Run extends EventTarget {
     const frame = (job.kept && job.frames[result(job)]) || null;
     forgetRun("first");
     this.#ending = true;
-    if (message.type === "failed") say($("run-error"), message.error ?? "The run failed.");
+    if (message.type === "failed") this.studio.state.set({ runError: message.error ?? "The run failed." });
     await this.studio.film.end();
     this.#ending = false;
     $("status").textContent = ended(message, frame, job.frames.at(-1)?.steps);
     const { label, model } = job.order;
     if (message.type === "done" && label && frame?.wanted < REACHED) {
+      const { state } = this.studio;
       const [name, share] = frame.top[0];
-      this.studio.hint(
-        `Not “${label}” yet: ${model} sees ${name}, ${percent(share)}. ` +
-          "Continue, let more change, or try another seed.",
-      );
+      const seen = name === label ? `only ${percent(share)} of it` : `${name}, ${percent(share)}`;
+      const next = state.varies ? "Continue, let more change, or try another seed." : "Continue, or let more change.";
+      state.set({ hint: `Not “${label}” yet: ${model} sees ${seen}. ${next}` });
     }
     // The status says it already.
     if (message.type === "stopped" || frame?.share !== undefined) $("step").textContent = "";

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { Autosave } from "./autosave.js";
 import { content, fill, title } from "./desk.js";
-import { $, download, say, telling } from "./dom.js";
+import { $, download, telling } from "./dom.js";
 import { pickFile } from "./photo.js";
 import { SessionList } from "./sessions.js";
 import { hold, identity, INHERITED, SESSION, takeLeft } from "./tab.js";
@@ -14,13 +14,15 @@ export class Session {
     this.studio = studio;
     this.autosave = new Autosave(studio);
     const { state } = studio;
-    const list = new SessionList((id) => this.#go(id));
+    const tell = (work) => telling($("session-error"), work);
+    const list = new SessionList((id) => tell(() => this.#go(id)));
     $("session-title").addEventListener("change", () => state.set({ title: $("session-title").value.trim() }));
-    $("session-save").addEventListener("click", () => telling($("session-error"), () => this.#toFile()));
+    $("session-save").addEventListener("click", () => tell(() => this.#toFile()));
     $("session-load").addEventListener("click", async () => {
-      await this.open(await pickFile(".json,application/json"), $("session-error"));
+      const file = await pickFile(".json,application/json");
+      await tell(() => this.open(file));
     });
-    $("session-new").addEventListener("click", () => this.#anew());
+    $("session-new").addEventListener("click", () => tell(() => this.#anew()));
     $("session-menu").addEventListener("beforetoggle", (event) => {
       if (event.newState !== "open") return;
       $("session-title").value = state.title;
@@ -42,12 +44,12 @@ export class Session {
         // The other one stays as it was saved, for when its classifier is here again.
         this.autosave.rename(identity());
         const name = state.classifier.name;
-        say($("picture-error"), `Its picture is here with ${name}, as the session's classifier is not: ${problem}`);
+        state.set({ pictureError: `Its picture is here with ${name}, as the session's classifier is not: ${problem}` });
       }
       return true;
     } catch (error) {
       this.autosave.rename(identity());
-      say($("picture-error"), `The last session could not be brought back: ${error.message}`);
+      this.studio.state.set({ pictureError: `The last session could not be brought back: ${error.message}` });
       return false;
     }
   }
@@ -62,34 +64,29 @@ export class Session {
     return newer ?? saved;
   }
 
-  /** Load a session from a file, as a new session. @param {File} file @param {HTMLElement} error where to tell of it */
-  async open(file, error) {
-    const found = async () => post("api/sessions/check", await json(file));
-    await this.#change(found, async (saved) => {
+  /** Load a session from a file, as a new session. @param {File} file */
+  async open(file) {
+    const saved = await post("api/sessions/check", await json(file));
+    await this.#change(async () => {
       await this.#fill(saved);
       this.autosave.rename(identity());
-    }, error);
+    });
   }
 
   /**
    * Change to another session, and leave the run to the one before. What is on the page in between belongs to neither.
-   * @param {() => Promise<any>} find what to change to, before anything changes
-   * @param {(found: any) => Promise<void>} work
-   * @param {HTMLElement} [error] where to tell what is wrong
+   * @param {() => any} work
    */
-  async #change(find, work, error = $("session-error")) {
-    await telling(error, async () => {
-      const found = await find();
-      await this.studio.run.leave();
-      await this.autosave.save();
-      this.autosave.pause();
-      try {
-        await work(found);
-      } finally {
-        this.autosave.begin();
-      }
-      $("session-menu").hidePopover();
-    });
+  async #change(work) {
+    await this.studio.run.leave();
+    await this.autosave.save();
+    this.autosave.pause();
+    try {
+      await work();
+    } finally {
+      this.autosave.begin();
+    }
+    $("session-menu").hidePopover();
   }
 
   async #fill(saved) {
@@ -104,21 +101,22 @@ export class Session {
     download(new Blob([JSON.stringify(session)], { type: "application/json" }), `${name}.pellucid.json`);
   }
 
-  #anew() {
-    const { history, start, state } = this.studio;
-    return this.#change(() => start.first(), async ({ image, hint }) => {
-      this.studio.picture.reset(image);
+  async #anew() {
+    const { history, picture, start, state } = this.studio;
+    const { image, hint } = await start.first();
+    await this.#change(() => {
+      picture.reset(image);
       this.autosave.rename(identity(), false);
       history.results = [];
-      state.set({ title: "", strokes: [], second: null, settings: {}, optional: null });
-      this.studio.hint(hint);
+      state.set({ title: "", strokes: [], second: null, settings: {}, optional: null, hint });
       state.set({ action: state.action });
     });
   }
 
   /** Go on with another session. @param {string} id */
-  #go(id) {
-    return this.#change(() => get(`api/sessions/${id}`), async (saved) => {
+  async #go(id) {
+    const saved = await get(`api/sessions/${id}`);
+    await this.#change(async () => {
       await this.#fill(saved);
       // Open in another tab, it goes on there, and here as a copy.
       this.autosave.rename((await hold(id)) ? id : identity());

@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { Chooser } from "./chooser.js";
 import { decodeImage } from "./codec.js";
-import { $, telling } from "./dom.js";
+import { $, say, telling } from "./dom.js";
 import { pickFile } from "./photo.js";
 import { whole } from "./state.js";
 
@@ -22,17 +22,23 @@ export class Start {
     $("start-blank").addEventListener("click", () => this.#make("blank"));
     $("start-noise").addEventListener("click", () => this.#make("noise"));
     $("start-photo").addEventListener("click", async () => {
-      const opened = await studio.photo.open(await pickFile("image/*"), $("start-error"));
-      if (opened) $("start-menu").hidePopover();
+      const file = await pickFile("image/*");
+      say($("start-status"), "Reading the photo …");
+      await telling($("start-error"), async () => {
+        await studio.photo.open(file);
+        $("start-menu").hidePopover();
+      });
+      say($("start-status"));
     });
     $("begin-photo").addEventListener("click", async () => {
-      await studio.photo.open(await pickFile("image/*"), $("picture-error"));
+      const file = await pickFile("image/*");
+      await state.telling("pictureError", () => studio.photo.open(file));
     });
     $("begin-draw").addEventListener("click", async () => {
       await this.#make("blank");
       state.set({ tool: "brush" });
       studio.choose("sketch");
-      studio.hint("Draw something, choose its class at the right, and press Run.");
+      state.set({ hint: "Draw something, choose its class, and press Run." });
     });
     $("begin-surprise").addEventListener("click", () => this.#surprise());
   }
@@ -47,7 +53,7 @@ export class Start {
     const hint =
       kind === "class"
         ? `This blur is a seed of “${label}”: press Run and watch it take shape.`
-        : "Draw something, choose Sketch and a class at the right, and press Run.";
+        : "Draw something, choose Sketch and a class, and press Run.";
     return { image: await this.#draw(kind, label, seed), hint };
   }
 
@@ -80,7 +86,7 @@ export class Start {
 
   #leave() {
     $("start-menu").hidePopover();
-    this.studio.hint("");
+    this.studio.state.set({ hint: "" });
   }
 
   #show() {

@@ -61,6 +61,11 @@ export class State {
   size = 3;
   compare = false;
   title = "";
+  /** What is said below the picture: what happened, or what to do next. */
+  hint = "";
+  /** What is wrong with the run that was asked for, and with the picture. */
+  runError = "";
+  pictureError = "";
 
   #listeners = [];
 
@@ -86,10 +91,16 @@ export class State {
     return Boolean(needs?.style || (needs?.factor && this.factor === 1));
   }
 
-  /** Whether the chosen action can go on from its own result, which is larger than what it takes if that was asked for. */
+  /** Whether the chosen action can go on from its own result, which may be larger than what it takes. */
   get continues() {
     const larger = this.chosen?.needs.picture === false && this.settings[this.action]?.size;
     return !larger && !(this.chosen?.needs.factor && this.factor === 1);
+  }
+
+  /** Whether another seed leads elsewhere, and not only to a start that is drawn in Advanced. */
+  get varies() {
+    const { needs, form } = this.chosen;
+    return !needs.picture || form.some(({ name }) => name === "variety" || name === "paper");
   }
 
   /** The seed after this one; after the last one the first. */
@@ -107,6 +118,20 @@ export class State {
     Object.assign(this, changes);
     const changed = Object.keys(changes);
     for (const [names, listener] of this.#listeners) if (changed.some((name) => names.includes(name))) listener();
+  }
+
+  /**
+   * Run `work`, and say in one line what goes wrong.
+   * @param {"runError"|"pictureError"} where @param {() => any} work
+   */
+  async telling(where, work) {
+    this.set({ [where]: "" });
+    try {
+      return await work();
+    } catch (error) {
+      this.set({ [where]: error.message });
+      return undefined;
+    }
   }
 
   /** Call `listener` whenever one of these values is set. @param {string} names separated by spaces */

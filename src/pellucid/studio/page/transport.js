@@ -28,7 +28,7 @@ export function transport({ run, film, compare, picture, state }) {
     const seen = Boolean(job?.frames.length);
     enable($("run"), ready && !live);
     enable($("continue"), ready && !live && seen && state.continues);
-    enable($("stop"), live || compare.live);
+    enable($("stop"), (live || compare.live) && !run.stopping);
     enable($("before"), !live && seen);
     $("run").textContent = repeats ? "Run again" : "Run";
     $("run").title = repeats ? "Once more from where the last run began (Ctrl+Enter)" : "Run (Ctrl+Enter)";

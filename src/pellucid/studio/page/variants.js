@@ -2,7 +2,7 @@
 
 import { copyImage, decodeImage, pictureUrl } from "./codec.js";
 import { choose } from "./desk.js";
-import { $, make, say, telling } from "./dom.js";
+import { $, make, say } from "./dom.js";
 import { Job } from "./job.js";
 import { missing, requestBody } from "./request.js";
 import { SEEDS } from "./state.js";
@@ -21,7 +21,7 @@ export class Variants {
     this.studio = studio;
     for (const button of document.querySelectorAll("[data-variants]")) {
       const start = () => this.#start(Number(button.dataset.variants));
-      button.addEventListener("click", () => telling($("run-error"), start));
+      button.addEventListener("click", () => studio.state.telling("runError", start));
     }
     $("variants-close").addEventListener("click", () => this.close());
     studio.run.addEventListener("turn", () => studio.run.live && this.close());

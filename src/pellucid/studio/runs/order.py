@@ -132,17 +132,21 @@ def catalog(classifier: Classifier) -> list[dict[str, Any]]:
             "needs": asdict(action.needs),
             "form": described(action.recipe.at(classifier.size)),
             "presets": {
-                name: values(preset) for name, preset in action.presets.items() if _fits(name, classifier.size)
+                name: values(preset) for name, preset in action.presets.items() if _fits(name, preset, classifier)
             },
         }
         for action in ACTIONS.values()
     ]
 
 
-def _fits(preset: str, size: int | None) -> bool:
-    """Whether a preset is for pictures of about this size: its name ends with the data of its paper, or names none."""
-    sizes = {"cifar10": range(16, 65), "imagenet": range(128, 513)}
-    return all(size is None or size in sizes[data] for data in sizes if preset.endswith(data))
+def _fits(name: str, preset: Any, classifier: Classifier) -> bool:
+    """Whether a preset names layers that are there, and is for pictures of about this size.
+
+    Its name ends with the data of its paper, or names none.
+    """
+    sizes, size = {"cifar10": range(16, 65), "imagenet": range(128, 513)}, classifier.size
+    fitting = all(size is None or size in sizes[data] for data in sizes if name.endswith(data))
+    return fitting and set(getattr(preset, "style_layers", ())) <= set(classifier.layers)
 
 
 def _input(name: str) -> str:
