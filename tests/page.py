@@ -137,6 +137,19 @@ def pixels(page):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
 
 
+def at_rest(page):
+    """The pixels once the fade to another frame is over."""
+    seen = [pixels(page)]
+
+    def still():
+        page.wait_for_timeout(400)
+        seen.append(pixels(page))
+        return np.array_equal(*seen[-2:])
+
+    eventually(page, still)
+    return seen[-1]
+
+
 def covered(size, points, shape=(32, 32)):
     """The rule in other words: centers within half the brush's size of a segment between two places of the brush."""
     place = (lambda v: np.floor(v) + 0.5) if size % 2 else (lambda v: np.floor(v + 0.5))

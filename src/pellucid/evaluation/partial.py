@@ -82,7 +82,7 @@ class Partial:
 
 def forget_finished(partial: Path, result: Path) -> None:
     """Delete a partial file that is older than the result: whoever wrote that was killed before deleting it."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         if partial.stat().st_mtime_ns <= result.stat().st_mtime_ns:
             partial.unlink()
 

@@ -3,7 +3,7 @@
 import re
 
 import numpy as np
-from page import act, ended, eventually, expect, frames, pixels, ready, several_frames
+from page import act, at_rest, ended, eventually, expect, frames, pixels, ready, several_frames
 
 LOOK = """(slider, at) => {
     slider.value = at;
@@ -16,19 +16,6 @@ def keep_few(route):
     response = route.fetch()
     assert "KEPT = 400" in response.text()
     route.fulfill(response=response, body=response.text().replace("KEPT = 400", "KEPT = 20"))
-
-
-def at_rest(page):
-    """The pixels once the fade to another frame is over."""
-    seen = [pixels(page)]
-
-    def still():
-        page.wait_for_timeout(400)
-        seen.append(pixels(page))
-        return np.array_equal(*seen[-2:])
-
-    eventually(page, still)
-    return seen[-1]
 
 
 def test_a_frame_that_is_looked_at_stays_when_others_are_dropped(open_page):
