@@ -16,8 +16,8 @@ from .errors import InputError, unknown
 Precision = Literal["float32", "bfloat16"]
 PrecisionChoice = Literal["auto", "float32", "bfloat16"]
 # A bound on memory that does not depend on how many images are asked for: the pixel values of one batch. A CPU slows
-# down once the activations outgrow its caches (85 images of 32 px, 8 of 224 px); a GPU wants larger batches.
-BATCH_VALUES, BATCH_VALUES_CPU = 2**22, 2**18
+# down once the activations outgrow its caches (128 images of 32 px, 32 of 64 px, 8 of 128 px); a GPU wants larger ones.
+BATCH_VALUES, BATCH_VALUES_CPU = 2**22, 3 * 2**17
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -95,7 +95,7 @@ def at_once(images: Tensor, precision: Precision = "float32") -> int:
 
     >>> images = torch.empty(0, 3, 64, 64)
     >>> at_once(images), at_once(images, "bfloat16")
-    (21, 42)
+    (32, 64)
     """
     values = images.shape[1:].numel() / (2 if precision == "bfloat16" else 1)
     most, least = (BATCH_VALUES_CPU, 8) if images.device.type == "cpu" else (BATCH_VALUES, 1)
@@ -105,7 +105,7 @@ def at_once(images: Tensor, precision: Precision = "float32") -> int:
 def even_batches(images: int, most: int, group: int = 1) -> int:
     """The size of batches of at most `most` images, as equal as can be; of whole groups of `group`, at least one.
 
-    >>> even_batches(32, 21), even_batches(32, 85), even_batches(20, 13, group=4)
+    >>> even_batches(32, 21), even_batches(32, 64), even_batches(20, 13, group=4)
     (16, 32, 12)
     """
     groups, fit = math.ceil(images / group), max(1, most // group)

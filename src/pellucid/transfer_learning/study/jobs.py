@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ...base.devices import Precision
 from ...base.errors import InputError, first_line
@@ -36,7 +33,6 @@ class Place:
         root: of the paper's data sets.
         size: side of the images, for sources whose card gives none.
         device, precision: as everywhere.
-        threads: of each job; torch's own number if None.
     """
 
     folder: Path
@@ -45,7 +41,6 @@ class Place:
     size: int | None = None
     device: str = "auto"
     precision: Precision = "float32"
-    threads: int | None = None
 
 
 def run_point(point: Point, place: Place) -> dict[str, Any]:
@@ -54,8 +49,6 @@ def run_point(point: Point, place: Place) -> dict[str, Any]:
     Raises:
         InputError: what `transfer` raises, or a target that cannot be loaded.
     """
-    if place.threads is not None:
-        torch.set_num_threads(place.threads)
     source = load(point.source, place.device)
     data = open_target(point.target, place.root, source.size or place.size)
     result = transfer(source, data, point.recipe, cache=place.cache, precision=place.precision)
@@ -78,8 +71,7 @@ def one_by_one(points: Sequence[Point], place: Place) -> Results:
 
 
 def side_by_side(points: Sequence[Point], place: Place, jobs: int) -> Results:
-    """`jobs` at once, in processes of their own, each with its share of the processors."""
-    place = replace(place, threads=place.threads or max(1, (os.cpu_count() or 1) // jobs))
+    """`jobs` at once, in processes of their own."""
     return in_processes(partial(attempt, place=place), points, jobs)
 
 

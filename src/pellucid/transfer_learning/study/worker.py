@@ -26,19 +26,20 @@ Result = TypeVar("Result")
 def in_processes(
     work: Callable[[Job], Result], jobs: Iterable[Job], count: int
 ) -> Generator[tuple[Job, Result | InputError], None, None]:
-    """Do jobs in `count` processes; yields each with its result, in the order in which they end.
+    """Do jobs in `count` processes, each with its share of the processors; yields each job with its result as it ends.
 
     This process talks to each worker through a pipe of its own and holds no lock while it waits, so that Ctrl-C may
     come at any moment. The result of a job whose process died is an `InputError`; the other jobs go on.
     """
     todo, started, idle = deque(jobs), [], []
+    threads = max(1, (os.cpu_count() or 1) // count)
     busy: dict[Connection, tuple[_Worker, Job]] = {}
     try:
         while todo or busy:
             while todo and len(busy) < count:
                 if not idle:
                     with _ctrl_c_later():
-                        idle.append(_Worker())
+                        idle.append(_Worker(threads))
                         started.append(idle[-1])
                 worker, job = idle.pop(), todo.popleft()
                 busy[worker.pipe] = worker, job
@@ -61,10 +62,10 @@ def in_processes(
 class _Worker:
     """A process, and this side of the pipe to it."""
 
-    def __init__(self):
+    def __init__(self, threads: int):
         context = get_context(CONTEXT)
         self.pipe, its_side = context.Pipe()
-        self.process = context.Process(target=_serve, args=(its_side,))  # pyright: ignore[reportAttributeAccessIssue]
+        self.process = context.Process(target=_serve, args=(its_side, threads))  # pyright: ignore[reportAttributeAccessIssue]
         self.process.start()
         its_side.close()  # so that this side sees the end of the process
 
@@ -92,8 +93,11 @@ def _end(workers: list[_Worker]) -> None:
         worker.process.join()
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, threads: int) -> None:
     """Do jobs from the pipe until this process is ended. Its starter handles Ctrl-C."""
+    import torch  # here, where it is not imported by whoever only starts workers
+
+    torch.set_num_threads(threads)  # more threads than processors wait for each other
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     Thread(target=_end_with_parent, daemon=True).start()
