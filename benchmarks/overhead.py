@@ -33,7 +33,7 @@ def classifier_at(side: int, device: str) -> pl.Classifier:
 
 def bare(classifier: pl.Classifier, reader, images: Tensor, labels: Tensor, precision: str, steps: int) -> None:
     """The passes alone."""
-    size = even_batches(len(images), at_once(images, precision))
+    size = even_batches(len(images), at_once(images))
     for batch, label in zip(images.split(size), labels.split(size), strict=True):
         batch = batch.contiguous(memory_format=torch.channels_last).requires_grad_()
         for _ in range(steps):

@@ -90,16 +90,14 @@ def check_memory(needed: int, what: str) -> None:
         raise InputError(f"{what} would take {needed / 2**30:,.0f} GiB of memory; there are {there / 2**30:.0f}")
 
 
-def at_once(images: Tensor, precision: Precision = "float32") -> int:
-    """How many of these images to take in one batch; there may be none of them. In bfloat16 twice as many fit.
+def at_once(images: Tensor) -> int:
+    """How many of these images to take in one batch; there may be none of them.
 
-    >>> images = torch.empty(0, 3, 64, 64)
-    >>> at_once(images), at_once(images, "bfloat16")
-    (32, 64)
+    >>> at_once(torch.empty(0, 3, 64, 64))
+    32
     """
-    values = images.shape[1:].numel() / (2 if precision == "bfloat16" else 1)
     most, least = (BATCH_VALUES_CPU, 8) if images.device.type == "cpu" else (BATCH_VALUES, 1)
-    return max(least, int(most / values))
+    return max(least, most // images.shape[1:].numel())
 
 
 def even_batches(images: int, most: int, group: int = 1) -> int:

@@ -236,7 +236,7 @@ def descend(
         return Descent(final.contiguous(), loss, history, start[index], number + 1, number + 1, stopped_at)
 
     group, share = objective.group_size, team().share(len(start), objective.group_size)
-    size = positive_int("batch_size", at_once(start, precision) if batch_size is None else batch_size)
+    size = positive_int("batch_size", at_once(start) if batch_size is None else batch_size)
     size = even_batches(share.stop - share.start, size, group)
     results: list[Descent] = []
     first = share.start
