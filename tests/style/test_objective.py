@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from style_helpers import CONTENT, FAST, STYLE, preact
 
 from pellucid.style.losses import total_variation
-from pellucid.style.objective import _under
+from pellucid.style.objective import mask_at
 from pellucid.style.prepare import prepare
 from pellucid.style.stylize import make_reader
 
@@ -24,12 +24,12 @@ def features(height, width):
 def test_a_mask_of_ones_covers_every_position(height, width, stride, more):
     """Also those at the border, whose stride ends outside, and those of networks that pad by more than others."""
     size = [max(-(-side // stride) + more, 1) for side in (height, width)]
-    assert torch.equal(_under(torch.ones(1, 1, height, width), stride, features(*size), None), torch.ones(1, 1, *size))
+    assert torch.equal(mask_at(torch.ones(1, 1, height, width), stride, features(*size), None), torch.ones(1, 1, *size))
 
 
 def test_a_position_has_the_mean_of_the_mask_up_to_the_next():
     mask = torch.tensor([[1.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0, 0.0]])[None, None]
-    assert torch.allclose(_under(mask, 2, features(1, 3), None), torch.tensor([[[[0.25, 0.5, 0.5]]]]))
+    assert torch.allclose(mask_at(mask, 2, features(1, 3), None), torch.tensor([[[[0.25, 0.5, 0.5]]]]))
 
 
 @pytest.mark.parametrize("relative", [False, True])

@@ -11,7 +11,7 @@ from pellucid.style.backbone import Backbone
 from pellucid.style.optimize import minimize
 from pellucid.style.prepare import prepare
 from pellucid.style.pyramid import resized
-from pellucid.style.stylize import _evaluation, make_reader
+from pellucid.style.stylize import evaluation_of, make_reader
 
 # What it does
 
@@ -66,7 +66,7 @@ def test_under_jitter_a_mask_moves_along(network):
     mask = torch.zeros(1, 1, *CONTENT.shape[2:])
     mask[..., :15] = 1
     objective = prepare(make_reader(network, network, recipe), CONTENT, [STYLE], recipe, [1.0], [mask])
-    losses, _ = _evaluation(objective, CONTENT, recipe, seed=5)(STYLE)
+    losses, _ = evaluation_of(objective, CONTENT, recipe, seed=5)(STYLE)
     draw = int(torch.randint(2**62, (), generator=torch.Generator().manual_seed(5)))
     content, moved, region = (
         jitter(3)(picture, [torch.Generator().manual_seed(draw)]) for picture in (CONTENT, STYLE, mask)

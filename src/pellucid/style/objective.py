@@ -160,7 +160,9 @@ def cores(reader: Reader, images: Tensor, tile: Tile | None, piece: Tensor | Non
 def statistics(reader: Reader, features: Features, regions: Sequence[Tensor | None], tile: Tile | None = None) -> Found:
     """The statistics of each layer in each region."""
     return {
-        (name, number): Statistics.of(values, None if mask is None else _under(mask, reader.stride(name), values, tile))
+        (name, number): Statistics.of(
+            values, None if mask is None else mask_at(mask, reader.stride(name), values, tile)
+        )
         for name, values in features.items()
         for number, mask in enumerate(regions)
     }
@@ -182,7 +184,7 @@ def total_statistics(
     return style, kept, content
 
 
-def _under(mask: Tensor, stride: int, features: Tensor, tile: Tile | None) -> Tensor:
+def mask_at(mask: Tensor, stride: int, features: Tensor, tile: Tile | None) -> Tensor:
     """A mask of the image at the positions of features: the mean over the pixels from one position to the next."""
     shares = F.avg_pool2d(mask, stride, ceil_mode=True, count_include_pad=False)
     shares = shares if tile is None else tile.place(shares, stride)

@@ -201,7 +201,7 @@ def stylize(
         regions = [None if mask is None else resized(mask, size) for mask in masks]
         resized_styles = (with_side(style, side, "a style") for style in styles)  # one at a time
         objective = prepare(reader, here, resized_styles, recipe, weights, regions)
-        evaluate = _evaluation(objective, here, recipe, seed)
+        evaluate = evaluation_of(objective, here, recipe, seed)
         if isinstance(optimizer, ImageAdam) and optimizer.moments is not None:
             pixels = isinstance(optimizer.parametrization, Pixels)
             optimizer = replace(optimizer, moments=optimizer.moments.resized(size) if pixels else None)
@@ -261,7 +261,7 @@ def make_reader(
     return Reader(style, content, style_layers, content_layers)
 
 
-def _evaluation(objective: StyleObjective, content: Tensor, recipe: StylizeRecipe, seed: int) -> Evaluate:
+def evaluation_of(objective: StyleObjective, content: Tensor, recipe: StylizeRecipe, seed: int) -> Evaluate:
     """The objective itself, or under random transforms, which move the content and the masks along."""
     transforms: list[Transform] = moves(min(content.shape[2:])) if recipe.transforms else []
     transforms += [jitter(recipe.jitter)] if recipe.jitter else []

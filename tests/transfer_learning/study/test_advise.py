@@ -8,7 +8,7 @@ from helpers import PETS, pictures
 from pellucid import Classifier, Dataset, InputError, Split
 from pellucid.cli import transfer_study
 from pellucid.cli.main import main
-from pellucid.transfer_learning.study.advise import _compare, advise, cross_validated, subset
+from pellucid.transfer_learning.study.advise import advise, compare, cross_validated, subset
 
 
 def blind(seed=0):
@@ -49,7 +49,7 @@ def test_the_interval_of_the_gap_is_that_of_paired_images():
     first, second = torch.ones(400).long(), torch.ones(400).long()
     first[:260] = 0  # right on 260
     second[60:280] = 0  # right on 220, of which 200 are shared
-    advice = _compare({"second": second, "first": first}, labels, "top-1", 5, 0)
+    advice = compare({"second": second, "first": first}, labels, "top-1", 5, 0)
     p, q = 60 / 400, 20 / 400
     half = 1.96 * ((p + q - (p - q) ** 2) / 400 * (1 + 5 / 4)) ** 0.5
     assert advice.sources == ["first", "second"]
@@ -63,13 +63,13 @@ def test_sources_that_are_equally_good_are_seldom_told_apart():
     for seed in range(60):
         both = [torch.randn(60, 10, generator=generator) for _ in range(2)]
         found = [cross_validated(values, labels, ["a", "b"], 5, seed, "top-1") for values in both]
-        told += _compare({"one": found[0], "two": found[1]}, labels, "top-1", 5, seed).certain
+        told += compare({"one": found[0], "two": found[1]}, labels, "top-1", 5, seed).certain
     assert told <= 3
 
 
 def test_intervals_of_accuracies_stay_between_none_and_all():
     labels = torch.zeros(20, dtype=torch.int64)
-    advice = _compare({"all": labels, "most": (torch.arange(20) == 0).long()}, labels, "top-1", 5, 0)
+    advice = compare({"all": labels, "most": (torch.arange(20) == 0).long()}, labels, "top-1", 5, 0)
     assert advice.intervals[0] == (1, 1)
     assert advice.intervals[1][1] == 1
 

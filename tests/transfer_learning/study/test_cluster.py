@@ -9,7 +9,7 @@ import pytest
 
 from pellucid import InputError
 from pellucid.cli.main import main
-from pellucid.transfer_learning.study.cluster import _connected, _outcome, on_cluster
+from pellucid.transfer_learning.study.cluster import connected, on_cluster, outcome_of
 from pellucid.transfer_learning.study.jobs import Place
 
 
@@ -49,13 +49,13 @@ def test_a_study_that_is_done_needs_no_cluster(here, tmp_path):
 
 def test_a_worker_that_dies_is_told_and_the_next_job_has_another():
     pytest.importorskip("ray", reason='needs the extra "cluster"')
-    with _connected("local", 1) as ray:
+    with connected("local", 1) as ray:
         died = ray.remote(max_retries=0)(lambda: os._exit(1)).remote()
         raised = ray.remote(lambda: json.loads("{")).remote()
         fine = ray.remote(lambda: "fine").remote()
-        assert "worker died" in str(_outcome(ray, died))
-        assert str(_outcome(ray, raised)).startswith("Expecting property name")
-        assert _outcome(ray, fine) == "fine"
+        assert "worker died" in str(outcome_of(ray, died))
+        assert str(outcome_of(ray, raised)).startswith("Expecting property name")
+        assert outcome_of(ray, fine) == "fine"
     assert not ray.is_initialized()
 
 

@@ -115,7 +115,7 @@ def advise(
         right[name] = cross_validated(found.values, labels, data.class_names, parts, seed, measured)
         if callback is not None:
             callback((number + 1) / len(sources))
-    return _compare(right, labels, measured, parts, seed)
+    return compare(right, labels, measured, parts, seed)
 
 
 def subset(split: LabeledImages, count: int, seed: int) -> LabeledImages:
@@ -147,7 +147,7 @@ def cross_validated(
     return predicted
 
 
-def _compare(predicted: Mapping[str, Tensor], labels: Tensor, metric: Metric, parts: int, seed: int) -> Advice:
+def compare(predicted: Mapping[str, Tensor], labels: Tensor, metric: Metric, parts: int, seed: int) -> Advice:
     """Advice from each source's predictions of the same images, by the paired bootstrap over images.
 
     Its deviations are stretched as Nadeau & Bengio 2003 do those of repeated fits: heads of parts that share images err

@@ -31,12 +31,12 @@ def on_cluster(points: Sequence[Point], place: Place, address: str = "auto", job
     Raises:
         InputError: Ray is not installed, or no cluster is there.
     """
-    with _connected(address, jobs) as ray:
+    with connected(address, jobs) as ray:
         task = ray.remote(num_gpus=int(place.device.startswith("cuda")))(_attempt_in)
         waiting = {task.remote(os.getcwd(), point, place): point for point in points}
         while waiting:
             (ended,), _ = ray.wait(list(waiting))
-            yield waiting.pop(ended), _outcome(ray, ended)
+            yield waiting.pop(ended), outcome_of(ray, ended)
 
 
 def _attempt_in(folder: str, point: Point, place: Place) -> Outcome:
@@ -44,7 +44,8 @@ def _attempt_in(folder: str, point: Point, place: Place) -> Outcome:
     return attempt(point, place)
 
 
-def _outcome(ray: Any, ended: Any) -> Outcome:
+def outcome_of(ray: Any, ended: Any) -> Outcome:
+    """What a task of Ray came to, or why it failed."""
     try:
         return ray.get(ended)
     except ray.exceptions.RayTaskError as error:
@@ -54,7 +55,7 @@ def _outcome(ray: Any, ended: Any) -> Outcome:
 
 
 @contextmanager
-def _connected(address: str, jobs: int | None) -> Iterator[Any]:
+def connected(address: str, jobs: int | None) -> Iterator[Any]:
     """Within, Ray."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # the user has not agreed to be counted
     try:
