@@ -269,8 +269,9 @@ class Run:
         """Checkpoint and metrics."""
         if self.processes.main:
             facts = {**self.state.facts(), "recipe": asdict(self.recipe), "run": self.identity}
-            save_checkpoint(folder, self.state.tensors(), facts)
+            # The metrics first: whoever is killed in between does the epoch again, and no line is lost.
             write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in self.state.history))
+            save_checkpoint(folder, self.state.tensors(), facts)
         self.processes.wait()
 
     def resume(self, folder: Path) -> None:
