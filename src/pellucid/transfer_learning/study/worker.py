@@ -95,12 +95,12 @@ def _end(workers: list[_Worker]) -> None:
 
 def _serve(pipe: Connection, threads: int) -> None:
     """Do jobs from the pipe until this process is ended. Its starter handles Ctrl-C."""
-    import torch  # here, where it is not imported by whoever only starts workers
-
-    torch.set_num_threads(threads)  # more threads than processors wait for each other
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     Thread(target=_end_with_parent, daemon=True).start()
+    import torch  # here, where it is not imported by whoever only starts workers
+
+    torch.set_num_threads(threads)  # more threads than processors wait for each other
     while True:
         work, job = pipe.recv()
         pipe.send(work(job))
