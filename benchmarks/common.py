@@ -8,9 +8,15 @@ from collections.abc import Callable
 
 import torch
 
+from pellucid.base.memory import keep_freed_memory
+
 
 def interleaved(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each side, run in turns after one warm-up each, so that a busy machine slows both alike."""
+    """Seconds of each side, run in turns after one warm-up each, so that a busy machine slows both alike.
+
+    Freed memory is kept, as in pellucid's commands, for both sides.
+    """
+    keep_freed_memory()
     for side in sides.values():
         side()
     seconds: dict[str, list[float]] = {name: [] for name in sides}

@@ -25,7 +25,7 @@ class Frames:
         done, total = counted(progress)
         if done % (self.every * math.ceil(total / AT_MOST)) and done != total:
             return
-        images = (progress.images.detach().clamp(0, 1) * 255).round_().byte().cpu()
+        images = (progress.images.detach() * 255).round_().clamp_(0, 255).byte().cpu()
         index: Any = getattr(progress, "index", range(len(images)))  # rising
         if len(images) and len(self.current) <= len(images) == int(index[-1]) + 1:  # all there are until now
             self.current = images

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ..base.errors import InputError, unknown
+from ..base.memory import keep_freed_memory
 
 COMMANDS = {
     "demo": "the gallery: every task on the bundled classifiers, into ./pellucid-demo/index.html",
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = argv[0], argv[1:]
     warnings.showwarning = _warn
+    keep_freed_memory()
     try:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)

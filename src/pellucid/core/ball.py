@@ -69,7 +69,7 @@ class L2(Ball):
         # whose gradient vanishes stays where it is, instead of 0 / 0.
         largest = gradient.abs().amax(tuple(range(1, gradient.ndim)), keepdim=True)
         gradient = gradient / largest.clamp_min(torch.finfo(gradient.dtype).tiny)
-        return gradient * per_image(-step_size / norms(gradient).clamp_min(0.5), gradient)
+        return gradient.mul_(per_image(-step_size / norms(gradient).clamp_min(0.5), gradient))
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
         directions = draw(torch.randn, center, generators)

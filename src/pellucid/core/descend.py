@@ -178,8 +178,7 @@ def descend(
         if not losses.requires_grad:
             raise InputError("the loss has no gradient to the images: does the network detach them, or run in no_grad?")
         (gradient,) = torch.autograd.grad(losses.sum(), parameter)
-        sound = gradient.sum(tuple(range(1, gradient.ndim)), keepdim=True).isfinite()
-        gradient = torch.where(sound, gradient, 0)  # without one an image stays where it is
+        gradient = gradient.nan_to_num(0, 0, 0)  # without one a value stays where it is
         return images.detach(), losses.detach(), gradient, activations.detach()
 
     def move(batch: Active, gradient: Tensor, progress: float) -> tuple[Active, Tensor]:

@@ -26,7 +26,7 @@ export class Chooser {
       "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list",
     });
     this.list = make("ul", { id: `${id}-list`, role: "listbox", hidden: true });
-    this.error = make("p", { class: "error", role: "alert", hidden: true });
+    this.error = make("p", { class: "error bubble", role: "alert", hidden: true });
     container.classList.add("chooser");
     container.append(this.input, this.list, this.error);
     this.input.addEventListener("focus", () => this.input.select());
@@ -151,9 +151,15 @@ export class Chooser {
     this.input.value = this.#value ?? "";
   }
 
+  /** Say it in a bubble below the field, which moves nothing and goes with the next key or click. */
   #refuse(problem) {
     say(this.error, problem);
     this.input.setAttribute("aria-invalid", String(Boolean(problem)));
+    if (!problem) return;
+    const seen = new AbortController();
+    for (const name of ["keydown", "pointerdown"]) {
+      document.addEventListener(name, () => (seen.abort(), this.#refuse("")), { signal: seen.signal });
+    }
   }
 }
 

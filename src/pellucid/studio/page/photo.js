@@ -46,6 +46,10 @@ export class Photo {
     $("crop-at").addEventListener("input", () => this.#frame());
     $("crop-at").addEventListener("change", () => studio.state.telling("pictureError", () => this.#crop()));
     $("crop-picture").addEventListener("load", () => this.#frame());
+    $("crop").addEventListener("pointerdown", (event) => $("crop").setPointerCapture(event.pointerId));
+    $("crop").addEventListener("pointerdown", (event) => this.#drag(event));
+    $("crop").addEventListener("pointermove", (event) => event.buttons && this.#drag(event));
+    $("crop").addEventListener("pointerup", () => $("crop-at").dispatchEvent(new Event("change")));
   }
 
   /** Whether the picture is a photo as it was opened, whose file can be reduced again. */
@@ -112,6 +116,15 @@ export class Photo {
     await this.studio.run.leave();
     this.#opened.shown = [image];
     this.studio.picture.replace(image);
+  }
+
+  /** The middle of the square goes where the pointer is. @param {PointerEvent} event */
+  #drag(event) {
+    const { left, top, width, height } = $("crop-picture").getBoundingClientRect();
+    const [at, longer] = width > height ? [event.clientX - left, width] : [event.clientY - top, height];
+    const side = Math.min(width, height);
+    $("crop-at").value = String((at - side / 2) / (longer - side));
+    this.#frame();
   }
 
   /** Which part of a photo is used is shown as long as the picture is that photo, and not all of it. */

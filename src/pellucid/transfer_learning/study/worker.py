@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TypeVar
 
 from ...base.errors import InputError
+from ...base.memory import keep_freed_memory
 
 CONTEXT = "spawn"  # a forked copy of a process that runs torch's threads would wait for them forever
 GRACE = 2.0  # seconds that a worker has to remove what it was about to write
@@ -101,6 +102,7 @@ def _serve(pipe: Connection, threads: int) -> None:
     import torch  # here, where it is not imported by whoever only starts workers
 
     torch.set_num_threads(threads)  # more threads than processors wait for each other
+    keep_freed_memory()
     while True:
         work, job = pipe.recv()
         pipe.send(work(job))
