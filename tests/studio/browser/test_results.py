@@ -65,10 +65,14 @@ def test_a_result_brings_its_run_back_also_after_a_reload(open_page):
 
 def test_an_unknown_class_is_told_of_and_not_replaced(open_page):
     page = open_page()
+    below = page.locator("#seed").bounding_box()
     page.fill("#label", "shipp")
     page.press("#label", "Tab")
     expect(page.locator("#label-chooser .error")).to_have_text("No such class; nearest: ship. It stays airplane.")
     expect(page.locator("#label")).to_have_value("airplane")
+    assert page.locator("#seed").bounding_box() == below
+    page.keyboard.press("Shift")
+    expect(page.locator("#label-chooser .error")).to_be_hidden()
     page.click("#label")
     names = page.locator("#label-list li").all_inner_texts()
     assert names == sorted(names)
