@@ -14,12 +14,15 @@ PAIRS = {
     "torchvision.models.resnet.ResNet": STEM,
     "torchvision.models.resnet.BasicBlock": BLOCK,
     "torchvision.models.resnet.Bottleneck": LONG,
+    "pellucid.zoo.networks.PreActBlock": (("conv1", "norm2"),),
+    "pellucid.zoo.networks.SmoothBlock": (("conv1", "norm2"),),
+    "pellucid.zoo.networks.SmoothResNet": (("stem.0", "stem.1"), ("stem.4", "stem.5")),
 }
 
 
 def fuse(twin: nn.Module, kept: Collection[str] = ()) -> Callable[[], None]:
-    """Fuse the norms of torchvision's ResNets, in place, in a network in eval mode: the same function in fewer passes
-    over memory.
+    """Fuse the norms of torchvision's ResNets and of our own, in place, in a network in eval mode: the same function in
+    fewer passes over memory.
 
     Only types are fused whose forward is known, so no control flow can depend on what disappears; a module with hooks
     or a forward of its own, or whose path is `kept`, stays as it is. So does the stem of a ResNet inside another
