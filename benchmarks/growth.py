@@ -1,6 +1,6 @@
 """How time and memory grow with the number of images, their side and the number of classes.
 
-    python benchmarks/growth.py [--out growth.png] [--tasks evaluate fit_gaussians] [--points 3] [--device cpu]
+    python benchmarks/growth.py [--out growth.png] [--tasks evaluate fit_gaussians] [--points 3] [--times 3]
 
 A slope is the exponent p of cost ~ size^p, fitted to the points on log-log axes: 1 is linear, 0 is flat, and against
 the side 2 is linear in pixels. Each point has a process of its own, because a process's peak never goes down; memory is
@@ -23,6 +23,7 @@ from common import place, synchronize
 
 import pellucid as pl
 from pellucid.base.devices import peak_memory
+from pellucid.base.memory import keep_freed_memory
 from pellucid.data.gaussians import usual_grain
 from pellucid.zoo.networks import build
 
@@ -87,7 +88,9 @@ def series(task: str, axis: str, points: int) -> list[dict[str, int]]:
 
 
 def measure(task: str, size: dict[str, int], device: str) -> dict[str, float]:
-    """Seconds and MB of one run, in this process."""
+    """Seconds and MB of one run, in this process, which keeps freed memory as the commands do."""
+    keep_freed_memory()
+    torch.manual_seed(0)  # whose weights decide which images evaluate attacks
     TASKS[task](16, 32, 2, device)
     before, began = peak_memory(torch.device(device)), time.perf_counter()
     TASKS[task](**size, device=device)
@@ -95,10 +98,12 @@ def measure(task: str, size: dict[str, int], device: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - began, "MB": (peak_memory(torch.device(device)) - before) / 2**20}
 
 
-def apart(task: str, size: dict[str, int], device: str) -> dict[str, float]:
-    """The same in a process of its own."""
+def apart(task: str, size: dict[str, int], device: str, times: int) -> dict[str, float]:
+    """The same in processes of their own: the least seconds and the least MB of several."""
     code = [sys.executable, "-W", "ignore", __file__, "--device", device, "--child", task, json.dumps(size)]
-    return json.loads(subprocess.run(code, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
+    said = [subprocess.run(code, stdout=subprocess.PIPE, text=True, check=True).stdout for _ in range(times)]
+    found = [json.loads(text.splitlines()[-1]) for text in said]
+    return {unit: min(point[unit] for point in found) for unit in found[0]}
 
 
 def slope(sizes: list[int], costs: list[float]) -> float:
@@ -124,6 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS))
     parser.add_argument("--points", type=int, choices=(2, 3, 4), default=4, help="of each series, from the smallest")
+    parser.add_argument("--times", type=int, default=3, help="how often each point is measured; the least counts")
     parser.add_argument("--out", type=Path, default=Path("growth.png"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -136,7 +142,7 @@ def main() -> None:
     for task in flags.tasks:
         for axis in ("side",) if task == "stylize" else ("images", "side", "classes"):
             sizes = series(task, axis, flags.points)
-            points = [apart(task, size, flags.device) for size in sizes]
+            points = [apart(task, size, flags.device, flags.times) for size in sizes]
             along = [size[axis] for size in sizes]
             costs = {unit: [max(1.0 if unit == "MB" else 1e-3, point[unit]) for point in points] for unit in points[0]}
             found[task, axis] = along, costs

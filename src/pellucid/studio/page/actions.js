@@ -84,7 +84,8 @@ export function actions(studio) {
     $("input-seed").classList.toggle("fixed", !state.varies);
     $("factor").value = String(state.factor);
     const keep = (values) => state.set({ settings: { ...state.settings, [chosen.name]: values } });
-    showForm($("form"), chosen, state.settings[chosen.name] ?? {}, state.classifier.size, keep);
+    const check = (wrongSetting) => state.set({ wrongSetting });
+    showForm($("form"), chosen, state.settings[chosen.name] ?? {}, state.classifier.size, keep, check);
     showLabel();
     showMask();
   }

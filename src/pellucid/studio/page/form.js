@@ -33,17 +33,20 @@ const OWN = "own";
  * @param {Object<string, any>} values those that differ from the defaults
  * @param {number} side of the classifier's pictures
  * @param {(values: Object<string, any>) => void} change called with the new ones
+ * @param {(wrong: boolean) => void} check called with whether anything typed is wrong
  */
-export function showForm(container, action, values, side, change) {
+export function showForm(container, action, values, side, change, check) {
   const open = container.querySelector("details")?.open ?? false;
   const preset = presets(action, values, (chosen) => {
     change(chosen);
-    showForm(container, action, chosen, side, change);
+    showForm(container, action, chosen, side, change, check);
     container.querySelector(".presets select").focus();
   });
   const rows = action.form.map((field) => {
     const value = field.name in values ? values[field.name] : field.default;
     return row(field, value, (typed) => {
+      check(container.querySelector("[aria-invalid=true]") !== null);
+      if (typed === undefined) return;
       values = differing(action.form, { ...values, [field.name]: typed });
       preset.value = presetOf(action, values);
       change(values);
@@ -58,6 +61,7 @@ export function showForm(container, action, values, side, change) {
   );
   const shown = rows.filter((_, at) => front(at));
   container.replaceChildren(...sizes(action, rows, side), ...amount(action.form, rows), ...shown, advanced);
+  check(false);
 }
 
 /** A list over the size of the result, if that can be chosen: twice the classifier's beside the usual one. */
@@ -116,9 +120,6 @@ function differing(form, values) {
   );
 }
 
-/** Whether anything typed into the form is wrong. @param {HTMLElement} container */
-export const wrong = (container) => container.querySelector("[aria-invalid=true]") !== null;
-
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** A list of the published settings; `choose` is called with what the chosen ones change. */
@@ -142,7 +143,11 @@ function presetOf({ form, presets }, values) {
   return Object.keys(presets).find((name) => same(differing(form, presets[name]), ordered)) ?? OWN;
 }
 
-/** One field: label, input, a button back to the default, help, and what is wrong with what was typed. */
+/**
+ * One field: label, input, a button back to the default, help, and what is wrong with what was typed.
+ * @param {Field} field @param {any} value
+ * @param {(typed: any) => void} change called with what was typed; undefined if that is wrong
+ */
 function row(field, value, change) {
   const id = `field-${field.name}`;
   const input = INPUTS[field.type](field, value);
@@ -159,12 +164,9 @@ function row(field, value, change) {
     const changed = Boolean(problem) || !same(typed, field.default);
     reset.classList.toggle("idle", !changed);
     reset.disabled = !changed;
-    return problem ? undefined : { typed };
+    return problem ? undefined : typed;
   };
-  input.addEventListener("change", () => {
-    const result = read();
-    if (result) change(result.typed);
-  });
+  input.addEventListener("change", () => change(read()));
   reset.addEventListener("click", () => {
     write(field, input, field.default);
     input.dispatchEvent(new Event("change"));

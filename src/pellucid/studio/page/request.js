@@ -4,11 +4,12 @@ import { encodeMask, encodePng } from "./codec.js";
 import { encodeStrokes, maskOn } from "./strokes.js";
 
 /**
- * One sentence about the first input that the chosen action lacks; "" if there is none.
+ * One sentence about the first input that the chosen action lacks, or that is wrong; "" if there is none.
  * @param {import("./state.js").State} state @param {import("./picture.js").Picture} picture
  */
 export function missing(state, picture) {
   const { needs } = state.chosen;
+  if (state.wrongSetting) return "Correct the setting that is marked first.";
   if (needs.label === "yes" && !state.label) return "Choose a class first.";
   if (needs.mask === "yes" && !picture.masked) return "Paint a region with the mask brush first.";
   if (needs.mask === "yes" && outside({ mask: picture.mask, width: picture.width, height: picture.height }, state)) {

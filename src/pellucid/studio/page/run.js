@@ -3,7 +3,6 @@
 import { percent } from "./bars.js";
 import { copyImage } from "./codec.js";
 import { $ } from "./dom.js";
-import { wrong } from "./form.js";
 import { forgetRun, Job } from "./job.js";
 import { ended, place, progress, result, title } from "./report.js";
 import { missing, requestBody } from "./request.js";
@@ -61,7 +60,7 @@ export class Run extends EventTarget {
   async start(continued) {
     const { state, picture } = this.studio;
     if (this.live || !state.chosen) return;
-    const problem = wrong($("form")) ? "Correct the setting that is marked first." : missing(state, picture);
+    const problem = missing(state, picture);
     state.set({ runError: problem });
     if (problem) return;
     this.#starting = true;

@@ -52,6 +52,8 @@ export class State {
   factor = 4;
   /** What differs from the defaults: action -> field -> value. @type {Object<string, Object<string, any>>} */
   settings = {};
+  /** What is typed into one of the chosen action's settings is wrong. */
+  wrongSetting = false;
   /** Base64 PNG of the second picture. @type {string|null} */
   second = null;
   /** @type {Stroke[]} */
