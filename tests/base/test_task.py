@@ -13,6 +13,7 @@ from helpers import images
 
 import pellucid as pl
 from pellucid import InputError
+from pellucid.base.frames import Frames
 from pellucid.base.recipes import Settings, field_texts
 from pellucid.core.descend import DescendOptions, descend
 
@@ -132,6 +133,29 @@ def test_frames_are_kept_as_the_images_formed(classifier):
     assert made.frames.dtype == torch.uint8
     assert torch.allclose(made.frames.float() / 255, torch.stack(seen), atol=0.51 / 255)
     assert made[1].frames.shape == (5, 1, 3, 8, 8)
+    several = pl.generate(classifier, ["cat", "dog", "ship"], steps=5, batch_size=2)  # all of them move at once
+    assert torch.equal(several.frames[:, :2], made.frames)
+    alone = pl.generate(classifier, ["cat", "dog", "ship"], steps=5)
+    assert torch.equal(several.frames, alone.frames)
+
+
+def test_frames_are_thinned_by_number_and_by_bytes_and_a_finished_image_stays():
+    def told(step, count, rows=(0, 1)):
+        images = torch.full((len(rows), 3, 2, 2), step / 255)
+        return pl.Progress(step, count, torch.tensor(rows), images, torch.zeros(len(rows)))
+
+    many, small, stopped = Frames(), Frames(most=100), Frames()
+    for step in range(1, 101):
+        many.add(told(step, 100))
+    for step in range(1, 9):
+        small.add(told(step, 8))
+        stopped.add(told(step, 8, (0, 1) if step < 3 else (1,)))
+    images = torch.zeros(2, 3, 2, 2)
+    assert many.of(images)[:, 0, 0, 0, 0].tolist() == list(range(2, 101, 2))
+    assert small.of(images)[:, 1, 0, 0, 0].tolist() == [2, 4, 6, 8]  # four of 24 bytes
+    assert stopped.of(images)[:, :, 0, 0, 0].tolist() == [[1, 1], [2, 2], *([2, step] for step in range(3, 9))]
+    assert many.of(torch.zeros(3, 3, 2, 2)).numel() == 0  # frames of other images
+    assert many.of(torch.zeros(2, 3, 4, 4)).shape == (50, 2, 3, 4, 4)
 
 
 def test_a_bar_is_shown_where_it_is_wanted(classifier, capsys, monkeypatch, tmp_path):

@@ -3,47 +3,52 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-AT_MOST = 60  # frames, about
+AT_MOST = 60  # of each image
 
 
 class Frames:
-    """Collects what the images look like during a descent, in 8 bits; of more than `most` bytes every second one."""
+    """Collects what each image looks like during a task, in 8 bits.
+
+    It begins with every step. Whenever there are more than 60 frames of an image, or more than `most` bytes in all,
+    every second frame goes, and so does every second step from then on.
+    """
 
     def __init__(self, most: float = math.inf):
-        self.most, self.every = most, 1
-        self.current = torch.empty(0)
-        self.seen: list[Tensor] = []
+        self.most, self.every, self.bytes = most, 1, 0
+        self.seen: dict[int, list[Tensor]] = defaultdict(list)
 
     def add(self, progress: Any) -> None:
-        """Note the images after a step, of about 60 steps in all."""
-        done, total = counted(progress)
-        if done % (self.every * math.ceil(total / AT_MOST)) and done != total:
+        """Note the images after a step, if it is its turn."""
+        if counted(progress)[0] % self.every:
             return
         images = (progress.images.detach() * 255).round_().clamp_(0, 255).byte().cpu()
-        index: Any = getattr(progress, "index", range(len(images)))  # rising
-        if len(images) and len(self.current) <= len(images) == int(index[-1]) + 1:  # all there are until now
-            self.current = images
-        elif len(images):
-            if images.shape[1:] != self.current.shape[1:]:  # the first ones, or larger ones than before
-                self.current = torch.empty(0, *images.shape[1:], dtype=torch.uint8)
-            missing = int(index[-1]) + 1 - len(self.current)
-            gray = torch.full((max(missing, 0), *images.shape[1:]), 128, dtype=torch.uint8)
-            self.current = torch.cat([self.current, gray])
-            self.current[torch.as_tensor(index).cpu()] = images
-        self.seen.append(self.current)
-        if len(self.seen) * self.current.numel() > self.most:
-            self.seen, self.every = self.seen[1::2], 2 * self.every
+        index = progress.index.tolist() if hasattr(progress, "index") else range(len(images))
+        for number, image in zip(index, images, strict=True):
+            self.seen[number].append(image)
+        self.bytes += images.numel()
+        longest = max((len(self.seen[number]) for number in index), default=0)
+        while longest > AT_MOST or (self.bytes > self.most and longest > 1):
+            self.seen = defaultdict(list, {number: frames[1::2] for number, frames in self.seen.items()})
+            self.bytes = sum(frame.numel() for frames in self.seen.values() for frame in frames)
+            self.every, longest = 2 * self.every, longest // 2
 
     def of(self, images: Tensor) -> Tensor:
-        """The frames of all of these images, at their size: `(F, N, C, H, W)` uint8."""
-        whole = [frame for frame in self.seen if len(frame) == len(images)]
-        return torch.stack([_resized(frame, images) for frame in whole]) if whole else torch.empty(0, dtype=torch.uint8)
+        """The frames of these images, all at once and at their size: `(F, N, C, H, W)` uint8.
+
+        Of an image that has fewer frames, because it was finished before, the last one stays.
+        """
+        count = max((len(frames) for frames in self.seen.values()), default=0)
+        if set(self.seen) != set(range(len(images))) or not all(self.seen.values()):
+            return torch.empty(0, dtype=torch.uint8)
+        rows = [[_resized(frame, images) for frame in self.seen[number]] for number in range(len(images))]
+        return torch.stack([torch.stack([*row, *[row[-1]] * (count - len(row))]) for row in rows], dim=1)
 
 
 def counted(progress: Any) -> tuple[float, float]:
@@ -56,6 +61,6 @@ def counted(progress: Any) -> tuple[float, float]:
 
 def _resized(frame: Tensor, images: Tensor) -> Tensor:
     size = (images.shape[2], images.shape[3])
-    if frame.shape[2:] == size:
+    if frame.shape[1:] == size:
         return frame
-    return F.interpolate(frame.float(), size, mode="bilinear", antialias=True).round().byte()
+    return F.interpolate(frame[None].float(), size, mode="bilinear", antialias=True).round().byte()[0]

@@ -17,7 +17,7 @@ from ..base.progress import wanted
 from ..core.classifier import Classifier
 from ..core.descent import Descent, Progress
 from ..data.image import write_image
-from ..gallery.frames import Frames, check_frames
+from ..gallery.frames import check_frames, write_frames
 from ..gallery.save import check_free, save
 from ..gallery.sheet import Row, sheet
 from ..gallery.sidecar import made_by, of_descent, sidecar_path
@@ -44,7 +44,6 @@ def carry_out(
             raise InputError("--save-frames needs one process: each of several sees its own images only")
         check_frames(flags.save_frames, flags.overwrite)
     team.wait()  # until every process has seen that the place is free
-    frames = Frames() if flags.save_frames else None
     classifiers: dict[str, Classifier] = {}
     made: dict[str, list[Descent]] = {}
     names = models(flags)
@@ -55,8 +54,6 @@ def carry_out(
 
             def callback(progress: Progress, number: int = number) -> None:
                 advance((number + progress.step / progress.steps) / len(names))
-                if frames is not None and number == 0:
-                    frames.add(progress)
 
             result = task(classifier, seed=flags.seed, callback=callback, precision=precision)
             made[name] = result if isinstance(result, list) else [result]
@@ -79,8 +76,8 @@ def carry_out(
         for called, name in zip(short(names)[1:], names[1:], strict=True):
             for number, image in enumerate(made[name][-1].images):
                 write_image(flags.out / "beside" / called / f"{number:04d}.png", image)
-    if frames is not None and flags.save_frames is not None:
-        frames.write(flags.save_frames, made[flags.model][0].start, final.images)
+    if flags.save_frames is not None:
+        write_frames(flags.save_frames, made[flags.model][0].start, final)
     if not flags.quiet:
         print(written(flags.out, len(final.images)))
     return 0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..base.errors import InputError
-from ..core.descent import Progress
+from ..core.descent import Descent
 from ..data.image import write_image
 from ..data.picture import Picture
 from ..style.pyramid import resized
@@ -17,38 +15,18 @@ from ..style.stylize import StyleProgress
 from .grid import grid, magnified, write_gif
 from .save import check_free
 
-AT_MOST = 60  # frames, about
+AT_MOST = 60  # frames of a style transfer, about
 
 
-class Frames:
-    """Collects what the images look like during a descent."""
-
-    def __init__(self):
-        self.current = torch.empty(0)
-        self.seen: list[Tensor] = []
-
-    def add(self, progress: Progress) -> None:
-        """Note the images after a step, of about 60 steps in all."""
-        if len(progress.index):
-            if progress.images.shape[1:] != self.current.shape[1:]:  # the first ones, or larger ones than before
-                self.current = torch.empty(0)
-            missing = int(progress.index.max()) + 1 - len(self.current)
-            gray = torch.full((max(missing, 0), *progress.images.shape[1:]), 0.5)
-            self.current = torch.cat([self.current.reshape(-1, *gray.shape[1:]), gray])
-            self.current[progress.index.cpu()] = progress.images.cpu()
-        if progress.step % math.ceil(progress.steps / AT_MOST) == 0 or progress.step == progress.steps:
-            self.seen.append(self.current.clone())
-
-    def write(self, path: Path, start: Tensor, end: Tensor) -> None:
-        """A GIF, or a folder of PNGs, from the start to the end."""
-        size = (end.shape[2], end.shape[3])
-        same = [resized(frame, size) for frame in self.seen if len(frame) == len(end)]
-        sheets = [grid(magnified(frame)) for frame in [start.cpu(), *same, end.cpu()]]
-        if path.suffix.lower() == ".gif":
-            write_gif(path, sheets)
-        else:
-            for number, sheet in enumerate(sheets):
-                _write(path, number, sheet)
+def write_frames(path: Path, start: Tensor, made: Descent) -> None:
+    """A GIF, or a folder of PNGs, of the images of a task from the start to the end."""
+    frames = [] if made.frames is None else [frame.float() / 255 for frame in made.frames]
+    sheets = [grid(magnified(frame)) for frame in [start.cpu(), *frames, made.images.cpu()]]
+    if path.suffix.lower() == ".gif":
+        write_gif(path, sheets)
+    else:
+        for number, sheet in enumerate(sheets):
+            _write(path, number, sheet)
 
 
 class StyleFrames:
