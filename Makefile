@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # of make soak, about
 SECONDS ?= 600
+# make bench COMPILED=--compiled times torch.compile, too
+COMPILED ?=
 
 .PHONY: demo test lint docs bench soak
 demo: .venv/ready
@@ -21,7 +23,8 @@ docs: .venv/ready
 	@echo "site/index.html  (open it in a browser)"
 
 bench: .venv/ready
-	$(BIN)/python benchmarks/descend.py
+	$(BIN)/python benchmarks/descend.py $(COMPILED)
+	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/growth.py

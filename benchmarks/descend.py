@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--images", type=int, help="of each job; more on a GPU if not given")
+    parser.add_argument("--compiled", nargs="?", const="inductor", help="time torch.compile, too, with this backend")
     parser.add_argument("--only", default="", help="a job by the beginning of its name")
     flags = parser.parse_args()
     gpu = flags.device.startswith("cuda")
@@ -124,8 +125,8 @@ def main() -> None:
         labels = torch.arange(batch).to(flags.device) % 10
         work = (images, labels, 1.0, steps, 0.5)
 
-        def ours(precision, classifier=classifier, images=images, labels=labels, steps=steps):
-            settings = {"ball": pl.L2(1.0), "steps": steps, "step_size": 0.5, "precision": precision}
+        def ours(precision, reader=None, classifier=classifier, images=images, labels=labels, steps=steps):
+            settings = {"ball": pl.L2(1.0), "steps": steps, "step_size": 0.5, "precision": precision, "reader": reader}
             return pl.descend(classifier, pl.CrossEntropy(labels), images, **settings)
 
         sides = {
@@ -134,13 +135,19 @@ def main() -> None:
             "descend": partial(ours, "float32"),
             "descend, auto": partial(ours, "auto"),
         }
+        if flags.compiled:
+            reader = classifier.reader()
+            reader.run = torch.compile(reader.run, backend=flags.compiled)
+            sides["descend, compiled"] = partial(ours, "auto", reader)
         seconds = interleaved(sides, flags.rounds)
         away = float((ours("float32").images - plain(textbook, *work)).abs().max())
         print(f"\n{name}: {batch} images, {steps} steps; largest difference of a pixel from the plain loop {away:.1e}")
         for side, times in seconds.items():
-            passes = count(network if side.startswith("descend") else textbook, sides[side])
-            print(f"  {side:<14} {min(times):7.2f} s at best   {passes:3d} forwards")
-        for side in ("descend", "descend, auto"):
+            # A hook would be compiled into the pass, and so change it.
+            counted = network if side.startswith("descend") else textbook
+            passes = sides[side]().forwards if side.endswith("compiled") else count(counted, sides[side])
+            print(f"  {side:<17} {min(times):7.2f} s at best   {passes:3d} forwards")
+        for side in [side for side in sides if side.startswith("descend")]:
             print(f"  {side} is {ratio(seconds, 'plain', side):.2f}x as fast as plain", end="")
             print(f" and {ratio(seconds, 'reference', side):.2f}x as fast as the reference loop")
 

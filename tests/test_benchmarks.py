@@ -14,14 +14,16 @@ from pellucid import bundled
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 TINY = {
-    "descend": "--only cifar10 --images 2 --rounds 1",
+    "descend": "--only cifar10 --images 2 --rounds 1 --compiled aot_eager",
+    "overhead": "--images 1 --sides 32 --seconds 0.05 --rounds 1",
     "batch": "--batches 1 2 --images 16 --rounds 1",
     "train": "--batch 2 --rounds 1",
     "growth": "--tasks stylize --points 2 --out growth.png",
     "style_curve": "--model cifar10-l2-0.5 --judge natural20-l2-2.0 --sizes 64 --budgets 1 --out curve.png",
 }
 SHOWN = {
-    "descend": "x as fast as plain",
+    "descend": "descend, compiled is",
+    "overhead": "over bare passes; the floor is 3%",
     "batch": "4 at a time:",
     "train": "9 forwards",
     "growth": "| stylize | side, 64 to 128 |",
