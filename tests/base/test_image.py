@@ -1,5 +1,7 @@
 """Images as people have them: every kind is the same image to every task."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -34,6 +36,7 @@ def forms(folder):
         "tensors": PIXELS,
         "tensor of 8 bits": torch.from_numpy(BYTES).permute(2, 0, 1),
         "list": [BYTES],
+        "result": SimpleNamespace(images=PIXELS),
     }
 
 

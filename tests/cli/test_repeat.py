@@ -25,6 +25,7 @@ CALLS = {
     "generate from images": lambda c: pl.generate(c, "dog", start=images(1, 16), steps=2),
     "generate from a mixture": lambda c: pl.generate(c, 1, mixture={"cat": 1.0, "dog": 2.0}, steps=2, restarts=2),
     "sketch": lambda c: pl.sketch(c, "photo.png", "ship", steps=2),
+    "sketch of a result": lambda c: pl.sketch(c, pl.generate(c, ["cat", "dog"], steps=1), "ship", steps=2),
     "brush": lambda c: pl.brush(c, "photo.png", MASK.numpy(), "ship", steps=2),
     "paint": lambda c: pl.paint(
         c, "photo.png", [pl.Stroke(MASK.numpy(), 1), pl.Stroke(MASK[None], 2, 0.5)], steps=2
@@ -52,7 +53,7 @@ def test_a_result_from_python_can_be_repeated(call, net, run, here):
         made.made.weights.sha256,
     )
     assert facts["recipe"]["eps" if "eps" in facts["recipe"] else "evaluations"] is not None
-    code, _, err = run("rerun", "made.json", model=False)
+    code, _, err = run("rerun", "made.png" if "image" in call else "made.json", model=False)
     assert (code, "classifier" in err) == (0, False)
     assert (here / "made-rerun.png").read_bytes() == (here / "made.png").read_bytes()
     code, out, _ = run("rerun", "made-rerun.json", "--out", "folder", "--quiet", model=False)

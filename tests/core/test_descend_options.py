@@ -205,7 +205,7 @@ def test_the_callback_gets_the_progress_of_all_restarts_and_splits():
         ({"step_size": float("nan")}, "step_size must be positive"),
         ({"ball": Unbounded()}, "needs a step_size"),
         ({"ball": L2()}, "needs a step_size"),
-        ({"ball": 1.0}, "a float is no Ball; give one such as"),
+        ({"ball": 1.0}, "a float is no Ball; give one, such as"),
         ({"precision": "bf16"}, "unknown precision 'bf16'; did you mean 'bfloat16'"),
         ({"center": torch.zeros(1, 3, 8, 8)}, "same shape"),
         ({"center": torch.full((2, 3, 8, 8), 2.0)}, "center must have values in"),
@@ -234,7 +234,7 @@ def test_what_is_not_an_image_is_refused(start, message):
 
 
 def test_what_is_not_an_objective_is_refused():
-    with pytest.raises(InputError, match=r"a function is no Objective; give one such as"):
+    with pytest.raises(InputError, match=r"a function is no Objective; give one, such as"):
         descend(conv_classifier(), lambda images, activations: images.sum(), images(1), ball=L2(1.0), steps=1)
 
 

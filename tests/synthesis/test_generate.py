@@ -51,7 +51,7 @@ def test_an_image_does_not_depend_on_how_many_are_made(classifier):
 
 def test_a_classifier_without_gaussians_or_size_says_what_to_do_instead(classifier, monkeypatch):
     monkeypatch.setattr(classifier, "gaussians", None)
-    with pytest.raises(InputError, match="no class Gaussians; start from noise or gray"):
+    with pytest.raises(InputError, match="no class Gaussians; start from noise"):
         generate(classifier, LABELS, RECIPE)
     monkeypatch.setattr(classifier, "card", {})
     with pytest.raises(InputError, match="does not say its image size; give a start image"):

@@ -306,7 +306,7 @@ def test_fine_tuning_does_not_go_on_from_other_first_weights(data, tmp_path):
     recipe = replace(RECIPE, start=str(save_bundle(source, tmp_path / "net")), epochs=1)
     run(data, recipe, tmp_path / "tuned")
     source.network.head.bias.data += 1
-    save_bundle(source, tmp_path / "net")
+    save_bundle(source, tmp_path / "net", overwrite=True)
     with pytest.raises(InputError, match="other settings: the weights of --start were others"):
         run(data, recipe, tmp_path / "tuned", resume=True)
 

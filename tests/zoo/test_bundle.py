@@ -249,8 +249,19 @@ def test_a_failed_save_leaves_what_was_there(made, saved, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(bundle, step, fail)
             with pytest.raises(InputError, match="disk full"):
-                save_bundle(made, saved)
+                save_bundle(made, saved, overwrite=True)
         assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+def test_neither_another_bundle_nor_the_sidecar_of_a_picture_is_replaced(made, saved):
+    before = saved.read_bytes()
+    with pytest.raises(InputError, match=r"small\.safetensors exists; choose another name or give overwrite=True"):
+        save_bundle(made, saved)
+    sidecar = saved.with_name("picture.json")
+    sidecar.write_text("of picture.png")
+    with pytest.raises(InputError, match=r"picture\.json exists"):
+        save_bundle(made, saved.with_name("picture"))
+    assert (saved.read_bytes(), sidecar.read_text()) == (before, "of picture.png")
 
 
 @pytest.mark.parametrize("key", ["arch", "size"])

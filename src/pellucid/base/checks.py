@@ -21,9 +21,10 @@ WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "
 def check_images(images: Images, name: str = "images", size: int | None = None) -> Tensor:
     """Images as people have them as detached float32 `(N, C, H, W)` in [0, 1], cut square to `size` if that is given.
 
-    One or several: tensors `(C, H, W)` or `(N, C, H, W)`, NumPy arrays, PIL images, and paths; see `as_tensor`.
+    One or several: tensors `(C, H, W)` or `(N, C, H, W)`, NumPy arrays, PIL images, paths, results; see `as_tensor`.
     Raises `InputError` for others, and for what is not finite or not in [0, 1].
     """
+    images = images if isinstance(images, OneImage) else getattr(images, "images", images)
     if isinstance(images, (list, tuple)):
         parts = [check_images(image, name, size) for image in images]
         if len({part.shape[1:] for part in parts}) > 1:
@@ -40,7 +41,10 @@ def check_images(images: Images, name: str = "images", size: int | None = None) 
     images = images.detach().float()
     low, high = (float(v) for v in torch.aminmax(images))
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
-        raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; divide 8-bit values by 255")
+        remedy = (
+            "divide 8-bit values by 255" if not low < 0 else "the classifier normalizes them, so give them as before"
+        )
+        raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; {remedy}")
     images = images.clamp(0, 1)
     return cover(images, size) if size else images
 
@@ -199,6 +203,8 @@ def check_network(network: Any) -> None:
 
 def check_classifier(classifier: object) -> None:
     """Raise `InputError` for a network alone, without its normalization."""
+    if isinstance(classifier, str):
+        raise InputError(f"give a classifier, not its name: pellucid.load({classifier!r})")
     if not hasattr(classifier, "normalized"):
         raise InputError(f"give the network as pellucid.Classifier(network, ...), not as {type(classifier).__name__}")
 

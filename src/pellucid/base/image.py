@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
@@ -27,7 +27,15 @@ WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".
 # What a PNG's transparent color is multiplied by, as Pillow does with the pixels of these raw modes.
 PNG_DEPTHS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
 OneImage = Tensor | np.ndarray | Image.Image | str | Path
-Images = OneImage | Sequence[OneImage]
+
+
+class HasImages(Protocol):
+    """A result of a task, whose images are taken."""
+
+    images: Tensor
+
+
+Images = OneImage | HasImages | Sequence[OneImage | HasImages]
 
 
 def as_tensor(image: Any) -> Tensor:
@@ -146,6 +154,9 @@ def check_unit(images: Tensor) -> Tensor:
 
     It waits for the device once, so it stands where a caller's images come in and not within a loop.
     """
+    if not isinstance(images, Tensor):
+        raise InputError(f"give images as a tensor (N, C, H, W), not as {type(images).__name__}; predict and "
+                         "probabilities take paths, too")  # fmt: skip
     if images.is_floating_point() and images.numel() and float(images.detach().amax()) > 20:
         raise InputError(
             f"images are in [0, 1], not up to {float(images.detach().amax()):g}; divide 8-bit values by 255"

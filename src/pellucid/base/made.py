@@ -85,6 +85,7 @@ class Unsayable(Exception):  # noqa: N818 - it is no error: the result is as goo
 
 def said(name: str, value: Any, inputs: list[dict[str, str]]) -> Any:
     """An argument as JSON; what are images goes to the inputs. Raises `Unsayable` for other objects."""
+    value = getattr(value, "images", value) if name in IMAGES else value  # of a result
     if name in IMAGES and isinstance(value, (str, Path)):
         inputs.append({"path": str(value), "sha256": file_sha256(Path(value))})
         return {"input": str(value)}

@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     classifier = convert(flags.file, flags.recipe)
     for name in classifier.card.get("refused", []):
         print(f"refused, not run: {name}")
-    save_bundle(classifier, flags.out, half=flags.half)
+    save_bundle(classifier, flags.out, half=flags.half, overwrite=True)
     if not flags.quiet:
         for note in classifier.card.get("notes", []):
             print(f"note: {note}")

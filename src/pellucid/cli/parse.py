@@ -51,6 +51,8 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
     if others:
         near = [word for other in others for word in get_close_matches(other, _names(kind, options), n=1)]
         hint = f"; perhaps you meant {' or '.join(near)}" if near else ""
+        if not hint and not any(other.startswith("-") for other in others):
+            hint = "; every value follows the flag that it is for, such as --out NAME"
         raise InputError(f"there is no flag for {' '.join(others)}{hint}; {help_is_at}")
     _check_seeds(flags)
     return flags

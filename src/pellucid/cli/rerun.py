@@ -19,6 +19,7 @@ import tyro
 
 from ..base.errors import InputError
 from ..base.files import write_json
+from ..base.image import WRITTEN
 from ..core.optimizer import Smoothed
 from ..gallery.sidecar import file_sha256, sidecar_path
 from ..zoo.models import fingerprint
@@ -46,7 +47,7 @@ class Rerun(OutputFlags):
     """
 
     sidecar: tyro.conf.Positional[Path] = Path()
-    """The JSON file beside a result, or in its folder."""
+    """The JSON file beside a result, or in its folder; or the result itself."""
     out: Path | None = None
     """Where the new result goes; beside the old one, with -rerun in its name, if not given."""
 
@@ -94,6 +95,7 @@ def smoothing(words: Sequence[str]) -> RunFlags:
 def read_facts(path: Path) -> dict[str, Any]:
     """A sidecar, checked: its command can be repeated, and it names its classifiers and inputs with their sha256."""
     path = path / "descent.json" if path.is_dir() and (path / "descent.json").is_file() else path
+    path = path.with_suffix(".json") if path.suffix.lower() in WRITTEN else path  # the result itself will do
     if not path.is_file():
         raise InputError(f"{path} is not a file; give the JSON beside a result")
     if path.stat().st_size > 64 * 2**20:

@@ -146,7 +146,8 @@ def bundle(classifier: Classifier, data: Dataset, flags: Train, argv: Sequence[s
     side = classifier.card["size"]
     gaussians = fit_gaussians(data.train, len(data.class_names), grain_of(flags, side), flags.rank, size=side)
     name = flags.out.resolve().name  # --out . has no name of its own
-    return save_bundle(classifier, flags.out / f"{name}.safetensors", gaussians=gaussians, half=flags.half)
+    place = flags.out / f"{name}.safetensors"
+    return save_bundle(classifier, place, gaussians=gaussians, half=flags.half, overwrite=True)
 
 
 def table(cost: Estimate, images: int) -> str:

@@ -112,7 +112,7 @@ def save(result: TransferResult, flags: TransferFlags, argv: Sequence[str]) -> P
         "recipe": result.facts["recipe"],
         "command": shlex.join(["pellucid", "transfer", *(word for word in argv if word != "--overwrite")]),
     }
-    return save_bundle(trained, flags.save)
+    return save_bundle(trained, flags.save, overwrite=True)
 
 
 def check_save(flags: TransferFlags) -> None:

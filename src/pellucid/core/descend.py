@@ -149,7 +149,7 @@ def descend(
         raise InputError(f"{type(optimizer).__name__} steps on pixels; {type(moved).__name__} takes Adam")
     for part, kind, example in ((objective, Objective, "CrossEntropy(3)"), (ball, Ball, "L2(1.0)")):
         if not isinstance(part, kind):
-            raise InputError(f"a {type(part).__name__} is no {kind.__name__}; give one such as {example}")
+            raise InputError(f"a {type(part).__name__} is no {kind.__name__}; give one, such as {example} or your own")
     objective, ball = objective.ready(classifier.labels, start), ball.ready(classifier.labels, start)
     stop = stop.ready(classifier.labels, start) if isinstance(stop, StopRule) else stop
     length = step_length(step_size, ball, steps, optimizer, schedule, torch.equal(start, center))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,6 +125,8 @@ def check_labeled(split: Any) -> None:
     """Raise `InputError` for images that are no split."""
     if isinstance(split, Dataset):
         raise InputError(f"give a split of {split.name}, its test or its train, not the whole data set")
+    if isinstance(split, (str, Path)):
+        raise InputError(f"give a split, not where it is: pellucid.load_data({str(split)!r}).test")
     if not hasattr(split, "batch"):
         raise InputError(f"give the images as pellucid.Split(images, labels), not as {type(split).__name__}")
 

@@ -15,8 +15,8 @@ from ..data.patterns import PATTERNS
 
 Start = Literal["gaussian", "noise", "gray", "gradient", "spots", "kaleidoscope"]
 NO_GAUSSIANS = (
-    "this classifier has no class Gaussians; start from noise or gray instead, or fit some to images of its classes: "
-    "pellucid gaussians --model NAME --data FOLDER --out FILE, then generate --gaussians FILE"
+    "this classifier has no class Gaussians; start from noise (start='noise') or gray instead, or fit some to images "
+    "of its classes: pellucid gaussians --model NAME --data FOLDER --out FILE, then generate --gaussians FILE"
 )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.files import replacing, write_tensors, write_text
+from ..base.save import check_file
 from ..core.classifier import Classifier
 from ..data.gaussians import ClassGaussians
 from ..data.jsonfile import read_json
@@ -28,8 +29,9 @@ REQUIRED = ("arch", "class_names", "mean", "std", "size", "sha256")
 
 
 def save_bundle(
-    classifier: Classifier, path: str | Path, *, gaussians: ClassGaussians | None = None, half: bool = False
-) -> Path:
+    classifier: Classifier, path: str | Path, *, gaussians: ClassGaussians | None = None, half: bool = False,
+    overwrite: bool = False,
+) -> Path:  # fmt: skip
     """Write a classifier (and its class Gaussians) as `path`.safetensors and `path`.json.
 
     Args:
@@ -38,12 +40,18 @@ def save_bundle(
         gaussians: stored beside the weights.
         half: store weights in float16, half the size, about three digits: logits move by about 1e-3. They are read
             back as float32. By default they stay float32, exactly.
+        overwrite: whether what exists may be replaced.
 
     Returns:
         The path of the safetensors file.
+
+    Raises:
+        InputError: one of the two files exists or cannot be written, or the card lacks something.
     """
     path = Path(path)
     weights_path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+    for file in (weights_path, weights_path.with_suffix(".json")):
+        check_file(file, overwrite, remedy="give overwrite=True")
     tensors = {f"network.{name}": tensor for name, tensor in classifier.network.state_dict().items()}
     card = {k: v for k, v in classifier.card.items() if k not in ("sha256", "gaussians")}
     for key in ("arch", "size"):

@@ -38,7 +38,7 @@ def test_other_images_weights_or_precision_under_the_same_names_are_other_points
     found = []
     for images, weights in ((5, "robust"), (6, "robust"), (6, "standard")):
         rewritten(data, images)
-        save_bundle(load(weights, "cpu"), source)
+        save_bundle(load(weights, "cpu"), source, overwrite=True)
         found += study.points()
     found += study.points(precision="bfloat16")
     assert len({point.file for point in found}) == 4
