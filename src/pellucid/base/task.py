@@ -23,7 +23,7 @@ from .recipes import FieldsDoc, Settings, checked
 
 P = ParamSpec("P")
 R = TypeVar("R")
-FRAMES = 2**25  # bytes of frames that a result keeps
+FRAMES = 2**26  # bytes of frames that a result keeps
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # a task of another one has no bar of its own
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -140,6 +140,11 @@ def _layout(root: Path, passed: Passed) -> tuple[Classes | None, Classes | None]
     return _classes(root, root, passed, besides=[path.name for path in splits.values()]), test
 
 
+def _loose(folder: Path) -> Iterator[Path]:
+    """The images that lie in a folder itself."""
+    return (path for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and path.is_file())
+
+
 def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = ()) -> Classes:
     """The image files of each class folder that has any, relative to the root."""
     folders = {name: path for name, path in _folders(folder).items() if name not in besides}
@@ -152,15 +157,15 @@ def _classes(root: Path, folder: Path, passed: Passed, besides: Sequence[str] = 
             raise InputError(f"{folder} holds {name}, the name of a split, among its classes; did you mean {path}?")
         if within[name]:
             raise InputError(f"{path} holds a split and is no class of {folder}; did you mean {path}?")
-    loose = [path.name for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and path.is_file()]
+    loose = [path.name for path in _loose(folder)]
     files = {name: _images(root, path, name, passed) for name, path in folders.items()}
     passed.lost += [name for name, paths in files.items() if not paths and name in passed.files]
     if not any(files.values()):
         passed.warn(folder)
         around = folder.resolve().parent
-        hint = (
-            f", but images; put those of a class into a folder of its own, or did you mean {around}?" if loose else ""
-        )
+        beside = [path for path in around.iterdir() if path.is_dir()]
+        meant = f", or did you mean {around}?" if all(any(_loose(path)) for path in beside) else ""
+        hint = f", but images; put those of a class into a folder of its own{meant}" if loose else ""
         if any(path.name.endswith((".tar", ".tar.gz", ".tgz")) for path in folder.iterdir()):
             hint = "; shards are called train-*.tar and test-*.tar"
         raise InputError(f"{folder} holds no class folders with images{hint}")
