@@ -86,6 +86,7 @@ def test_a_bundle_whose_weights_are_not_those_of_its_card_is_refused(refused, he
             ["stylize", "--content", "photo.png", "--styles", "photo.png", "--masks", "clear.png"],
             "is transparent in places",
         ),
+        (["generate", "cat"], "no flag for cat; every value follows the flag that it is for"),
         (["inpaint", "--images", "photo.png"], "say what is missing"),
         (["brush", "--images", "photo.png", "--box", "0", "0", "4", "4"], "say what to brush"),
         (["brush", "--images", "photo.png", "--classes", "cat"], "--mask or --box"),

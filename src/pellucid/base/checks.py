@@ -41,9 +41,7 @@ def check_images(images: Images, name: str = "images", size: int | None = None) 
     images = images.detach().float()
     low, high = (float(v) for v in torch.aminmax(images))
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
-        remedy = (
-            "divide 8-bit values by 255" if not low < 0 else "the classifier normalizes them, so give them as before"
-        )
+        remedy = "the classifier itself normalizes them" if low < 0 else "divide 8-bit values by 255"
         raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; {remedy}")
     images = images.clamp(0, 1)
     return cover(images, size) if size else images

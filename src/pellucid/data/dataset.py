@@ -133,6 +133,8 @@ def check_labeled(split: Any) -> None:
 
 def check_dataset(data: Any) -> None:
     """Raise `InputError` for what is no data set."""
+    if isinstance(data, (str, Path)):
+        raise InputError(f"give a data set, not where it is: pellucid.load_data({str(data)!r})")
     if not isinstance(data, Dataset):
         given = type(data).__name__
         raise InputError(f"give the images as pellucid.Dataset(name, train, test, class_names), not as {given}")
