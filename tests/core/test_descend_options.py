@@ -47,6 +47,12 @@ def test_restarts_return_the_best_of_several_random_starts_for_each_image():
     assert torch.allclose(first.loss, last[0])
 
 
+def test_a_reader_of_other_layers_is_refused(classifier):
+    settings = {"ball": L2(1.0), "steps": 1, "reader": classifier.reader()}
+    with pytest.raises(InputError, match="does not read 0; give"):
+        descend(classifier, -Activation(unit=1, layer="0"), images(1), **settings)
+
+
 def overshoot(**options):
     """Steps so long that the loss, a mean square, goes up and down."""
     objective = Outside(torch.zeros(4, 1, 8, 8), images(4, seed=3))

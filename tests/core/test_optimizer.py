@@ -91,6 +91,14 @@ def test_a_schedule_that_cannot_reach_the_border_is_told(classifier):
         descend(classifier, CrossEntropy(1), images(1), **settings, schedule=cosine)
 
 
+def test_adams_usual_rate_is_the_same_where_its_gradient_is_blurred(classifier):
+    plain, blurred = (
+        descend(classifier, CrossEntropy(1), images(1), ball=L2(8.0), steps=2, optimizer=optimizer).images
+        for optimizer in (Adam(), Smoothed((0.0, 0.0), Adam()))
+    )
+    assert torch.equal(plain, blurred)
+
+
 def test_what_is_not_pixels_takes_adam(classifier):
     with pytest.raises(InputError, match="Momentum steps on pixels; Fourier takes Adam"):
         descend(

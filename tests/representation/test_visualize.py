@@ -19,6 +19,7 @@ from pellucid import (
     Unbounded,
     VisualizeRecipe,
     descend,
+    load,
     magnitude_spectrum,
     read_image,
     visualize,
@@ -47,6 +48,16 @@ def test_it_is_ascent_on_the_unit_from_noise_features_first(classifier):
     assert (norms(made.images - made.start) <= 2 + 1e-5).all()
     assert (made.loss < made.history[0]).all()
     assert made.forwards == made.backwards == 8
+
+
+def test_a_size_of_its_own_means_the_same_lengths_from_the_command_line_and_from_python(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = visualize(load("cifar10-l2-0.5", "cpu"), 3, size=48, steps=1)
+    words = ["--model", "cifar10-l2-0.5", "--units", "3", "--size", "48", "--steps", "1", "--device", "cpu"]
+    main(["visualize", *words, "--out", "one.png"])
+    written = json.loads((tmp_path / "one.json").read_text())["recipe"]
+    assert (made.made.recipe.eps, made.made.recipe.step_size) == (15.0, 0.75)
+    assert (written["eps"], written["step_size"], written["sigmas"]) == (15.0, 0.75, [1.5, pytest.approx(0.3)])
 
 
 def test_other_parametrizations_take_adam_and_know_no_ball(classifier):

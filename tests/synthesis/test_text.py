@@ -90,7 +90,10 @@ def test_text_to_image_reaches_what_the_words_say_and_not_what_is_to_be_avoided(
 
 def test_images_may_be_larger_than_the_encoder_takes():
     clip, _ = linear_clip()
-    assert text_to_image(clip, "a cat", TextToImageRecipe(steps=2, size=20)).images.shape == (1, 3, 20, 20)
+    larger = text_to_image(clip, "a cat", TextToImageRecipe(steps=2, size=20, parametrization="pixels"))
+    assert larger.images.shape == (1, 3, 20, 20)
+    again = text_to_image(clip, "a cat", larger.made.recipe)  # blurred as much as it says, in pixels of its own size
+    assert torch.equal(again.images, larger.images)
 
 
 def test_what_cannot_be_is_refused_in_one_line():

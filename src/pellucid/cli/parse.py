@@ -32,7 +32,7 @@ def parse(kind: type[Flags], argv: Sequence[str], command: str, presets: dict[st
             raise unknown("preset", name, presets)
         default = replace(default, recipe=presets[name])
     if presets is not None and hasattr(default, "model"):
-        default = _at_size_of(default, value_of(argv, "--model") or default.model, value_of(argv, "--preset"), command)
+        default = _at_size_of(default, argv, command)
     help_is_at = f"see pellucid {command} --help"
     options: dict[str, Any] = {"default": default, "prog": f"pellucid {command}", "description": kind.__doc__}
     options["config"] = (tyro.conf.FlagCreatePairsOff,)
@@ -69,10 +69,12 @@ def _names(kind: type, options: dict[str, Any]) -> list[str]:
     return re.findall(r"--(?!help\b)[\w.-]+", said.getvalue())
 
 
-def _at_size_of(default: Any, model: str, preset: str | None, command: str) -> Any:
-    """Flags whose recipe is for images of the model's size, where that is known; warns of a preset for another."""
+def _at_size_of(default: Any, argv: Sequence[str], command: str) -> Any:
+    """Flags whose recipe is for images of the model's size, if it has none; warns of a preset for another."""
     from ..zoo.models import card
 
+    model, preset = value_of(argv, "--model") or default.model, value_of(argv, "--preset")
+    own = value_of(argv, "--size") if hasattr(default.recipe, "size") else None
     try:
         side = card(model).get("size")
     except InputError:
@@ -81,7 +83,8 @@ def _at_size_of(default: Any, model: str, preset: str | None, command: str) -> A
     published = 32 if (preset or "").endswith("cifar10") and command != "superres" else 224
     if (preset or "").startswith(("paper", "notebook")) and side not in (None, published):
         warn(f"preset {preset} is for images of {published} px, and {model} takes {side} px")
-    return replace(default, recipe=default.recipe.at(side))
+    recipe = replace(default.recipe, size=int(own)) if own and own.isdecimal() and int(own) else default.recipe
+    return replace(default, recipe=recipe.at(side))
 
 
 def _check_seeds(flags: Any) -> None:

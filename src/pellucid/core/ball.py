@@ -46,7 +46,10 @@ class Ball(PerImage):
         return gradient
 
     def random(self, center: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """A uniformly random point of the ball around each image of `center`, each by its own generator, in [0, 1]."""
+        """A random point of the ball around each image of `center`, each by its own generator, in [0, 1].
+
+        Uniform before it is clipped to [0, 1] and to what the ball leaves free.
+        """
         raise NotImplementedError
 
 

@@ -159,6 +159,8 @@ def descend(
     read = reader or classifier.reader(objective.layers, objective.uses_straight_through)
     if reader is not None:
         reader.refresh()
+        if unread := objective.layers - {"logits", "representation", *reader.layers}:
+            raise InputError(f"the reader does not read {', '.join(sorted(unread))}; give classifier.reader(layers)")
     read.run = torch.compile(read.run) if compiled else read.run
     done = total = 0
 
@@ -215,7 +217,8 @@ def descend(
                 chosen = losses < loss[rows] if keep_best else torch.ones_like(losses, dtype=torch.bool)
                 if batch.stop is not None:
                     finished = batch.stop(images, activations)
-                    stopped_at[rows[finished]], stay = number, (~finished).nonzero()[:, 0]
+                    stopped_at[rows[finished]] = number
+                    stay = (~finished).nonzero()[:, 0]
                     chosen = chosen | finished
                 loss[rows] = torch.where(chosen, losses, loss[rows])
                 final[rows] = torch.where(per_image(chosen, images), images, final[rows])

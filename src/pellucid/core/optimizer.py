@@ -139,7 +139,7 @@ def step_length(
         warn(f"an Linf eps of {ball.eps} allows any image; values are in [0, 1]: 8/255, not 8")
     if given is not None and not (0 < given < math.inf):
         raise InputError(f"step_size must be positive, not {given}")
-    if isinstance(optimizer, Adam):
+    if isinstance(getattr(optimizer, "optimizer", optimizer), Adam):  # also within `Smoothed`
         return 0.05 if given is None else given
     if given is None:
         if not bool(eps.isfinite().all()):

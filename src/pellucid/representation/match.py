@@ -1,4 +1,4 @@
-"""Matching a representation: the descent that inversion, interpolation and the distance curve share."""
+"""Matching a representation: the descent that inversion and interpolation share."""
 
 from __future__ import annotations
 

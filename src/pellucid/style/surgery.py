@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 Pooling = Literal["own", "average", "blur"]
 Padding = Literal["own", "replicate"]
@@ -60,7 +59,7 @@ def randomize(network: nn.Module, seed: int) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
-        if isinstance(module, _NormBase):
+        if hasattr(module, "reset_running_stats"):
             module.reset_running_stats()
         for name, parameter in module.named_parameters(recurse=False):
             parameter.data.copy_(_drawn(name, parameter, generator))

@@ -102,6 +102,7 @@ def generate(
     made = toward(classifier, label, start, ball, recipe, seed=seed, callback=first, **options)
     if turns == 1:
         return made
+    # What is enlarged has to change less: detail alone is added to it.
     large, ball, then = enlarge(made.images, size), L2(recipe.eps / 2), after(1, 2, callback)
     finer = toward(classifier, label, large, ball, recipe, seed=seed, callback=then, **options)
     return replace(in_turn([made, finer]), start=enlarge(made.start, size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +18,8 @@ from ..core.ball import L2, Ball, Unbounded
 from ..core.classifier import Classifier, Labels
 from ..core.descend import Callback, DescendOptions, descend
 from ..core.descent import Descent
-from ..core.objective import CrossEntropy
-from ..core.optimizer import Smoothed, constant, cosine
+from ..core.objective import CrossEntropy, Objective
+from ..core.optimizer import Smoothed, cosine
 from .in_turn import after, in_turn
 from .inside import Inside
 from .mask import check_mask, varied
@@ -44,7 +45,7 @@ class InpaintRecipe(Recipe):
     step_size: float = PerPixel(0.4 / 128)
     """Length of a step."""
     weight: float = 100.0
-    """λ of eq. 3, the weight of changes outside the mask. The notebook's 10 multiplies a mean of squares."""
+    """λ of eq. 3, the weight of changes outside the mask, where those are not ruled out by composite."""
     straight_through: bool = False
     """The gradient passes the last ReLU as if it were the identity (the notebook's fake_relu)."""
     composite: bool = True
@@ -70,10 +71,12 @@ class InpaintRecipe(Recipe):
 
 
 PAPERS: dict[str, Any] = {"fill": "mean", "label_weight": 1.0, "surroundings": 0.0, "sigmas": PLAIN}
+# The notebook's λ, on a mean of squares, and its ReLU; the paper gives no λ.
+NOTEBOOK: dict[str, Any] = {"weight": 10.0, "straight_through": True, "composite": False, **PAPERS}
 PRESETS = {
     # Appendix A.8; its columns "# steps" and "step size" are swapped: 720 steps of 0.1.
-    "paper-restricted-imagenet": InpaintRecipe(21.0, 720, 0.1, 10.0, True, False, **PAPERS),
-    "notebook-restricted-imagenet": InpaintRecipe(21.6, 720, 0.1, 10.0, True, False, **PAPERS),
+    "paper-restricted-imagenet": InpaintRecipe(21.0, 720, 0.1, **NOTEBOOK),
+    "notebook-restricted-imagenet": InpaintRecipe(21.6, 720, 0.1, **NOTEBOOK),
 }
 
 
@@ -115,38 +118,64 @@ def inpaint(
     start = varied(start, mask, recipe.variety, seed)
     soft = mask * blurred(mask, recipe.feather)  # visible pixels stay
     label = classifier.labels(classifier.predict(start) if labels is None else labels, len(start))
-    levels = pyramid(classifier, start) if recipe.surroundings else []
-    rounds = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST for _ in range(2)]
-    count = len(rounds) or 1
-    steps, schedule = math.ceil(recipe.steps / count), cosine if rounds else constant
-    way = recipe.step_size * sum(schedule(step / steps) for step in range(steps)) if rounds else math.inf
-    blur, descents, rest = Smoothed(recipe.sigmas), [], dict[str, Any](**options)
-    for turn, level in enumerate(rounds or [None]):
-        current = descents[-1].images if descents else start
-        objective = recipe.label_weight * CrossEntropy(label, recipe.straight_through)
+    objective = recipe.label_weight * CrossEntropy(label, recipe.straight_through)
+    if not recipe.composite:
         objective = objective + recipe.weight * Outside(mask, start)
-        if level is not None:
-            objective = objective + recipe.surroundings * continued(classifier, current, mask, level, levels[:3])
-        eps = min(recipe.eps, (turn + 1) * way)  # as far as the steps can lead until then
-        ball: Ball = L2(eps) if math.isfinite(recipe.eps) else Unbounded()
-        sigmas = (blur.sigma(turn / count), blur.sigma((turn + 1) / count))
+
+    def around(eps: float) -> Ball:
+        ball = L2(eps) if math.isfinite(recipe.eps) else Unbounded()
+        return Inside(ball, soft) if recipe.composite else ball
+
+    passed: dict[str, Any] = {"step_size": recipe.step_size, "seed": seed, **options}
+    if recipe.surroundings:
+        made = _from_coarse_to_fine(classifier, objective, start, mask, around, recipe, callback, passed)
+    else:
+        ball, blur = around(recipe.eps), Smoothed(recipe.sigmas)
+        made = descend(
+            classifier, objective, start, ball=ball, steps=recipe.steps, optimizer=blur, callback=callback, **passed
+        )
+    return made.about(label=label)
+
+
+def _from_coarse_to_fine(
+    classifier: Classifier,
+    objective: Objective,
+    start: Tensor,
+    mask: Tensor,
+    around: Callable[[float], Ball],
+    recipe: InpaintRecipe,
+    callback: Callback | None,
+    passed: dict[str, Any],
+) -> Descent:
+    """Descents in turn, each on the objective and on features that are copied from where the last one looks alike.
+
+    The search goes from the coarsest layer to the finest, twice in each: the second finds what the first has begun.
+    """
+    levels = pyramid(classifier, start)
+    searched = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST]
+    rounds = [level for level in searched for _ in range(2)]
+    steps, blur = math.ceil(recipe.steps / len(rounds)), Smoothed(recipe.sigmas)
+    reach = recipe.step_size * sum(cosine(step / steps) for step in range(steps))
+    descents: list[Descent] = []
+    for turn, level in enumerate(rounds):
+        current = descents[-1].images if descents else start
+        copied = continued(classifier, current, mask, level, levels[:3])
+        sigmas = (blur.sigma(turn / len(rounds)), blur.sigma((turn + 1) / len(rounds)))
         descents.append(
             descend(
                 classifier,
-                objective,
+                objective + recipe.surroundings * copied,
                 current,
                 center=start,
-                ball=Inside(ball, soft) if recipe.composite else ball,
+                ball=around(min(recipe.eps, (turn + 1) * reach)),  # no farther than all steps until then can lead
                 steps=steps,
-                step_size=recipe.step_size,
-                schedule=schedule,
+                schedule=cosine,
                 optimizer=Smoothed(sigmas),
-                seed=seed,
-                callback=after(turn, count, callback),
-                **rest,
+                callback=after(turn, len(rounds), callback),
+                **passed,
             )
         )
-    return in_turn(descents).about(label=label)
+    return in_turn(descents)
 
 
 def corrupt(images: Tensor, mask: Tensor) -> Tensor:

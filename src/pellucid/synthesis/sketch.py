@@ -31,7 +31,7 @@ class SketchRecipe(Recipe):
     """Settings of `sketch`."""
 
     eps: float = PerPixel(6 / 32)
-    """Radius of the L2 ball around the drawing."""
+    """Radius of the L2 ball around the start, which is the drawing on the paper that it begins with."""
     steps: int = 40
     """Steps of the descent."""
     step_size: float = PerPixel(0.25 / 32)
@@ -67,7 +67,9 @@ def sketch(
     callback: Callback | None = None,
     **options: Unpack[DescendOptions],
 ) -> Descent:
-    """Turn drawings into images of a class:   argmin over ‖x' - drawing‖₂ <= eps of cross-entropy(x', label).
+    """Turn drawings into images of a class:   argmin over ‖x' - start‖₂ <= eps of cross-entropy(x', label).
+
+    The start is the drawing, with a seed of the class for blank paper; with `paper="keep"` it is the drawing itself.
 
     Args:
         classifier: preferably a robust one.

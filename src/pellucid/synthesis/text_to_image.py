@@ -56,6 +56,9 @@ class TextToImageRecipe(Recipe):
     size: int | None = None
     """Side of the images in pixels; the encoder's if not given. Crops are brought to the encoder's."""
 
+    def at(self, side: int | None) -> TextToImageRecipe:
+        return super().at(self.size or side)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         positive_int("views", self.views)
@@ -128,9 +131,8 @@ def text_to_image(
     if not isinstance(classifier, Clip):
         raise InputError("text to image needs a CLIP, which has a text encoder: clip:hf-hub:OWNER/REPO")
     seen, prompts = side(classifier), [prompts] if isinstance(prompts, str) else list(prompts)
-    recipe = checked(recipe, TextToImageRecipe)
+    recipe = checked(recipe, TextToImageRecipe).at(seen)
     size = recipe.size or seen
-    recipe = recipe.at(size)
     text = Text(prompts, recipe.templates).numbered(classifier.labels)
     objective = sum((w * Text(prompt, recipe.templates) for prompt, w in (also or {}).items()), start=text)
     if start is None:
