@@ -103,7 +103,7 @@ def test_what_was_trained_can_be_kept_and_measured(data_folder, tiny_bundle, cap
 
 def test_the_papers_way_and_its_known_bugs(data_folder, tiny_bundle):
     words = ["--paper-compat", "--known-bugs.adapting-norms", "--known-bugs.unnormalized",
-             "--slips.test-selection", "--slips.best-epoch"]  # fmt: skip  # as earlier results have them
+             "--known-bugs.test-selection", "--known-bugs.best-epoch"]  # fmt: skip
     train = ["--train.epochs", "1", "--seeds", "1"]
     assert run(tiny_bundle, *words, *train, "--out", "paper.json") == 0
     assert json.loads((data_folder / "paper.json").read_text())["recipe"]["known_bugs"] == {

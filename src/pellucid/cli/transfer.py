@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +58,6 @@ class TransferFlags(DataFlags, MachineFlags, OutputFlags):
 
 def main(argv: Sequence[str], data_sha256: str | None = None) -> int:
     """Run the command; with the sha256 of the data where it must be what it was before."""
-    argv = [re.sub("^--slips[.]", "--known-bugs.", word) for word in argv]  # their name in earlier results
     flags = parse(TransferFlags, argv, "transfer", PRESETS)
     flags.recipe.check_mode()
     if flags.out is not None:

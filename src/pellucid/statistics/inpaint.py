@@ -25,7 +25,7 @@ Fill = Callable[[Tensor, Tensor], Tensor]
 FILLS: dict[str, Fill] = {"mean color": corrupt, "membrane": membrane}
 
 
-@task(InpaintRecipe, DescendOptions, precision="float32")
+@task(InpaintRecipe, DescendOptions)
 def inpaint_statistics(
     comparison: Comparison,
     recipe: InpaintRecipe | None = None,

@@ -28,7 +28,7 @@ class InvertStatisticsOptions(DescendOptions, total=False):
     start: Literal["noise", "gray"]
 
 
-@task(InvertRecipe, DescendOptions, precision="float32")
+@task(InvertRecipe, DescendOptions)
 def invert_statistics(
     comparison: Comparison,
     recipe: InvertRecipe | None = None,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-@task(SuperresRecipe, DescendOptions, precision="float32")
+@task(SuperresRecipe, DescendOptions)
 def superres_statistics(
     comparison: Comparison,
     recipe: SuperresRecipe | None = None,

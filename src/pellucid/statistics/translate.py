@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Pairs = Sequence[tuple[str | int, str | int]]
 
 
-@task(TranslateRecipe, DescendOptions, precision="float32")
+@task(TranslateRecipe, DescendOptions)
 def translate_statistics(
     comparison: Comparison,
     recipe: TranslateRecipe | None = None,

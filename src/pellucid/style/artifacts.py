@@ -7,10 +7,7 @@ from torch import Tensor
 
 STRIDES = (2, 4, 8, 16)
 PERIODS, LEAST = 8, 32  # a window is this number of periods of a stride on each side, and at least so many pixels
-NEAR, FAR = (
-    2,
-    3,
-)  # how many frequencies away the neighbors are; a Hann window spreads a frequency over the next one only
+NEAR, FAR = 2, 3  # frequencies to the neighbors; a Hann window spreads a frequency over the next one only
 FLOOR = 1e-6  # shares of energy below count as this
 
 

@@ -59,8 +59,9 @@ def randomize(network: nn.Module, seed: int) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
-        if hasattr(module, "reset_running_stats"):
-            module.reset_running_stats()
+        reset = getattr(module, "reset_running_stats", None)  # of norms
+        if reset is not None:
+            reset()
         for name, parameter in module.named_parameters(recurse=False):
             parameter.data.copy_(_drawn(name, parameter, generator))
 

@@ -138,7 +138,7 @@ def text_to_image(
     if start is None:
         start = enlarge(seeds(classifier, torch.zeros(len(prompts)), recipe.start, seed), size)
     start, pixels = cover(check_images(start, "start"), size), recipe.parametrization == "pixels"
-    rest: dict[str, Any] = {"batch_size": max(1, at_once(start) // recipe.views), "precision": "auto", **options}
+    rest: dict[str, Any] = {"batch_size": max(1, at_once(start) // recipe.views), **options}
     made = descend(
         classifier,
         objective,

@@ -76,5 +76,4 @@ def test_files_that_are_no_study(tmp_path):
 
 def test_build_replaces_what_is_given_alone():
     assert build(TransferRecipe, {}, "x") == TransferRecipe()
-    for name in ("known_bugs", "slips"):  # its name now, and in earlier versions
-        assert build(TransferRecipe, {name: {"unnormalized": True}}, "x").known_bugs.unnormalized
+    assert build(TransferRecipe, {"known_bugs": {"unnormalized": True}}, "x").known_bugs.unnormalized

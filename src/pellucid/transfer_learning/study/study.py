@@ -47,9 +47,7 @@ class Point:
     @property
     def digest(self) -> str:
         """The sha256 of all settings and inputs."""
-        facts = asdict(self)
-        facts["recipe"]["slips"] = facts["recipe"].pop("known_bugs")  # its first name, so that old results stay valid
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from ...base.errors import InputError, unknown
 from ...data.jsonfile import read_bounded, read_json
 from .study import Study
 
-RENAMED = {"slips": "known_bugs"}  # keys of earlier versions
-
 
 def read_study(path: Path) -> Study:
     """The study that a JSON or TOML file describes.
@@ -35,7 +33,6 @@ def build(base: Any, given: Any, where: str) -> Any:
         raise InputError(f"{where} must hold keys and values, not {given!r}")
     known, values = [field.name for field in fields(base)], {}
     for key, value in given.items():
-        key = RENAMED.get(key, key)
         if key not in known:
             raise unknown(f"key in {where}:", key, known)
         usual = getattr(base, key)
