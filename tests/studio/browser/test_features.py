@@ -69,7 +69,7 @@ def test_strokes_are_painted_in_the_order_of_the_list(open_page):
 
 def test_a_stroke_that_is_pointed_at_is_seen_after_a_run(open_page):
     page = open_page()
-    act(page, "paint", 1)
+    act(page, "paint", 3)
     page.click("#unit-choose")
     page.locator("#units-list button").first.click()
     page.keyboard.press("Escape")
@@ -83,6 +83,9 @@ def test_a_stroke_that_is_pointed_at_is_seen_after_a_run(open_page):
     expect(overlay).to_have_css("opacity", "1")
     page.hover("#run")
     expect(overlay).to_have_css("opacity", "0")
+    for key in ("ArrowLeft", "ArrowRight"):  # and it does not lie over the frames that are looked at
+        page.press("#timeline", key)
+        expect(overlay).to_have_css("opacity", "0")
 
 
 def test_units_are_found_as_they_are_called_and_names_come_from_other_tabs(open_page):

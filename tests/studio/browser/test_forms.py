@@ -78,13 +78,23 @@ def test_a_setting_out_of_bounds_is_told_and_not_sent(open_page):
     expect(page.locator("#run-error")).to_be_visible()
     expect(page.locator("#status")).to_have_text("")
     page.click("[data-variants='4']")
-    expect(page.locator("#run-error")).to_have_text("Correct the setting that is marked first.")
+    expect(page.locator("#run-error")).to_have_text("First correct the setting that is marked.")
     expect(page.locator("#variants")).to_be_hidden()
     page.get_by_label("Steps: back to the default").click()
     expect(page.locator("#field-steps")).to_have_value("40")
     page.fill("#field-steps", "2")
     run(page)
     expect(page.locator("#run-error")).to_be_hidden()
+    page.fill("#field-size", "16")
+    page.press("#field-size", "Tab")
+    expect(page.locator("#field-size-error")).to_have_text("Size is at least 32.")
+
+
+def test_a_seed_is_asked_for_where_it_changes_something(open_page):
+    page = open_page()
+    for action, asked in (("generate", True), ("translate", False), ("interpolate", False), ("stylize", True)):
+        act(page, action)
+        expect(page.locator("#input-seed")).to_be_visible(visible=asked)
 
 
 def test_a_photo_is_reduced_for_the_action_that_runs(open_page, tmp_path):

@@ -54,7 +54,7 @@ def test_everything_is_done_by_keyboard_alone(open_page):
 )  # fmt: skip
 def test_a_run_from_within_a_field_takes_what_the_field_shows(open_page, field, typed, sent):
     page = open_page()
-    act(page, "translate", 3)
+    act(page, "sketch", 3)
     page.focus(f"#{field}")
     page.keyboard.press("Control+a")
     page.keyboard.type(typed)

@@ -45,7 +45,7 @@ def test_a_result_brings_its_run_back_also_after_a_reload(open_page):
     first, count = pixels(page), frames(page)
     begin(page, "noise")
     expect(page.locator("#timeline")).to_be_disabled()
-    act(page, "translate", 2)
+    act(page, "generate", 2)
     choose_class(page, "dog")
     page.fill("#seed", "6")
     saved(page, lambda: run(page))

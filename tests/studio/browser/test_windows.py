@@ -37,6 +37,21 @@ def test_in_a_low_window_there_is_room_for_tools_settings_and_a_new_picture(open
     expect(page.locator("#start-label")).to_have_value("truck")
 
 
+def test_on_a_phone_nothing_lies_over_ones_own_picture(open_page):
+    page = open_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.click("#panel-button")
+    act(page, "inpaint")
+    page.click("#mask-paint")
+    expect(page.locator("#panel-button")).to_have_attribute("aria-expanded", "false")
+    box = page.locator("#overlay").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.press("Control+z")
+    page.click("#start-button")
+    page.click("#start-noise")
+    expect(page.locator(".begin")).to_be_hidden()
+
+
 def luminance(color):
     channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

@@ -80,6 +80,7 @@ export function actions(studio) {
     $("input-strokes").hidden = !needs.strokes;
     $("input-second").hidden = !needs.second && !needs.style;
     $("input-factor").hidden = !needs.factor;
+    $("input-seed").hidden = !state.draws;
     $("input-seed").classList.toggle("last", needs.picture);
     $("input-seed").classList.toggle("fixed", !state.varies);
     $("factor").value = String(state.factor);

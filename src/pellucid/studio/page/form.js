@@ -42,7 +42,9 @@ export function showForm(container, action, values, side, change, check) {
     showForm(container, action, chosen, side, change, check);
     container.querySelector(".presets select").focus();
   });
-  const rows = action.form.map((field) => {
+  // What is made at the classifier's size first cannot end below it.
+  const least = (field) => (field.name === "size" && !action.needs.picture ? { ...field, min: side } : field);
+  const rows = action.form.map(least).map((field) => {
     const value = field.name in values ? values[field.name] : field.default;
     return row(field, value, (typed) => {
       check(container.querySelector("[aria-invalid=true]") !== null);
@@ -58,6 +60,9 @@ export function showForm(container, action, values, side, change, check) {
     make("summary", {}, "Advanced"),
     make("div", { class: "row presets" }, make("h2", { class: "grow" }, "Settings"), preset),
     ...rows.filter((_, at) => !front(at)),
+  );
+  advanced.firstChild.addEventListener("click", () =>
+    requestAnimationFrame(() => advanced.open && advanced.scrollIntoView({ block: "start" })),
   );
   const shown = rows.filter((_, at) => front(at));
   container.replaceChildren(...sizes(action, rows, side), ...amount(action.form, rows), ...shown, advanced);

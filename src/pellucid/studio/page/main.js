@@ -80,6 +80,7 @@ state.on("action classifier tool", tint);
 for (const name of ["frames", "ended"]) run.addEventListener(name, tint);
 picture.addEventListener("mask", () => view.sheet.classList.remove("result"));
 picture.addEventListener("change", tint);
+film.addEventListener("taken", tint);
 run.addEventListener("frames", () => state.set({ hint: "" }));
 run.addEventListener("ended", ({ detail: frame }) => {
   const { id, order } = run.job;
@@ -110,6 +111,11 @@ async function open() {
   for (const menu of menus) menu.disabled = false;
   document.body.dataset.ready = "yes";
   await rejoin(studio);
+  // Where these buttons lie on the picture they go once there is one of one's own; New offers the same.
+  const begun = () => view.sheet.parentElement.classList.add("begun");
+  if (restored) begun();
+  picture.addEventListener("edit", begun);
+  run.addEventListener("frames", begun);
 }
 
 async function beginAnew() {

@@ -9,7 +9,7 @@ import { encodeStrokes, maskOn } from "./strokes.js";
  */
 export function missing(state, picture) {
   const { needs } = state.chosen;
-  if (state.wrongSetting) return "Correct the setting that is marked first.";
+  if (state.wrongSetting) return "First correct the setting that is marked.";
   if (needs.label === "yes" && !state.label) return "Choose a class first.";
   if (needs.mask === "yes" && !picture.masked) return "Paint a region with the mask brush first.";
   if (needs.mask === "yes" && outside({ mask: picture.mask, width: picture.width, height: picture.height }, state)) {

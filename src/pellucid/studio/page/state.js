@@ -105,6 +105,11 @@ export class State {
     return !needs.picture || form.some(({ name }) => name === "variety" || name === "paper");
   }
 
+  /** Whether a seed can change anything: a style's jitter is drawn, too. */
+  get draws() {
+    return this.varies || this.chosen.needs.style;
+  }
+
   /** The seed after this one; after the last one the first. */
   get nextSeed() {
     return (this.seed + 1) % SEEDS;

@@ -15,7 +15,7 @@ export function transport({ run, film, compare, picture, state }) {
   };
   $("panel-button").addEventListener("click", () => sheet($("panel-button").getAttribute("aria-expanded") !== "true"));
   run.addEventListener("turn", () => run.live && sheet(false));
-  $("panel").addEventListener("click", ({ target }) => target.closest("[data-variants]") && sheet(false));
+  $("panel").addEventListener("click", ({ target }) => target.closest("[data-variants], #mask-paint") && sheet(false));
   for (const one of [run, compare]) one.addEventListener("turn", show);
   film.addEventListener("taken", show);
   picture.addEventListener("change", show);
