@@ -37,6 +37,7 @@ from .evaluation.accuracy import evaluate as evaluate
 from .evaluation.certify import Certified as Certified
 from .evaluation.certify import CertifyRecipe as CertifyRecipe
 from .evaluation.certify import certify as certify
+from .evaluation.classes import in_order_of as in_order_of
 from .evaluation.inception import Inception as Inception
 from .evaluation.layers import LayerRobustness as LayerRobustness
 from .evaluation.layers import LayersRecipe as LayersRecipe

@@ -7,6 +7,7 @@ import pydoc
 import re
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from helpers import images
@@ -21,7 +22,7 @@ FUNCTIONS = {name: each for name in pl.__all__ if inspect.isfunction(each := get
 RECIPES = {name: inspect.signature(each).parameters["recipe"].annotation for name, each in FUNCTIONS.items()
            if "recipe" in inspect.signature(each).parameters}  # fmt: skip
 SOON_DONE = {  # functions without a bar
-    "box_mask", "bundled", "convert", "export", "kaleidoscope", "load", "load_bundle", "load_gaussians",
+    "box_mask", "bundled", "convert", "export", "in_order_of", "kaleidoscope", "load", "load_bundle", "load_gaussians",
     "magnitude_spectrum", "patch_mask", "perceptual", "perceptual_distance", "progress", "published", "read_image",
     "samples", "save", "save_bundle", "save_gaussians", "write_image", "zero_shot",
 }  # fmt: skip
@@ -41,6 +42,13 @@ def test_settings_stand_beside_the_recipe(classifier):
     ):
         assert torch.equal(spoken.images, written.images)
     assert written.made.recipe.eps == 1.5
+
+
+def test_a_seed_may_be_numpys(classifier):
+    three = pl.generate(classifier, "cat", steps=1, start="noise", seed=3)
+    assert torch.equal(pl.generate(classifier, "cat", steps=1, start="noise", seed=np.int64(3)).images, three.images)
+    with pytest.raises(InputError, match=r"seed must be a whole number, not 1\.5"):
+        pl.generate(classifier, "cat", steps=1, start="noise", seed=1.5)
 
 
 def test_a_setting_that_does_not_exist_is_refused_with_the_nearest(classifier):

@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from helpers import conv_classifier, conv_network, hooks_on, images, shake_norms
 from network_helpers import alexnet, resnet18, squeezenet, vgg11
+from PIL import Image
 from torch import nn
 from torchvision import models
 from torchvision.models.resnet import BasicBlock
 
-from pellucid import Classifier, InputError
+from pellucid import L2, Classifier, CrossEntropy, InputError, descend, read_image, write_image
 
 # What one pass yields
 
@@ -20,6 +21,31 @@ def test_logits_are_those_of_the_network_on_normalized_images():
     by_hand = torch.stack([(x[:, c] - m) / s for c, m, s in [(0, 0.4, 0.2), (1, 0.5, 0.3), (2, 0.6, 0.25)]], dim=1)
     assert torch.allclose(classifier(x).logits, network(by_hand), rtol=1e-3, atol=1e-4)
     assert torch.equal(classifier.logits(x), classifier(x).logits)
+
+
+def test_a_network_of_one_channel_takes_gray_pictures_as_people_have_them(tmp_path):
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 2))
+    classifier = Classifier(network, card={"size": 8})
+    x = images(1)[:, :1]
+    written = tmp_path / "gray.png"
+    write_image(written, x)  # with its batch axis, as results have it
+    rounded = read_image(written)[None, :1]
+    for given in (written, Image.open(written), (rounded[0, 0] * 255).round().byte().numpy(), rounded):
+        torch.testing.assert_close(classifier.probabilities(given), classifier(rounded).logits.softmax(1))
+    with pytest.raises(InputError, match="give one image"):
+        write_image(written, images(2))
+
+
+def test_probabilities_in_place_of_logits_are_told():
+    with pytest.warns(UserWarning, match="already makes probabilities"):
+        Classifier(nn.Sequential(*conv_network(), nn.Softmax(1))).predict(images(2))
+
+
+def test_a_classifier_made_in_inference_mode_descends():
+    network = conv_network()
+    with torch.inference_mode():
+        classifier = Classifier(network)
+    assert descend(classifier, CrossEntropy(1), images(1), ball=L2(1.0), steps=1).forwards == 1
 
 
 def test_a_network_that_yields_more_than_logits_is_named():
@@ -243,6 +269,7 @@ def test_straight_through_changes_nothing_where_there_is_no_relu():
 
 
 def test_a_class_has_a_name_and_an_index():
+    assert conv_classifier().labels(list(torch.tensor([1, 2]))).tolist() == [1, 2]
     classifier = Classifier(conv_network(3), class_names=["cat", "dog", "ship"])
     assert [classifier.label(name) for name in ("dog", 2, "0")] == [1, 2, 0]
     with pytest.raises(InputError, match="did you mean 'ship'"):

@@ -257,6 +257,7 @@ REFUSED = {
     "lazy layers": (lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), "run it once"),
     "TorchScript": (lambda: torch.jit.trace(small(), COLOR), "not TopLevelTracedModule"),
     "made in inference mode": (made_in_inference_mode, "inference_mode"),
+    "half precision": (lambda: small().half(), "vanish in float16"),
     "no linear layer": (lambda: nn.Sequential(nn.Flatten(), nn.Softmax(1)), "name the layer .* append one"),
     "names of other classes": (lambda: conv_network(5), "2 class names for a network with 5 classes"),
 }
@@ -296,7 +297,6 @@ UNUSUAL = {
         "4 logits.*class_names",
     ),
     "compiled": (lambda: torch.compile(small(), backend="eager"), None, None),
-    "half precision": (lambda: small().half(), None, None),
     "two inputs": (lambda: nn.Sequential(Asking(), nn.Linear(4, 4)), None, "missing.* takes images alone"),
 }
 

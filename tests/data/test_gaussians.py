@@ -32,6 +32,13 @@ def covariance(rows):
     return np.cov(rows.T, ddof=0)
 
 
+def test_gray_images_have_gaussians_of_one_channel():
+    gray = Split(split(6, 4).images[:, :1], torch.zeros(6, dtype=torch.int64))
+    fitted = fit_gaussians(gray, 1, grain=2)
+    assert fitted.shape == (1, 2, 2)
+    assert fitted.sample(torch.tensor([0]), generators(0, 1)).shape == (1, 1, 4, 4)
+
+
 def by_hand(means, factors, noise=0.0):
     """Gaussians over single pixels."""
     means, factors = torch.tensor(means), torch.tensor(factors)

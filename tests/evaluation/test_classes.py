@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid import Classifier, Dataset, InputError, Split
+from pellucid import Classifier, Dataset, InputError, Split, evaluate
 from pellucid.evaluation.classes import in_order_of
 
 
@@ -39,6 +39,17 @@ def test_names_that_are_spelled_in_another_way_are_the_same(names):
     assert (found.class_names, found.train.labels.tolist()) == (["cat", "guinea pig", "ship"], [2, 0, 1])
 
 
+def test_a_split_of_a_data_set_is_measured_in_the_order_of_the_classifier():
+    images, labels = torch.zeros(5, 3, 1, 1, dtype=torch.uint8), torch.tensor([0, 0, 0, 1, 1])
+    data, recipe = Dataset("pets", Split(images, labels), NOBODY, ["cat", "dog"]), {"eps": (0.1,), "steps": (1,)}
+    for names, clean in ((["cat", "dog"], 0.6), (["dog", "cat"], 0.4)):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
+        network[1].bias.data = torch.tensor([1e3, 0.0])  # it sees its first class
+        own = Classifier(network, class_names=names)
+        assert evaluate(own, data.train, **recipe).clean == pytest.approx(clean)
+        assert evaluate(own, Split(images, labels), **recipe).clean == pytest.approx(0.6)
+
+
 def test_numbers_sorted_as_words_are_mapped_too():
     names = [str(number) for number in range(11)]
     found = in_order_of(classifier(names), dataset(sorted(names), count=11))
@@ -60,7 +71,7 @@ def test_what_says_nothing_of_another_order_is_left_alone_without_a_word(own, gi
     data = dataset(given)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert in_order_of(classifier(own), data) is data
+        assert torch.equal(in_order_of(classifier(own), data).train.labels, data.train.labels)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +90,11 @@ def test_what_says_nothing_of_another_order_is_left_alone_without_a_word(own, gi
 def test_names_that_differ_are_taken_in_their_order_with_a_warning(own, given, message):
     data = dataset(given)
     with pytest.warns(UserWarning, match=message + ".*; classes are taken in their order$"):
-        assert in_order_of(classifier(own), data) is data
+        found = in_order_of(classifier(own), data)
+    assert torch.equal(found.train.labels, data.train.labels)
+    with warnings.catch_warnings():  # it is told once
+        warnings.simplefilter("error")
+        in_order_of(classifier(own), found)
 
 
 def test_another_number_of_classes_is_refused():

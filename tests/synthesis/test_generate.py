@@ -54,7 +54,7 @@ def test_a_classifier_without_gaussians_or_size_says_what_to_do_instead(classifi
     with pytest.raises(InputError, match="no class Gaussians; start from noise"):
         generate(classifier, LABELS, RECIPE)
     monkeypatch.setattr(classifier, "card", {})
-    with pytest.raises(InputError, match="does not say its image size; give a start image"):
+    with pytest.raises(InputError, match="does not say its image size; Classifier"):
         generate(classifier, LABELS, GenerateRecipe(start="gray"))
 
 

@@ -51,7 +51,7 @@ def test_of_a_linear_classifier_it_is_known_which_images_reach_their_target():
     assert not reached.all()
     moved = (made.train.images.float() - GRAY.train.images.float()).flatten(1).norm(dim=1) / 255
     assert (moved <= eps + rounding).all()
-    assert made.test is GRAY.test
+    assert torch.equal(made.test.images, GRAY.test.images)
 
 
 def test_random_targets_are_random_and_follow_the_seed():

@@ -285,6 +285,16 @@ def first_starts(data, folder, monkeypatch, seed):
     return seen
 
 
+def test_a_run_is_neither_forgotten_nor_begun_twice_by_mistake(data, tmp_path):
+    recipe = replace(RECIPE, epochs=1)
+    train(data, recipe, tmp_path)
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(InputError, match="holds a run; go on with resume=True or begin again with overwrite=True"):
+        train(data, recipe, tmp_path)
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+    train(data, recipe, tmp_path, overwrite=True)
+
+
 def test_random_starts_follow_from_the_seed_and_the_step(data, tmp_path, monkeypatch):
     ours = {seed: first_starts(data, tmp_path / str(seed), monkeypatch, seed) for seed in (0, 1, 2)}
     assert ours[0] == [0, 1, 2, 3]

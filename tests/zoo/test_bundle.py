@@ -2,10 +2,12 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from helpers import PETS, images, pictures
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 import pellucid.zoo.bundle as bundle
 from pellucid import Classifier, InputError, fit_gaussians, load, load_bundle, save_bundle
@@ -52,6 +54,37 @@ def replace_weights(path, tensors):
 
 
 # Round trip
+
+
+def test_what_a_classifier_holds_beside_its_weights_comes_back(made, tmp_path):
+    card = {**made.card, "measured": np.float32(0.5)}
+    turned = Classifier(made.network, class_names=PETS, head="stage2.0.conv2", card=card)
+    turned.gaussians, turned.unit_axes = fit_gaussians(pictures(8), 3), {"stage1": 1}
+    read = load_bundle(save_bundle(turned, tmp_path / "turned"))
+    assert (read.head, read.unit_axes, read.card["measured"]) == ("stage2.0.conv2", {"stage1": 1}, 0.5)
+    assert torch.equal(read.gaussians.means, turned.gaussians.means)
+    x = images(2)
+    torch.testing.assert_close(read(x).representation, turned.eval()(x).representation)
+    for odd in ({"head": "nowhere"}, {"head": 3}, {"unit_axes": [1]}, {"unit_axes": {"stage1": 9}}):
+        edit_card(tmp_path / "turned.json", **{"head": None, "unit_axes": None, **odd})
+        with pytest.raises(InputError, match=r"nowhere|head must|unit_axes must"):
+            load_bundle(tmp_path / "turned")
+
+
+def test_what_could_not_be_read_back_is_not_written(made, tmp_path):
+    odd = {
+        "the network is not the preact-4-4": {"arch": "preact-4-4"},
+        "the network is not the preact-4-8": {"network": nn.DataParallel(made.network)},
+        "holds what JSON cannot": {"key": object()},
+    }
+    for message, change in odd.items():
+        network = change.pop("network", made.network)
+        with pytest.raises(InputError, match=message):
+            save_bundle(Classifier(network, class_names=PETS, card={**made.card, **change}), tmp_path / "odd")
+    made.network.head.bias.data[1] = torch.nan
+    with pytest.raises(InputError, match=r"head\.bias holds numbers that are not finite"):
+        save_bundle(made, tmp_path / "odd")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_come_back_rounded_to_half_precision_and_norms_exactly(made, saved):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -18,15 +19,17 @@ from .image import Images, OneImage, as_tensor, cover
 WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
 
 
-def check_images(images: Images, name: str = "images", size: int | None = None) -> Tensor:
+def check_images(images: Images, name: str = "images", size: int | None = None, channels: int | None = None) -> Tensor:
     """Images as people have them as detached float32 `(N, C, H, W)` in [0, 1], cut square to `size` if that is given.
+
+    Gray images that were read as three channels become one where `channels` is 1.
 
     One or several: tensors `(C, H, W)` or `(N, C, H, W)`, NumPy arrays, PIL images, paths, results; see `as_tensor`.
     Raises `InputError` for others, and for what is not finite or not in [0, 1].
     """
     images = images if isinstance(images, OneImage) else getattr(images, "images", images)
     if isinstance(images, (list, tuple)):
-        parts = [check_images(image, name, size) for image in images]
+        parts = [check_images(image, name, size, channels) for image in images]
         if len({part.shape[1:] for part in parts}) > 1:
             shown = ", ".join(f"{part.shape[3]} x {part.shape[2]}" for part in parts[:3])
             raise InputError(f"{name} have different sizes, {shown}, ...; bring them to one")
@@ -43,15 +46,26 @@ def check_images(images: Images, name: str = "images", size: int | None = None) 
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
         remedy = "the classifier itself normalizes them" if low < 0 else "divide 8-bit values by 255"
         raise InputError(f"{name} must have values in [0, 1], not {low:.4g} to {high:.4g}; {remedy}")
+    if channels == 1 and bool((images == images[:, :1]).all()):
+        images = images[:, :1]
     images = images.clamp(0, 1)
     return cover(images, size) if size else images
 
 
 def check_seed(seed: int) -> int:
     """`seed`, or `InputError` unless it is one that every generator takes."""
+    seed = whole("seed", seed)
     if not 0 <= seed < 2**32:
         raise InputError(f"seed must be a whole number from 0 to {2**32 - 1}, not {seed}")
     return seed
+
+
+def whole(name: str, value: Any) -> int:
+    """`value`, of Python's kind or NumPy's, as an int; `InputError` unless it is a whole number."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} must be a whole number, not {value!r}") from None
 
 
 def check_index(there_are: str, index: Any, size: int) -> None:
@@ -195,8 +209,10 @@ def check_network(network: Any) -> None:
         raise InputError(f"network must yield logits; a {type(network).__name__} has no forward")
     if any(map(is_lazy, network.parameters())):
         raise InputError("this network has lazy layers without weights; run it once on a batch of images")
-    if any(parameter.is_inference() for parameter in network.parameters()):
+    if any(tensor.is_inference() for tensor in (*network.parameters(), *network.buffers())):
         raise InputError("this network was made in torch.inference_mode and has no gradient; make it outside")
+    if any(parameter.dtype == torch.float16 for parameter in network.parameters()):
+        raise InputError("gradients vanish in float16; give network.float() or network.bfloat16()")
 
 
 def check_classifier(classifier: object) -> None:

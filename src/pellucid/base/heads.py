@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .errors import InputError
+from .errors import InputError, warn
 
 HEADS = {"fc", "head", "heads", "classifier", "linear", "last_linear"}  # what libraries call it
 
@@ -35,6 +35,13 @@ def find_head(network: nn.Module) -> str:
             "append one: nn.Sequential(network, nn.Identity()) with head='1'"
         )
     return (linear or pointwise)[-1]
+
+
+def not_probabilities(logits: Tensor) -> Tensor:
+    """These logits, `(N, K)`; warns where they are probabilities already, of which a second softmax would be taken."""
+    if logits.shape[1] > 1 and bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() < 1e-3).all()):
+        warn("the network already makes probabilities; take its softmax away, so that it makes logits")
+    return logits
 
 
 def follows(logits: Tensor, made: Tensor) -> bool:

@@ -203,10 +203,14 @@ def to_pil(image: Tensor) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 
 
-def write_image(path: str | Path, image: Tensor) -> None:
-    """Write `(C, H, W)` in [0, 1] as an image file of 8 bits, in the format that the suffix names."""
+def write_image(path: str | Path, image: OneImage) -> None:
+    """Write an image, `(C, H, W)` or `(1, C, H, W)` in [0, 1], as a file of 8 bits, in the format of its suffix."""
     path = Path(path)
     if path.suffix.lower() not in WRITTEN:
         raise InputError(f"cannot write {path}: the name must end in one of {', '.join(WRITTEN)}")
+    pixels = as_tensor(image)
+    pixels = pixels[0] if pixels.ndim == 4 and len(pixels) == 1 else pixels
+    if pixels.ndim != 3:
+        raise InputError(f"give one image, (C, H, W), not {tuple(pixels.shape)}")
     with replacing(path) as temporary:
-        to_pil(image).save(temporary)
+        to_pil(pixels).save(temporary)

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from torch import nn
 
-from .checks import check_classifier
+from .checks import check_classifier, whole
 from .devices import pick_precision
 from .errors import unknown
 from .frames import Frames, counted
@@ -53,6 +53,8 @@ def task(
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             bound = signature.bind(*args, **kwargs)
             given, rest = bound.arguments, dict(bound.arguments.get(further, {}))
+            if "seed" in given:
+                given["seed"] = whole("seed", given["seed"])
             for name in rest:
                 if known and name not in known:
                     raise unknown(f"setting of {function.__name__}", name, known)

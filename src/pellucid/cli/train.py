@@ -20,7 +20,7 @@ from ..data.image import write_image
 from ..data.load import load_data
 from ..gallery.grid import grid, magnified
 from ..gallery.save import check_writable
-from ..training.checkpoint import CHECKPOINT, PREVIOUS
+from ..training.checkpoint import CHECKPOINT, holds_run
 from ..training.estimate import Estimate, estimate
 from ..training.logs import tensorboard
 from ..training.presets import PRESETS
@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(Train, argv, "train", PRESETS)
     if flags.examples_every < 0:
         raise InputError(f"examples-every must be a number of epochs, or 0 for no pictures, not {flags.examples_every}")
-    held = any((flags.out / name).exists() for name in (CHECKPOINT, PREVIOUS))
+    held = holds_run(flags.out)
     if held and not (flags.resume or flags.overwrite or flags.dry_run):
         raise InputError(f"{flags.out} holds a run; go on with --resume or begin again with --overwrite")
     if flags.resume and not held:
@@ -117,8 +117,8 @@ def main(argv: Sequence[str]) -> int:
             advance(progress.step / progress.steps)
 
         classifier = train(
-            data, flags.recipe, flags.out, resume=flags.resume, device=device, precision=flags.precision,
-            workers=flags.workers, callback=callback, on_epoch=on_epoch,
+            data, flags.recipe, flags.out, resume=flags.resume, overwrite=flags.overwrite,
+            device=device, precision=flags.precision, workers=flags.workers, callback=callback, on_epoch=on_epoch,
         )  # fmt: skip
     if main_process:
         path = bundle(classifier, data, flags, argv)

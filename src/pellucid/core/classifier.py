@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..base.checks import check_images, check_input, check_logits, check_names, check_network, check_normalization
 from ..base.devices import to_channels_last
 from ..base.errors import InputError, place_of, unknown
-from ..base.heads import find_head, width_of
+from ..base.heads import find_head, not_probabilities, width_of
 from ..base.image import Images, check_unit
 from ..base.layers import channels_of, named_layers
 from ..base.pictures import about_classifier
@@ -48,6 +48,7 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
+    @torch.inference_mode(False)  # a descent needs tensors that take part in gradients
     def __init__(
         self,
         network: nn.Module,
@@ -124,9 +125,9 @@ class Classifier(nn.Module):
         """The logits, float32, in eval mode and without gradients."""
         if isinstance(images, Tensor) and not len(images):  # a network need not take an empty batch
             return torch.empty(0, self.classes or 1, device=self.device)
-        images, read = check_images(images, size=self.size).to(self.device), self.reader()
+        images, read = check_images(images, "images", self.size, self.mean.shape[1]).to(self.device), self.reader()
         with torch.no_grad():
-            return torch.cat([read(chunk).logits for chunk in images.split(at_once(images))])
+            return not_probabilities(torch.cat([read(chunk).logits for chunk in images.split(at_once(images))]))
 
     def normalized(self, images: Tensor) -> Tensor:
         """What the network is given: (images - mean) / std, in the precision of its weights.
@@ -157,7 +158,7 @@ class Classifier(nn.Module):
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
         given: Any = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
         given = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-        labels = torch.tensor([self.label(name) for name in given])
+        labels = torch.tensor([self.label(name.tolist() if isinstance(name, Tensor) else name) for name in given])
         if count is not None and len(labels) not in (1, count):
             raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
         return labels if count is None else labels.expand(count).contiguous()

@@ -66,6 +66,7 @@ class Split:
         images: `(N, C, H, W)`, uint8 or floats in [0, 1].
         labels: `(N,)` class numbers from 0 up, as a tensor, an array or a list; int64 afterwards.
         files: where the images come from, for messages.
+        class_names: what the labels number, of a split of a `Dataset`.
 
     Raises:
         InputError: images or labels of another shape or type, values outside [0, 1], a label below 0.
@@ -79,6 +80,7 @@ class Split:
     images: Tensor
     labels: Tensor
     files: ImageFiles | None = None
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_images(self.images)
@@ -114,7 +116,7 @@ class Split:
 
     def subset(self, index: Tensor, labels: Tensor) -> Split:
         """The images at `index` with other labels."""
-        return Split(self.images[index], labels, self.files.subset(index) if self.files else None)
+        return Split(self.images[index], labels, self.files.subset(index) if self.files else None, self.class_names)
 
     def order(self, generator: torch.Generator) -> Tensor:
         """A random permutation."""
@@ -187,7 +189,7 @@ def class_numbers(labels: Any, count: int, what: str = "labels") -> Tensor:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: its splits and its class names. `train` or `test` may be empty."""
+    """A data set: its splits, which know its class names, too. `train` or `test` may be empty."""
 
     name: str
     train: LabeledImages
@@ -202,6 +204,9 @@ class Dataset:
                 least, largest, count = int(split.labels.min()), int(split.labels.max()), len(self.class_names)
                 hint = "; class numbers start at 0, and these at 1" if (least, largest) == (1, count) else ""
                 raise InputError(f"{self.name}: labels go up to {largest}, but there are {count} classes{hint}")
+        names = tuple(self.class_names)
+        object.__setattr__(self, "train", replace(self.train, class_names=names))  # type: ignore[type-var]
+        object.__setattr__(self, "test", replace(self.test, class_names=names))  # type: ignore[type-var]
 
     def __repr__(self) -> str:
         return f"Dataset({self.counts(4)})"

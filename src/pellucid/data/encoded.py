@@ -29,6 +29,8 @@ class FileSplit:
     """Height and width of the images."""
     resize: bool
     """Whether an image of another size is brought to `size`; otherwise it is an error."""
+    class_names: tuple[str, ...] | None = None
+    """What the labels number, of a split of a `Dataset`."""
 
     def __len__(self) -> int:
         return len(self.labels)

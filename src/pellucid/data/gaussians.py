@@ -116,7 +116,7 @@ def fit_gaussians(
     components the images of a class are first divided by k-means on thumbnails of 8 px, which takes 768 bytes an image.
 
     Args:
-        split: labeled images.
+        split: labeled images; for a classifier that exists, of `in_order_of(classifier, data)`.
         classes: how many classes there are.
         grain: block size; the paper takes 4 for 224 px and none for CIFAR-10.
         rank: how many eigenvectors are kept of a class with more images than that.
@@ -131,7 +131,8 @@ def fit_gaussians(
     check_labeled(split)
     height, width = split.size if size is None else (size, size)
     check_fit(split, [str(label) for label in range(classes)], grain, rank, (height, width), components)
-    shape = (3, height // grain, width // grain)
+    channels = split.batch(torch.arange(1))[0].shape[1]
+    shape = (channels, height // grain, width // grain)
     sizes, fits = [], []
     for label in range(classes):
         parts = _parts(split, label, components)

@@ -56,11 +56,11 @@ def fit(classifier: Classifier, images: Images, name: str = "images") -> Tensor:
 
     `(N, 3, S, S)` in [0, 1]; of any size, but of one, where the card does not say it. Raises `InputError` for others.
     """
-    return check_images(images, name, classifier.size)
+    return check_images(images, name, classifier.size, classifier.mean.shape[1])
 
 
 def side(classifier: Classifier) -> int:
     """The side of the images that a classifier was trained on; raises `InputError` where its card does not say."""
     if not classifier.size:
-        raise InputError("this classifier's card does not say its image size; give a start image")
+        raise InputError("this classifier does not say its image size; Classifier(..., card={'size': 32}) does")
     return classifier.size

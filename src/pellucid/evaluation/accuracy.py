@@ -89,7 +89,7 @@ class Evaluation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_split(self.classifier, self.split)
+        object.__setattr__(self, "split", check_split(self.classifier, self.split))
         self.attacks()
         height, width = self.split.size
         farthest = (self.classifier.mean.shape[1] * height * width) ** 0.5

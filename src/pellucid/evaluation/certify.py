@@ -186,7 +186,7 @@ def certify(
     (torch.Size([2]), True)
     """
     recipe = checked(recipe, CertifyRecipe)
-    check_split(classifier, split)
+    split = check_split(classifier, split)
     if isinstance(classifier, RandomizedSmoothing):
         raise InputError("certify smooths by itself: give the classifier without its smoothing")
     index = drawn(split.labels, recipe.count, seed)

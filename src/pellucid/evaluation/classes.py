@@ -52,7 +52,16 @@ def in_order_of(classifier: Classifier, data: Dataset) -> Dataset:
             return _mapped(data, own, torch.tensor([place[spelled(name)] for name in given]))
     if not (_numbered(own) or _numbered(given)):
         warn(_difference(own, given, data.name))
-    return data
+    return replace(data, class_names=own)
+
+
+def matched(classifier: Classifier, split: LabeledImages) -> LabeledImages:
+    """A split of a data set with its classes in the order of a classifier's; one without class names as it is."""
+    names = getattr(split, "class_names", None)
+    if names is None:
+        return split
+    none = split.subset(torch.arange(0), split.labels[:0])
+    return in_order_of(classifier, Dataset("the data set", none, split, list(names))).test
 
 
 def warn_of_absent(classifier: Classifier, labels: Tensor) -> None:

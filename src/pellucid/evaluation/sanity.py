@@ -233,7 +233,7 @@ def sanity(
     >>> sanity(Classifier(step), split, EvaluateRecipe(eps=(0.5,)))[0][:38]
     'the gradient vanishes for 100% of the '
     """
-    check_split(classifier, split)
+    split = check_split(classifier, split)
     recipe = checked(recipe, EvaluateRecipe)
     index = drawn(split.labels, recipe.count, seed)
     images, labels = split.batch(index[drawn(split.labels[index], SAMPLE, seed)])

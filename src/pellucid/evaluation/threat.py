@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ..base.checks import check_classifier
 from ..base.errors import InputError
+from ..base.heads import not_probabilities
 from ..core.ball import L2, Ball, Linf, Norm
 from ..core.batch import at_once, norms
 from ..core.classifier import Classifier
 from ..data.dataset import LabeledImages, check_labeled
+from .classes import matched
 
 
 def threat_ball(norm: Norm, eps: float) -> Ball:
@@ -73,8 +75,8 @@ def check_step_size(step_size: float | None) -> None:
         raise InputError(f"step_size must be positive, not {step_size}")
 
 
-def check_split(classifier: Classifier, split: LabeledImages) -> None:
-    """Raise `InputError` unless the classifier can be measured on these images."""
+def check_split(classifier: Classifier, split: LabeledImages) -> LabeledImages:
+    """The split with its labels in the classifier's order; `InputError` where it cannot be measured on the images."""
     check_classifier(classifier)
     check_labeled(split)
     if not len(split):
@@ -89,15 +91,17 @@ def check_split(classifier: Classifier, split: LabeledImages) -> None:
         raise InputError(
             f"the network makes {made} logits, which its head does not tell; give class_names, one for each"
         )
+    split = matched(classifier, split)
     if int(split.labels.max()) >= classifier.classes:
         raise InputError(f"labels go up to {int(split.labels.max())}, the classifier has {classifier.classes} classes")
+    return split
 
 
 def check_runs(classifier: Classifier, images: Tensor) -> int:
     """How many logits the network makes; raises `InputError` unless it can take images of this size."""
     try:
         with torch.no_grad():
-            return classifier(images[:1].to(classifier.device)).logits.shape[1]
+            return not_probabilities(classifier(images[:1].to(classifier.device)).logits).shape[1]
     except InputError:
         raise
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:

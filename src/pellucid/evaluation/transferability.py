@@ -132,7 +132,7 @@ def transferability(
     recipe = checked(recipe, TransferabilityRecipe)
     check_alike(classifiers)
     for classifier in classifiers.values():
-        check_split(classifier, split)
+        split = check_split(classifier, split)
     models, ball = list(classifiers.values()), threat_ball(recipe.norm, recipe.eps)
     index = drawn(split.labels, recipe.count, seed)
     count = len(index)

@@ -29,7 +29,7 @@ def seeds(
     enlargement: Enlargement = "bicubic",
     first: int = 0,
 ) -> Tensor:
-    """A start for each label: `(N,)` to `(N, 3, S, S)` in [0, 1].
+    """A start for each label: `(N,)` to `(N, C, S, S)` in [0, 1].
 
     Args:
         classifier: its class Gaussians and size.
@@ -51,5 +51,5 @@ def seeds(
         return classifier.gaussians.sample(labels, rng, enlargement)
     if kind in PATTERNS:
         return torch.stack([PATTERNS[kind](side(classifier), generator) for generator in rng])
-    blank = torch.full((len(labels), 3, side(classifier), side(classifier)), 0.5)
+    blank = torch.full((len(labels), classifier.mean.shape[1], side(classifier), side(classifier)), 0.5)
     return (blank + draw(torch.randn, blank, rng) / 20).clamp(0, 1) if kind == "noise" else blank

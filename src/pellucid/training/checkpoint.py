@@ -70,6 +70,11 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
     return state, facts
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether there is a checkpoint in a folder."""
+    return any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS))
+
+
 def forget_checkpoints(folder: Path) -> None:
     """Remove the checkpoints of an earlier run."""
     for name in (CHECKPOINT, PREVIOUS):

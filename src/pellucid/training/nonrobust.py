@@ -24,6 +24,7 @@ from ..core.objective import CrossEntropy
 from ..data.dataset import Dataset, LabeledImages, Split, check_dataset
 from ..data.identity import split_digest
 from ..data.parts import Parts, Tensors
+from ..evaluation.classes import in_order_of
 from ..evaluation.threat import check_radii, check_split, check_step_size, threat_ball
 from ..zoo.models import fingerprint
 
@@ -113,6 +114,7 @@ def nonrobust_data(
     recipe = checked(recipe, NonrobustRecipe)
     if not len(data.train):
         raise InputError(f"{data.name} has no training images to make a non-robust data set of")
+    data = in_order_of(classifier, data)
     check_split(classifier, data.train)
     split = data.train.subset(torch.arange(len(data.train)), targets(data, recipe, seed))
     normalization = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]

@@ -27,7 +27,7 @@ from ..data.loader import Batch, loader
 from ..data.statistics import channel_statistics
 from ..zoo.networks import build
 from .batchnorm import join_batch_norms
-from .checkpoint import forget_checkpoints, load_checkpoint, save_checkpoint
+from .checkpoint import forget_checkpoints, holds_run, load_checkpoint, save_checkpoint
 from .finetune import first_weights
 from .identity import changes, identity
 from .method import METHODS, Learner, StepContext
@@ -73,6 +73,7 @@ def train(
     folder: str | Path | None = None,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     device: torch.device | str = "cpu",
     precision: str = "auto",
     workers: int | None = None,
@@ -93,6 +94,7 @@ def train(
         folder: where the checkpoints (every epoch; the last two are kept) and `metrics.jsonl` go; not kept if not
             given.
         resume: go on from the checkpoint in `folder`, exactly as if there had been no stop.
+        overwrite: begin again in a folder that holds a run.
         device: where to train.
         precision: "bfloat16" computes the passes in autocast, weights stay float32; "auto" where it is faster.
         workers: processes that decode images, for data sets that are not held in memory; a few if not given.
@@ -105,8 +107,8 @@ def train(
         The classifier with the EMA of the weights, in eval mode. Its card says what it was trained on, and withstands.
 
     Raises:
-        InputError: no training images, `resume` without a folder, a checkpoint of other settings, or a loss that is
-            no longer a number.
+        InputError: no training images, a folder that holds a run, `resume` without one, a checkpoint of other settings,
+            or a loss that is no longer a number.
 
     >>> from pellucid import Attack, Split
     >>> split = Split(torch.randint(0, 256, (8, 3, 8, 8)).byte(), torch.tensor([0, 1] * 4))
@@ -120,6 +122,9 @@ def train(
     place = None if folder is None else Path(folder)
     if resume and place is None:
         raise InputError("resume needs the folder that holds the checkpoints")
+    if place is not None and holds_run(place) and not (resume or overwrite):
+        raise InputError(f"{place} holds a run; go on with resume=True or begin again with overwrite=True")
+    run.processes.wait()  # until every process has seen that the place is free
     if place is not None:
         run.resume(place) if resume else run.begin(place)
     while run.state.epoch < recipe.epochs:

@@ -21,6 +21,7 @@ from ..core.classifier import Classifier
 from ..data.dataset import Dataset, LabeledImages, check_dataset
 from ..data.draw import drawn
 from ..data.npz import Pieces, save_npz
+from ..evaluation.classes import in_order_of
 from ..evaluation.outcomes import Accuracies
 from ..evaluation.threat import check_split, seen
 from ..evaluation.transferability import TransferabilityRecipe, transferability
@@ -155,6 +156,7 @@ def transferability_study(
     check_classifier(source)
     check_dataset(data)
     recipe = checked(recipe, TransferabilityStudyRecipe)
+    data = in_order_of(source, data)
     for split in (data.train, data.test):
         check_split(source, split)
     index = drawn(data.train.labels, recipe.count, seed)

@@ -21,10 +21,11 @@ from ..core.classifier import Classifier
 from ..data.gaussians import ClassGaussians
 from ..data.jsonfile import read_json
 from .checksum import digest
-from .fit import filled
+from .fit import filled, mismatch, outline, shapes_of
 from .gaussians import packed, unpacked
 
 MAX_WEIGHTS = 8 * 2**30
+OWN = ("head", "unit_axes")  # what a classifier holds itself, beside its card
 REQUIRED = ("arch", "class_names", "mean", "std", "size", "sha256")
 
 
@@ -37,7 +38,7 @@ def save_bundle(
     Args:
         classifier: its card needs `arch` (a name that `build` knows) and `size` (the side of its images).
         path: with or without the suffix.
-        gaussians: stored beside the weights.
+        gaussians: stored beside the weights; those of the classifier if not given.
         half: store weights in float16, half the size, about three digits: logits move by about 1e-3. They are read
             back as float32. By default they stay float32, exactly.
         overwrite: whether what exists may be replaced.
@@ -46,17 +47,29 @@ def save_bundle(
         The path of the safetensors file.
 
     Raises:
-        InputError: one of the two files exists or cannot be written, or the card lacks something.
+        InputError: one of the two files exists or cannot be written, the card lacks something, or what is written could
+            not be read back: weights of another network than `arch`, or that are not finite.
     """
     path = Path(path)
     weights_path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
     for file in (weights_path, weights_path.with_suffix(".json")):
         check_file(file, overwrite, remedy="give overwrite=True")
-    tensors = {f"network.{name}": tensor for name, tensor in classifier.network.state_dict().items()}
-    card = {k: v for k, v in classifier.card.items() if k not in ("sha256", "gaussians")}
+    weights = classifier.network.state_dict()
+    tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
+    card = {k: v for k, v in classifier.card.items() if k not in ("sha256", "gaussians", *OWN)}
     for key in ("arch", "size"):
         if key not in card:
             raise InputError(f"a bundle's card needs {key!r}; set classifier.card[{key!r}]")
+    class_names = classifier.class_names or [str(label) for label in range(classifier.classes)]
+    if said := mismatch(shapes_of(outline(card["arch"], len(class_names)).state_dict()), shapes_of(weights)):
+        raise InputError(
+            f"the network is not the {card['arch']} of {len(class_names)} classes that its card names: {said}"
+        )
+    if odd := [name for name, t in weights.items() if t.is_floating_point() and not bool(t.isfinite().all())]:
+        raise InputError(f"{odd[0]} holds numbers that are not finite")
+    card |= {"head": classifier.head} if classifier.head_was_named else {}
+    card |= {"unit_axes": classifier.unit_axes} if classifier.unit_axes else {}
+    gaussians = classifier.gaussians if gaussians is None else gaussians
     if gaussians is not None:
         added, card["gaussians"] = packed(gaussians)
         tensors |= added
@@ -70,13 +83,17 @@ def save_bundle(
         write_tensors(ready, temporary)
         card |= {
             "format": 1,
-            "class_names": classifier.class_names or [str(label) for label in range(classifier.classes)],
+            "class_names": class_names,
             "mean": classifier.mean.flatten().tolist(),
             "std": classifier.std.flatten().tolist(),
             "parameters": sum(p.numel() for p in classifier.network.parameters()),
             "sha256": digest(temporary),
         }
-        write_text(weights_path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+        try:
+            text = json.dumps(card, indent=2, default=lambda value: value.tolist())  # of NumPy and torch
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(f"the card holds what JSON cannot: {error}") from None
+        write_text(weights_path.with_suffix(".json"), text + "\n")
     return weights_path
 
 
@@ -105,7 +122,9 @@ def load_bundle(path: str | Path) -> Classifier:
         raise InputError(f"{weights_path} is damaged: {error}") from None
     weights = {n.removeprefix("network."): _full(t) for n, t in tensors.items() if n.startswith("network.")}
     network = filled(card["arch"], len(card["class_names"]), weights, weights_path)
-    classifier = Classifier(network, card["mean"], card["std"], card["class_names"], card=card).eval()
+    classifier = Classifier(network, card["mean"], card["std"], card["class_names"], card.get("head"), card).eval()
+    classifier.unit_axes = card.get("unit_axes", {})
+    classifier.path(classifier.head)  # that there is such a module
     if "gaussians" in card:
         classifier.gaussians = unpacked(
             tensors, card["gaussians"], len(card["class_names"]), card["size"], weights_path
@@ -134,6 +153,11 @@ def read_card(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: arch and sha256 must be text")
     if not isinstance(card["size"], int) or not 1 <= card["size"] <= 4096:
         raise InputError(f"{path}: size must be the side of the images in pixels, up to 4096")
+    axes = card.get("unit_axes", {})
+    if not isinstance(card.get("head", ""), str) or not isinstance(axes, dict):
+        raise InputError(f"{path}: head must be the name of a layer, and unit_axes a table")
+    if not all(isinstance(axis, int) and -4 <= axis < 4 for axis in axes.values()):
+        raise InputError(f"{path}: unit_axes must be axes of layers")
     return card
 
 
