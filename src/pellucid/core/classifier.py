@@ -158,7 +158,7 @@ class Classifier(nn.Module):
         """The indices of several classes, `(N,)`, or `(count,)` of one for all or one each; see `label`."""
         given: Any = getattr(names, "tolist", lambda: names)()  # of a tensor or an array
         given = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-        labels = torch.tensor([self.label(name.tolist() if isinstance(name, Tensor) else name) for name in given])
+        labels = torch.tensor([self.label(name.item() if hasattr(name, "item") else name) for name in given])
         if count is not None and len(labels) not in (1, count):
             raise InputError(f"{len(labels)} classes for {count} images; give one, or one for each image")
         return labels if count is None else labels.expand(count).contiguous()
