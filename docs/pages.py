@@ -73,6 +73,11 @@ def on_page_markdown(markdown, page, config, files):
     return markdown.replace("\n", f"\n\n[This page as a notebook]({name})\n", 1)
 
 
+def on_page_content(html, page, config, files):
+    """A picture is a link to itself: on a phone eight in a row are small."""
+    return re.sub(r'(<img alt="[^"]*" src="([^"]+)" */?>)', r'<a href="\2">\1</a>', html)
+
+
 def on_post_page(output, page, config):
     """The theme takes a script for searching from a folder from another host; the site has its own."""
     return output.replace(SHIM, "../" * page.url.count("/") + "worker.js")
