@@ -83,7 +83,7 @@ class Smoothed:
     """
 
     sigmas: tuple[float, float] = (1.0, 1.0)
-    optimizer: Optimizer = field(default_factory=lambda: NormalizedGradient())
+    optimizer: Optimizer = field(default_factory=NormalizedGradient)
 
     def sigma(self, progress: float) -> float:
         first, last = self.sigmas

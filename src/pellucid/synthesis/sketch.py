@@ -23,7 +23,7 @@ from .toward import PLAIN, SMOOTH, toward
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-PAPER = 0.75  # the least value of blank paper in every channel
+BLANK = 0.75  # the least value of blank paper in every channel
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ def ink(images: Tensor) -> Tensor:
     >>> ink(torch.tensor([1.0, 0.85, 0.6, 0.0]).expand(1, 3, 1, 4)).flatten().tolist()
     [0.0, 0.0, 1.0, 1.0]
     """
-    return ((PAPER - images.amin(1, keepdim=True)) * 10).clamp(0, 1)
+    return ((BLANK - images.amin(1, keepdim=True)) * 10).clamp(0, 1)

@@ -132,6 +132,7 @@ export async function rejoin({ state, run, compare }) {
   const first = known("first") ?? live.find(here);
   const second = known("second") ?? live.find((one) => one !== first && !here(one));
   const { following = true } = remembered("first");
+  if (run.live) return; // somebody was quicker, and has begun another
   if (first) run.rejoin(new Job(first.job, first.order), following);
   if (second) compare.attach(new Job(second.job, second.order));
 }

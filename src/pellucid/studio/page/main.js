@@ -108,9 +108,9 @@ async function open() {
   const restored = await studio.session.restore();
   state.set({ hint: restored ? "" : await beginAnew().catch(told) });
   studio.session.autosave.begin();
+  await rejoin(studio).catch(told);
   for (const menu of menus) menu.disabled = false;
   document.body.dataset.ready = "yes";
-  await rejoin(studio);
   // Where these buttons lie on the picture they go once there is one of one's own; New offers the same.
   const begun = () => view.sheet.parentElement.classList.add("begun");
   if (restored) begun();
