@@ -47,6 +47,9 @@ def test_a_split_of_a_data_set_is_measured_in_the_order_of_the_classifier():
         network[1].bias.data = torch.tensor([1e3, 0.0])  # it sees its first class
         own = Classifier(network, class_names=names)
         assert evaluate(own, data.train, **recipe).clean == pytest.approx(clean)
+        part = Dataset("cats", Split(images[:2], labels[:2]), NOBODY, ["cat", "dog"])
+        with pytest.warns(UserWarning, match="1 of 2 classes have no image here: dog"):
+            evaluate(own, part.train, **recipe)
         assert evaluate(own, Split(images, labels), **recipe).clean == pytest.approx(0.6)
 
 

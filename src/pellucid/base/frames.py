@@ -48,7 +48,8 @@ class Frames:
         if set(self.seen) != set(range(len(images))) or not all(self.seen.values()):
             return torch.empty(0, dtype=torch.uint8)
         rows = [[_resized(frame, images) for frame in self.seen[number]] for number in range(len(images))]
-        return torch.stack([torch.stack([*row, *[row[-1]] * (count - len(row))]) for row in rows], dim=1)
+        each = [row[min(turn, len(row) - 1)] for turn in range(count) for row in rows]
+        return torch.stack(each).unflatten(0, (count, len(images)))
 
 
 def counted(progress: Any) -> tuple[float, float]:

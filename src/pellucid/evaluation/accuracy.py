@@ -196,7 +196,7 @@ def evaluate(
 
     Args:
         classifier: what to measure.
-        split: labeled images of the classifier's size.
+        split: labeled images of the classifier's size; one of a data set is matched by the names of its classes.
         recipe: radii, attacks, how many images.
         precision: of PGD; AutoAttack and the verdict are always float32.
         seed: of random starts, and of the choice of `count` images.
@@ -218,7 +218,7 @@ def evaluate(
     """
     evaluation = Evaluation(classifier, split, checked(recipe, EvaluateRecipe), precision, seed)
     if team().main:
-        warn_of_absent(classifier, split.labels[evaluation.index])
+        warn_of_absent(classifier, evaluation.split.labels[evaluation.index])
     kept = evaluation.partial(Path(partial)) if partial is not None else None
     known = _known(evaluation, kept)
     parts = [known] if known is not None else []

@@ -169,7 +169,7 @@ def certify(
 
     Args:
         classifier: f, as it is; not one that is smoothed already.
-        split: labeled images of its size.
+        split: labeled images of its size; one of a data set is matched by the names of its classes.
         recipe: noise, samples, how many images.
         seed: of the noise, which each image has of its own by its number in the data set, and of the choice of images.
         parts: a folder in which finished images are kept; the same call goes on from there. Delete it at the end.
