@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base.blur import blurred
 from ..base.checks import check_images, number, positive
+from ..base.errors import InputError
 from ..base.image import Images
 from ..base.recipes import PerPixel, Recipe, checked
 from ..base.task import task
@@ -109,7 +110,8 @@ def inpaint(
 
     Raises:
         InputError: a mask of another size than the images, or one that hides nothing or everything; a network whose
-            layers are too coarse for the surroundings, or a mask that leaves too little of them.
+            layers are too coarse for the surroundings, or images for which they are too fine, or a mask that leaves too
+            little of them.
     """
     recipe = checked(recipe, InpaintRecipe).at(classifier.size)
     images = check_images(images).to(classifier.device)
@@ -153,6 +155,9 @@ def _from_coarse_to_fine(
     """
     levels = pyramid(classifier, start)
     searched = [level for level in reversed(levels) if min(start.shape[2:]) // level.stride <= FINEST]
+    if not searched:
+        raise InputError(f"images of {start.shape[3]} x {start.shape[2]} px are too large to search for what surrounds "
+                         "the hole; give smaller ones, or say --surroundings 0")  # fmt: skip
     rounds = [level for level in searched for _ in range(2)]
     steps, blur = math.ceil(recipe.steps / len(rounds)), Smoothed(recipe.sigmas)
     reach = recipe.step_size * sum(cosine(step / steps) for step in range(steps))
