@@ -75,7 +75,7 @@ def test_a_network_without_maps_is_refused_with_the_remedy():
 def test_images_that_are_too_large_to_be_searched_are_refused_with_the_remedy():
     fine = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     photo, mask = torch.rand(1, 3, 72, 72), box_mask((72, 72), (0, 0, 8, 8))
-    with pytest.raises(InputError, match="72 x 72 px are too large .* --surroundings 0"):
+    with pytest.raises(InputError, match=r"72 x 72 px are too large .* --surroundings 0"):
         inpaint(Classifier(fine), photo, mask)
     assert inpaint(Classifier(fine), photo, mask, steps=1, surroundings=0).forwards == 1
 
