@@ -92,6 +92,7 @@ def test_images_may_be_larger_than_the_encoder_takes():
     clip, _ = linear_clip()
     larger = text_to_image(clip, "a cat", TextToImageRecipe(steps=2, size=20, parametrization="pixels"))
     assert larger.images.shape == (1, 3, 20, 20)
+    assert larger.made.recipe.sigmas == TextToImageRecipe().at(20).sigmas
     again = text_to_image(clip, "a cat", larger.made.recipe)  # blurred as much as it says, in pixels of its own size
     assert torch.equal(again.images, larger.images)
 
