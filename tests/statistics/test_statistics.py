@@ -12,6 +12,7 @@ from scipy import stats
 
 from pellucid import (
     Comparison,
+    Dataset,
     InpaintRecipe,
     InputError,
     InvertRecipe,
@@ -184,6 +185,16 @@ def test_translate_is_judged_by_class_names(compared, classifier, judge):
     for metric, shown in (("in the target class", made), ("after a blur of 1 px", blurred(made, 1.0).clamp(0, 1))):
         logits = judge(shown).logits[:, [2, 3, 1]]  # in the classifier's order, without the frog
         assert torch.equal(found.values[metric]["ours"], logits.argmax(1) == targets)
+
+
+def test_classes_of_a_data_set_are_matched_by_name(compared, judge):
+    ours = translate_statistics(replace(compared, judge=judge), TRANSLATE, pairs=[("cat", "ship")])
+    names = compared.first.class_names
+    turned = Split(compared.split.images, len(names) - 1 - compared.split.labels)
+    data = Dataset("turned", turned, turned, names[::-1])
+    found = translate_statistics(replace(compared, split=data.test, judge=judge), TRANSLATE, pairs=[("cat", "ship")])
+    assert found.images == ours.images
+    assert torch.equal(found.values["in the target class"]["ours"], ours.values["in the target class"]["ours"])
 
 
 def test_without_pairs_every_image_goes_to_another_class_that_the_judge_knows(compared, judge):

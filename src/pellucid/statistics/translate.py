@@ -15,6 +15,7 @@ from ..base.errors import InputError, shortened
 from ..base.recipes import checked, plain
 from ..base.task import task
 from ..core.descend import DescendOptions
+from ..evaluation.classes import matched
 from ..synthesis.translate import TranslateRecipe, translate
 from .comparison import Comparison
 from .judge import Judge
@@ -69,6 +70,7 @@ def translate_statistics(
     names, rest = comparison.first.class_names, dict[str, Any]({"precision": "float32", **options})
     if comparison.judge is None or names is None:
         raise InputError("translations are judged by class names: give a classifier that has them, and a judge")
+    comparison = replace(comparison, split=matched(comparison.first, comparison.split))
     judge, label = Judge(comparison.judge, names), comparison.first.label
     known = judge.known
     if len(known) < 2:
