@@ -70,8 +70,8 @@ def translate_statistics(
     names, rest = comparison.first.class_names, dict[str, Any]({"precision": "float32", **options})
     if comparison.judge is None or names is None:
         raise InputError("translations are judged by class names: give a classifier that has them, and a judge")
-    comparison = replace(comparison, split=matched(comparison.first, comparison.split))
     judge, label = Judge(comparison.judge, names), comparison.first.label
+    comparison = replace(comparison, split=matched(comparison.first, comparison.split))
     known = judge.known
     if len(known) < 2:
         raise InputError(f"the judge knows {len(known)} of the classes ({shortened(names)}); give one that knows two")
